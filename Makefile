@@ -1,0 +1,68 @@
+# Every target sets up .venv by itself when it is missing or older than the lock file.
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check format lint types layers bench lock clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+help:  ## Say what each target does
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(READY): requirements/dev.txt requirements/uv.txt pyproject.toml
+	@echo "==> Setting up .venv from the locked, hashed requirements (torch is large: about a minute on a fast line, once)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv .venv \
+	  || { echo "python -m venv failed; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@echo "==> Installing uv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@echo "==> Installing everything else"
+	@$(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY)  ## Start the whole stack, certify the example images over HTTP, stop it
+	@$(BIN)/dmae demo
+
+serve: $(READY)  ## Start the whole stack on http://127.0.0.1:8000 and stay
+	@$(BIN)/dmae serve
+
+test: $(READY)  ## Run all tests
+	@echo "==> Running the tests"
+	@$(BIN)/python -m pytest
+
+format: $(READY)  ## Rewrite the sources in the house format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lint: $(READY)  ## Check format and lint
+	@echo "==> Checking format and lint"
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+types: $(READY)  ## Check types (pyright, strict for the service)
+	@echo "==> Checking types"
+	@$(BIN)/pyright --pythonpath $(BIN)/python
+
+layers: $(READY)  ## Check who imports whom
+	@echo "==> Checking the layers"
+	@$(BIN)/lint-imports
+
+check: lint types layers test  ## Everything that has to hold before a change lands
+
+bench: $(READY)  ## Measure the service against the bare sampler (writes docs/benchmarks.md)
+	@$(BIN)/python -m bench.overhead
+
+lock: $(READY)  ## Resolve the dependencies anew into requirements/
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-emit-index-url --all-extras pyproject.toml --output-file requirements/dev.txt
+	@for extra in app worker; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-emit-index-url --extra $$extra --constraints requirements/dev.txt \
+	  pyproject.toml --output-file requirements/$$extra.txt; done
+	@echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-emit-index-url --constraints requirements/dev.txt - --output-file requirements/uv.txt
+
+clean:  ## Remove the environment, caches and build output
+	@rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
