@@ -1,0 +1,155 @@
+"""The real stack, started as a user starts it: `dmae serve`, with real Valkey, workers and HTTP."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+SECRET = "5ec7e7" * 12
+TERMINAL = {"succeeded", "failed", "cancelled", "expired"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def children(pid: int) -> list[int]:
+    """Process ids of all descendants, by /proc."""
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            child, rest = int(stat.parent.name), stat.read_text().rsplit(")", 1)[1].split()
+            parents.setdefault(int(rest[1]), []).append(child)
+    found, queue = [], [pid]
+    while queue:
+        queue.extend(parents.get(queue.pop(), []))
+        found = sorted({*found, *queue})
+    return found
+
+
+@dataclass
+class Stack:
+    """A running `dmae serve`, and what a test does to it."""
+
+    process: subprocess.Popen[bytes]
+    client: httpx.Client
+
+    def pids(self, word: str) -> list[int]:
+        """Descendants of the supervisor whose command line holds `word`."""
+        named = []
+        for pid in children(self.process.pid):
+            with suppress(OSError):
+                if word in Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode():
+                    named.append(pid)
+        return named
+
+    def kill(self, word: str) -> None:
+        for pid in self.pids(word):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def submit(self, image: bytes, **fields: Any) -> dict[str, Any]:
+        data = {"sigma": "0.25", **{name: str(value) for name, value in fields.items()}}
+        answer = self.client.post("/certify", files={"image": ("x", image)}, data=data)
+        assert answer.status_code in {200, 202}, answer.text
+        return answer.json()
+
+    def read(self, job_id: str) -> dict[str, Any]:
+        return self.client.get(f"/jobs/{job_id}").raise_for_status().json()
+
+    def wait(self, job_id: str, *, seconds: float = 120) -> dict[str, Any]:
+        """Poll to the end; refusals while Redis is away are part of the game."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            answer = self.client.get(f"/jobs/{job_id}", params={"wait": 5})
+            if answer.status_code == 200 and answer.json()["state"] in TERMINAL:
+                return answer.json()
+            assert answer.status_code in {200, 503}, answer.text
+            time.sleep(0.1)
+        raise AssertionError(f"job {job_id} not terminal after {seconds} s: {answer.text}")
+
+    def wait_until(self, condition: Callable[[], bool], *, seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"not within {seconds} s"
+            time.sleep(0.05)
+
+    def ready(self) -> bool:
+        with suppress(httpx.HTTPError):
+            return self.client.get("/readyz").status_code == 200
+        return False
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stack]]:
+    """Starts stacks, and stops them at the end."""
+    stacks: list[Stack] = []
+
+    def start(*, workers: int = 1, state_dir: Path | None = None) -> Stack:
+        port = free_port()
+        directory = state_dir or tmp_path_factory.mktemp("state")
+        command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
+        process = subprocess.Popen(
+            [*command, "--workers", str(workers), "--state-dir", str(directory)],
+            cwd=ROOT,
+            env={**os.environ, "DMAE_SECRET": SECRET},
+        )
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+        stack = Stack(process=process, client=client)
+        stacks.append(stack)
+        stack.wait_until(lambda: stack.ready() or process.poll() is not None, seconds=180)
+        assert process.poll() is None, f"dmae serve ended with {process.returncode}"
+        return stack
+
+    yield start
+    for stack in stacks:
+        stop(stack)
+
+
+def stop(stack: Stack) -> int:
+    """Ctrl-C, as a user would; returns the exit code."""
+    if stack.process.poll() is None:
+        stack.process.send_signal(signal.SIGINT)
+    code = stack.process.wait(timeout=60)
+    stack.client.close()
+    return code
+
+
+@pytest.fixture(scope="session")
+def stop_stack() -> Callable[[Stack], int]:
+    return stop
+
+
+@pytest.fixture(scope="session")
+def stack(serve: Callable[..., Stack]) -> Stack:
+    """One stack with two workers for all tests that leave it as they found it."""
+    return serve(workers=2)
+
+
+@pytest.fixture
+def picture() -> Callable[..., bytes]:
+    """Encoded pictures that differ by seed: smooth colours, like a photograph out of focus."""
+
+    def encode(seed: int, *, size: tuple[int, int] = (32, 32), form: str = "PNG") -> bytes:
+        noise = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        file = BytesIO()
+        Image.fromarray(noise).resize(size, Image.Resampling.BICUBIC).save(file, form)
+        return file.getvalue()
+
+    return encode
