@@ -1,0 +1,157 @@
+"""The formulas a certificate rests on: binomial bounds, and the radius they prove."""
+
+from decimal import ROUND_FLOOR, Decimal
+from math import isfinite
+
+from scipy.special import betaincinv, ndtri  # pyright: ignore[reportMissingTypeStubs]
+
+from smoothing.errors import InvalidCounts, InvalidParams
+
+# The special functions are good to about 1e-12 of a radius; a thousand times that is given away.
+_SLACK = Decimal("1e-9")
+_LAST_DIGIT = Decimal("1e-6")
+
+
+def lower_confidence_bound(successes: int, trials: int, *, alpha: float) -> float:
+    """One-sided (1 - alpha) Clopper-Pearson lower bound on a binomial proportion.
+
+    The bound p satisfies P[Bin(trials, p) >= successes] = alpha, so the true proportion
+    lies above it with probability at least 1 - alpha over the draws. It is exact, not
+    asymptotic, which is what lets a certificate be a theorem rather than an estimate.
+
+    Args:
+        successes: Draws that agreed, in [0, trials].
+        trials: Draws in all, at least 1.
+        alpha: Probability that the bound is wrong, in (0, 1).
+
+    Returns:
+        The bound, in [0, 1); 0.0 when there were no successes.
+
+    Raises:
+        InvalidCounts: `successes` is not in [0, trials], or `trials` is less than 1.
+        InvalidParams: `alpha` is not in (0, 1).
+
+    Source:
+        Clopper and Pearson (1934), Biometrika 26(4), in its Beta-quantile form; called
+        LowerConfBound in Cohen et al. (2019), section 3.2.2.
+    """
+    _check_tally(successes, trials)
+    _check_error_probability(alpha)
+    if successes == 0:
+        return 0.0
+    if successes == trials:
+        return alpha ** (1 / trials)
+    return float(betaincinv(successes, trials - successes + 1, alpha))
+
+
+def upper_confidence_bound(successes: int, trials: int, *, alpha: float) -> float:
+    """One-sided (1 - alpha) Clopper-Pearson upper bound on a binomial proportion.
+
+    The bound p satisfies P[Bin(trials, p) <= successes] = alpha; it is one minus the
+    lower bound on the proportion of failures.
+
+    Args:
+        successes: Draws that agreed, in [0, trials].
+        trials: Draws in all, at least 1.
+        alpha: Probability that the bound is wrong, in (0, 1).
+
+    Returns:
+        The bound, in (0, 1]; 1.0 when there were no failures.
+
+    Raises:
+        InvalidCounts: `successes` is not in [0, trials], or `trials` is less than 1.
+        InvalidParams: `alpha` is not in (0, 1).
+
+    Source:
+        Clopper and Pearson (1934), Biometrika 26(4).
+    """
+    _check_tally(successes, trials)
+    return 1.0 - lower_confidence_bound(trials - successes, trials, alpha=alpha)
+
+
+def certified_radius(p_lower: float, *, sigma: float) -> float:
+    """L2 radius within which the smoothed classifier provably keeps its class.
+
+    radius = sigma * Phi^-1(p_lower), with Phi the standard normal distribution function.
+    This is the two-class bound, with the runner-up's probability taken as 1 - p_lower.
+    The result is rounded down, never up: 1e-9 is subtracted and six decimals are kept.
+
+    Args:
+        p_lower: Lower bound on the top class's probability under noise, in [0, 1).
+        sigma: Standard deviation of the noise, in units of a [0, 1] pixel.
+
+    Returns:
+        The radius over the whole image, in units of a [0, 1] pixel; 0.0 when `p_lower` is
+        at most 1/2, where nothing is proved, or too little above it for six decimals.
+
+    Raises:
+        InvalidParams: `p_lower` is not in [0, 1), or `sigma` is not above 0 and finite.
+
+    Source:
+        Cohen et al. (2019), theorem 1 and algorithm CERTIFY.
+    """
+    if not 0 <= p_lower < 1:
+        raise InvalidParams(f"p_lower must be in [0, 1), got {p_lower}", field="p_lower")
+    if not (isfinite(sigma) and sigma > 0):
+        raise InvalidParams(f"sigma must be above 0 and finite, got {sigma}", field="sigma")
+    if p_lower <= 0.5:
+        return 0.0
+    return _rounded_down(float(sigma * ndtri(p_lower)))
+
+
+def radius_ceiling(n: int, *, alpha: float, sigma: float, total_variation: float = 0.0) -> float:
+    """The largest radius that n draws can certify: all of them agreeing.
+
+    Args:
+        n: Draws, at least 1.
+        alpha: Probability that the certificate is wrong, in (0, 1).
+        sigma: Standard deviation of the noise, in units of a [0, 1] pixel.
+        total_variation: What the noise's numerics cost, subtracted from the bound.
+
+    Returns:
+        The radius in units of a [0, 1] pixel, rounded down as every radius is.
+
+    Raises:
+        InvalidCounts: `n` is less than 1.
+        InvalidParams: `alpha` or `sigma` is out of its range.
+    """
+    best = lower_confidence_bound(n, n, alpha=alpha)
+    return certified_radius(max(best - total_variation, 0.0), sigma=sigma)
+
+
+def minimum_draws(alpha: float, *, total_variation: float = 0.0) -> int:
+    """The fewest draws that can ever certify: all must agree, and alpha^(1/n) exceed 1/2.
+
+    Args:
+        alpha: Probability that the certificate is wrong, in (0, 1).
+        total_variation: What the noise's numerics cost, in [0, 1/2).
+
+    Raises:
+        InvalidParams: `alpha` or `total_variation` is out of its range.
+    """
+    _check_error_probability(alpha)
+    if not 0 <= total_variation < 0.5:
+        message = f"total_variation must be in [0, 1/2), got {total_variation}"
+        raise InvalidParams(message, field="total_variation")
+    n = 1
+    while lower_confidence_bound(n, n, alpha=alpha) - total_variation <= 0.5:
+        n += 1
+    return n
+
+
+def _check_tally(successes: int, trials: int) -> None:
+    if trials < 1 or not 0 <= successes <= trials:
+        raise InvalidCounts(
+            f"{successes} of {trials} is no tally: need 0 <= successes <= trials, trials >= 1"
+        )
+
+
+def _check_error_probability(alpha: float) -> None:
+    if not 0 < alpha < 1:
+        raise InvalidParams(f"alpha must be in (0, 1), got {alpha}", field="alpha")
+
+
+def _rounded_down(exact: float) -> float:
+    """The decimal below `exact`; in decimal arithmetic, since flooring x * 1e6 can round up."""
+    floored = (Decimal(exact) - _SLACK).quantize(_LAST_DIGIT, rounding=ROUND_FLOOR)
+    return max(float(floored), 0.0)
