@@ -1,0 +1,1 @@
+"""Makes certified classifiers: DMAE pre-training, fine-tuning under noise, evaluation, export."""

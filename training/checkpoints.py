@@ -1,0 +1,122 @@
+"""Run checkpoints: tensors as safetensors, scalars as JSON, never half written.
+
+A run directory holds `checkpoint-<step>.safetensors` and `checkpoint.json`, which names it. The
+tensors are complete under their own name before the JSON is renamed into place, so at any moment
+the JSON names a complete file.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from training.errors import BadCheckpoint
+
+HEAD = "checkpoint.json"
+
+
+def save(
+    out: Path,
+    *,
+    step: int,
+    model: nn.Module,
+    optimizers: Iterable[torch.optim.Optimizer],
+    scalars: Mapping[str, Any],
+) -> None:
+    """Writes the state after `step` steps and forgets the one before it."""
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    for index, optimizer in enumerate(optimizers):
+        tensors.update(_optimizer_tensors(f"optimizer.{index}.", optimizer))
+    name = f"checkpoint-{step:07d}.safetensors"
+    partial = out / f"{name}.partial"
+    save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, partial)
+    partial.replace(out / name)
+    head = out / f"{HEAD}.partial"
+    head.write_text(json.dumps({"step": step, "tensors": name, **scalars}, indent=1) + "\n")
+    head.replace(out / HEAD)
+    for stale in out.glob("checkpoint-*.safetensors*"):
+        if stale.name != name:
+            stale.unlink()
+
+
+def read_head(out: Path) -> dict[str, Any] | None:
+    """The scalars of a run's latest checkpoint; None where there is none yet."""
+    try:
+        return json.loads((out / HEAD).read_text())
+    except FileNotFoundError:
+        return None
+    except json.JSONDecodeError as error:
+        raise BadCheckpoint(f"{out / HEAD} is not JSON: {error}") from error
+
+
+def restore(
+    out: Path, *, model: nn.Module, optimizers: Iterable[torch.optim.Optimizer]
+) -> dict[str, Any] | None:
+    """Puts a run's latest checkpoint into model and optimisers; its scalars, or None.
+
+    Raises:
+        BadCheckpoint: The checkpoint is half there or does not fit.
+    """
+    head = read_head(out)
+    if head is None:
+        return None
+    tensors = _tensors(out, head)
+    _load_model(model, _under("model.", tensors))
+    for index, optimizer in enumerate(optimizers):
+        _restore_optimizer(optimizer, _under(f"optimizer.{index}.", tensors))
+    return head
+
+
+def load_weights(out: Path) -> dict[str, Tensor]:
+    """The model's tensors from a run's latest checkpoint.
+
+    Raises:
+        BadCheckpoint: There is none.
+    """
+    head = read_head(out)
+    if head is None:
+        raise BadCheckpoint(f"{out} holds no checkpoint")
+    return _under("model.", _tensors(out, head))
+
+
+def _tensors(out: Path, head: Mapping[str, Any]) -> dict[str, Tensor]:
+    path = out / str(head["tensors"])
+    if not path.is_file():
+        raise BadCheckpoint(f"{path} is missing, though {out / HEAD} names it")
+    return load_file(path)
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def _load_model(model: nn.Module, tensors: dict[str, Tensor]) -> None:
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise BadCheckpoint(f"the checkpoint does not fit the model: {error}") from error
+
+
+def _optimizer_tensors(prefix: str, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    state: Mapping[int, Mapping[str, Any]] = optimizer.state_dict()["state"]
+    return {
+        f"{prefix}{index}.{name}": torch.as_tensor(value)
+        for index, entries in state.items()
+        for name, value in entries.items()
+    }
+
+
+def _restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

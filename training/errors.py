@@ -1,0 +1,41 @@
+"""What can go wrong while training.
+
+TrainingError
+    BadData            the image folder cannot be trained on
+    ConfigDiffers      a run directory holds a run of another configuration
+    BadCheckpoint      a checkpoint is missing or does not fit the model
+    NotFinite          the loss became infinite or NaN
+    TableDiffers       a half-written evaluation table belongs to another evaluation
+"""
+
+
+class TrainingError(Exception):
+    """Root of everything this package raises on purpose."""
+
+
+class BadData(TrainingError):
+    """The image folder is missing, empty, of one class only, or holds a broken image."""
+
+
+class ConfigDiffers(TrainingError):
+    """A run directory was started with another configuration.
+
+    Attributes:
+        fields: Dotted names of the fields that differ.
+    """
+
+    def __init__(self, message: str, *, fields: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.fields = fields
+
+
+class BadCheckpoint(TrainingError):
+    """A checkpoint is missing, half there, or does not fit the model."""
+
+
+class NotFinite(TrainingError):
+    """The loss became infinite or NaN: the run is stopped rather than continued on garbage."""
+
+
+class TableDiffers(TrainingError):
+    """A half-written evaluation table belongs to another evaluation."""

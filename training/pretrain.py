@@ -1,0 +1,100 @@
+"""DMAE pre-training, from a configuration to a run directory."""
+
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from training.config import PretrainConfig
+from training.data import ImageSet, as_pixels, fetch, open_images, split
+from training.dmae import DenoisingMaskedAutoencoder
+from training.loop import Batch, Run, execute, open_run_directory
+from training.losses import add_noise
+from training.optim import build_optimizers, parameter_groups
+from training.precision import use_plain_attention
+from training.streams import stream
+
+VALIDATION_IMAGES = 512
+
+
+def build_autoencoder(config: PretrainConfig) -> DenoisingMaskedAutoencoder:
+    """The autoencoder of a configuration, with fresh weights from its seed."""
+    return DenoisingMaskedAutoencoder(
+        config.architecture,
+        config.decoder,
+        mean=config.data.mean,
+        std=config.data.std,
+        mask_ratio=config.mask_ratio,
+        norm_pix=config.norm_pix,
+        generator=stream(config.loop.seed, "weights"),
+    )
+
+
+def pretrain(config: PretrainConfig, out: Path) -> None:
+    """Pre-trains, or resumes, in the directory `out`.
+
+    Raises:
+        BadData: The image folder cannot be trained on.
+        ConfigDiffers: `out` holds a run of another configuration.
+    """
+    images = open_images(
+        config.data.path, size=config.architecture.image_size, cache=config.data.cache
+    )
+    open_run_directory(out, config)
+    parts = split(len(images.labels), every=config.data.validation_every)
+    model = build_autoencoder(config).to(config.loop.device)
+    use_plain_attention(model)
+    groups = parameter_groups(
+        model.named_parameters(),
+        depth=config.architecture.depth,
+        weight_decay=config.optim.weight_decay,
+        layer_decay=1.0,
+    )
+    held_out = parts.validation[:VALIDATION_IMAGES]
+
+    def loss(network: nn.Module, batch: Batch) -> Tensor:
+        return denoising_loss(network, batch, sigma=config.sigma)
+
+    def validate(network: nn.Module) -> dict[str, float]:
+        return _validate(network, images, held_out, config) if len(held_out) else {}
+
+    execute(
+        Run(
+            title="pretrain",
+            out=out,
+            model=model,
+            optimizers=build_optimizers(groups, config.optim),
+            loss=loss,
+            images=images,
+            candidates=parts.train,
+            data=config.data,
+            optim=config.optim,
+            loop=config.loop,
+            validate=validate,
+        )
+    )
+
+
+def denoising_loss(network: nn.Module, batch: Batch, *, sigma: float) -> Tensor:
+    """Loss of a batch: noise on [0, 1] pixels, then a fresh mask, then all patches."""
+    model = cast(DenoisingMaskedAutoencoder, network)
+    noisy = add_noise(batch.pixels, sigma=sigma, generator=batch.generator)
+    patches = model.pos_embed.shape[1] - 1
+    scores = torch.rand(
+        len(noisy), patches, generator=batch.generator, device=batch.pixels.device
+    )
+    return model.loss(model(noisy, scores), batch.pixels)
+
+
+@torch.inference_mode()
+def _validate(
+    network: nn.Module, images: ImageSet, index: Tensor, config: PretrainConfig
+) -> dict[str, float]:
+    device = config.loop.device
+    batch = Batch(
+        pixels=as_pixels(fetch(images.images, index)).to(device),
+        labels=torch.from_numpy(images.labels[index]).to(device),
+        generator=stream(config.loop.seed, "validation", device=device),
+    )
+    return {"loss": denoising_loss(network, batch, sigma=config.sigma).item()}
