@@ -19,6 +19,7 @@ from model_store.schema import CLOSED, require, require_positive, rises
 MODEL_ID = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 MAX_ID_LENGTH = 100
 SCHEMA_VERSION = 1
+_UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
 _WEIGHTS_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -237,10 +238,10 @@ def dump_card(card: ModelCard, path: Path) -> None:
 def _named(error: ValidationError, path: Path) -> CardInvalid:
     faults = error.errors(include_url=False)
     # An unknown key explains a missing one, so it is told first.
-    fault = min(faults, key=lambda each: each["type"] != "extra_forbidden")
+    fault = min(faults, key=lambda each: each["type"] not in _UNKNOWN_KEY)
     place = [str(part) for part in fault["loc"]]
     cause = fault.get("ctx", {}).get("error")
     if isinstance(cause, CardInvalid):
         return CardInvalid(cause.detail, field=".".join([*place, cause.field]), file=path)
-    detail = "unknown key" if fault["type"] == "extra_forbidden" else fault["msg"]
+    detail = "unknown key" if fault["type"] in _UNKNOWN_KEY else fault["msg"]
     return CardInvalid(detail, field=".".join(place), file=path)
