@@ -1,0 +1,66 @@
+"""Records to and from JSON, for the store. The only module of `jobs` that knows pydantic."""
+
+import json
+from typing import Any, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from jobs.errors import MalformedRecord
+from jobs.record import JobSpec, WorkerInfo
+
+_SPEC = TypeAdapter(JobSpec)
+_WORKER = TypeAdapter(WorkerInfo)
+
+
+def dump_spec(spec: JobSpec) -> bytes:
+    """The spec as JSON."""
+    return _SPEC.dump_json(spec)
+
+
+def load_spec(text: bytes) -> JobSpec:
+    """The spec from its JSON.
+
+    Raises:
+        MalformedRecord: The text is not a spec of this version.
+    """
+    try:
+        return _SPEC.validate_json(text)
+    except (ValidationError, ValueError) as error:
+        raise MalformedRecord(f"a stored job spec cannot be read: {error}") from error
+
+
+def dump_worker(info: WorkerInfo) -> bytes:
+    """What a worker says about itself, as JSON."""
+    return _WORKER.dump_json(info)
+
+
+def load_worker(text: bytes) -> WorkerInfo:
+    """What a worker says about itself, from its JSON.
+
+    Raises:
+        MalformedRecord: The text is not of this version.
+    """
+    try:
+        return _WORKER.validate_json(text)
+    except ValidationError as error:
+        raise MalformedRecord(f"a worker's heartbeat cannot be read: {error}") from error
+
+
+def dump_object(value: dict[str, Any]) -> bytes:
+    """A JSON object (certificate document, sparse votes), compact; NaN is refused."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+
+
+def load_object(text: bytes) -> dict[str, Any]:
+    """A JSON object from its text.
+
+    Raises:
+        MalformedRecord: The text is not a JSON object.
+    """
+    try:
+        value: Any = json.loads(text)
+    except ValueError as error:
+        raise MalformedRecord("a stored object is not JSON") from error
+    if not isinstance(value, dict):
+        raise MalformedRecord(f"a stored object is a JSON {type(value).__name__}")
+    return cast(dict[str, Any], value)

@@ -1,0 +1,139 @@
+"""Operations on the store as values, and the two runners that carry them out."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Generic, Protocol, TypeVar
+
+from redis.exceptions import (
+    ConnectionError,  # noqa: A004
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError,  # noqa: A004
+)
+
+from jobs.errors import StoreUnavailable
+
+T = TypeVar("T")
+
+Argument = str | bytes | int | float
+"""What Redis takes as an argument. A float travels with all its digits."""
+
+_AWAY = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script; `common.lua` goes before each, since Redis scripts cannot import."""
+
+    source: str
+    sha1: str
+
+
+@cache
+def script(name: str) -> Script:
+    """The script in `jobs/lua/<name>.lua`."""
+    folder = files("jobs") / "lua"
+    source = "\n".join((folder / f"{part}.lua").read_text() for part in ("common", name))
+    return Script(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command(Generic[T]):
+    """One operation: a script, or a plain Redis command, and how to read the answer.
+
+    Scripts name their own keys (they follow queues from model to job), so they need one Redis, not
+    a cluster. Every script may be run twice with the same arguments without harm, because a runner
+    cannot know whether an operation that timed out was carried out.
+
+    Attributes:
+        call: The Lua script, or the name of a Redis command.
+        args: Its arguments.
+        parse: From Redis' answer (bytes, ints, lists) to the result; may raise a `JobsError`.
+    """
+
+    call: Script | str
+    args: tuple[Argument, ...]
+    parse: Callable[[Any], T]
+
+    def by_digest(self) -> tuple[Argument, ...]:
+        """What to send first."""
+        if isinstance(self.call, str):
+            return (self.call, *self.args)
+        return ("EVALSHA", self.call.sha1, 0, *self.args)
+
+    def by_source(self) -> tuple[Argument, ...]:
+        """What to send when Redis does not know the script."""
+        if isinstance(self.call, str):
+            return (self.call, *self.args)
+        return ("EVAL", self.call.source, 0, *self.args)
+
+
+class SyncClient(Protocol):
+    """What a `SyncRunner` needs of `redis.Redis`."""
+
+    def execute_command(self, *args: Any) -> Any:
+        """Redis' answer to one command."""
+
+
+class AsyncClient(Protocol):
+    """What an `AsyncRunner` needs of `redis.asyncio.Redis`."""
+
+    async def execute_command(self, *args: Any) -> Any:
+        """Redis' answer to one command."""
+
+
+def _away(error: Exception) -> bool:
+    return isinstance(error, _AWAY) or str(error).startswith(("MISCONF", "LOADING", "OOM"))
+
+
+class SyncRunner:
+    """Carries commands out, blocking; for worker threads."""
+
+    def __init__(self, client: SyncClient) -> None:
+        self._client = client
+
+    def run(self, command: Command[T]) -> T:
+        """The command's result.
+
+        Raises:
+            StoreUnavailable: Redis is away; the command may or may not have been carried out.
+        """
+        try:
+            try:
+                answer = self._client.execute_command(*command.by_digest())
+            except NoScriptError:
+                answer = self._client.execute_command(*command.by_source())
+        except (*_AWAY, ResponseError) as error:
+            if _away(error):
+                raise StoreUnavailable(f"Redis is away: {type(error).__name__}") from error
+            raise
+        return command.parse(answer)
+
+
+class AsyncRunner:
+    """Carries commands out on the event loop; for the web process."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def run(self, command: Command[T]) -> T:
+        """The command's result.
+
+        Raises:
+            StoreUnavailable: Redis is away; the command may or may not have been carried out.
+        """
+        try:
+            try:
+                answer = await self._client.execute_command(*command.by_digest())
+            except NoScriptError:
+                answer = await self._client.execute_command(*command.by_source())
+        except (*_AWAY, ResponseError) as error:
+            if _away(error):
+                raise StoreUnavailable(f"Redis is away: {type(error).__name__}") from error
+            raise
+        return command.parse(answer)

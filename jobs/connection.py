@@ -1,0 +1,66 @@
+"""Connections to Redis, with limits that make its absence quick to notice."""
+
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import ConnectionError  # noqa: A004
+from redis.retry import Retry
+
+CONNECT_TIMEOUT_S = 0.5
+
+
+def _backoff() -> ExponentialBackoff:
+    return ExponentialBackoff(cap=0.1, base=0.05)
+
+
+def redis_url(url: str) -> str:
+    """The URL as redis-py spells it: Celery's `redis+socket://` becomes `unix://`."""
+    scheme, netloc, path, query, fragment = urlsplit(url)
+    if scheme != "redis+socket":
+        return url
+    options = {"db" if key == "virtual_host" else key: value for key, value in parse_qsl(query)}
+    return urlunsplit(("unix", netloc, path, urlencode(options), fragment))
+
+
+def celery_url(url: str) -> str:
+    """The URL as Celery spells it: redis-py's `unix://` becomes `redis+socket://`."""
+    scheme, netloc, path, query, fragment = urlsplit(url)
+    options = dict(parse_qsl(query))
+    if scheme == "rediss":
+        # kombu refuses a TLS URL that does not say so; redis-py checks certificates by itself.
+        options.setdefault("ssl_cert_reqs", "required")
+    elif scheme == "unix":
+        scheme = "redis+socket"
+        options = {"virtual_host" if key == "db" else key: val for key, val in options.items()}
+    else:
+        return url
+    return urlunsplit((scheme, netloc, path, urlencode(options), fragment))
+
+
+def make_redis(url: str, *, timeout_s: float = 1.0) -> redis.Redis:
+    """A blocking client; connects on first use.
+
+    Args:
+        url: redis://, rediss://, unix:// or redis+socket://.
+        timeout_s: Longest wait for an answer. A lost connection is tried once more; a timeout is
+            not, so that "Redis is away" is known within a second.
+    """
+    return redis.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
+        redis_url(url),
+        socket_timeout=timeout_s,
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+        retry=Retry(_backoff(), 1, supported_errors=(ConnectionError,)),
+    )
+
+
+def make_async_redis(url: str, *, timeout_s: float = 1.0) -> redis.asyncio.Redis:
+    """A client for the event loop; connects on first use. See `make_redis`."""
+    return redis.asyncio.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
+        redis_url(url),
+        socket_timeout=timeout_s,
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+        retry=AsyncRetry(_backoff(), 1, supported_errors=(ConnectionError,)),
+    )

@@ -1,0 +1,46 @@
+"""What can go wrong with jobs.
+
+JobsError
+    JobNotFound         no such job, or it was deleted or has been forgotten
+    JobNotCancellable   it ended before the cancel came
+    StoreUnavailable    Redis is away, loading, full or read-only: nothing is known to have happened
+    MalformedRecord     what the store holds is not what this version writes
+"""
+
+
+class JobsError(Exception):
+    """Root of all errors of `jobs`."""
+
+
+class JobNotFound(JobsError):
+    """No such job, or it was deleted or has been forgotten.
+
+    Attributes:
+        job_id: The id that was asked for.
+    """
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"there is no job {job_id!r}")
+        self.job_id = job_id
+
+
+class JobNotCancellable(JobsError):
+    """The job ended, other than by a cancel, before the cancel came.
+
+    Attributes:
+        job_id: The job.
+        state: The terminal state that it is in, as stored ("succeeded", "failed", "expired").
+    """
+
+    def __init__(self, job_id: str, state: str) -> None:
+        super().__init__(f"job {job_id!r} is {state} and cannot be cancelled")
+        self.job_id = job_id
+        self.state = state
+
+
+class StoreUnavailable(JobsError):
+    """Redis did not carry out the operation in time; every operation may be sent again."""
+
+
+class MalformedRecord(JobsError):
+    """The store holds a record that this version cannot read."""

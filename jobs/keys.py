@@ -1,0 +1,111 @@
+"""Digests that say which requests are equal, and the secret key that fixes their noise."""
+
+import hashlib
+import hmac
+import json
+import os
+import time
+import uuid
+from dataclasses import asdict
+
+from jobs.record import ImageRef, JobSpec, ModelRef
+from model_store.card import ModelCard
+from smoothing.certificate import SmoothingParams
+
+REQUEST_SCHEMA = 1
+"""Part of every request digest: a change in how noise is made from the key must change it."""
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def model_ref(card: ModelCard) -> ModelRef:
+    """The model of a card, as a job names it."""
+    function = {
+        "weights": card.weights.sha256,
+        "precision": card.weights.precision,
+        "architecture": asdict(card.architecture),
+        "size": card.preprocessing.size,
+        "mean": list(card.preprocessing.mean),
+        "std": list(card.preprocessing.std),
+    }
+    return ModelRef(
+        id=card.id,
+        weights_sha256=card.weights.sha256,
+        precision=card.weights.precision,
+        num_classes=len(card.labels),
+        labels=tuple(card.labels),
+        function_sha256=_digest(function),
+    )
+
+
+def request_digest(model: ModelRef, image: ImageRef, params: SmoothingParams) -> str:
+    """Hex digest of all that fixes the votes: classifier, certified tensor and parameters.
+
+    Names, labels and the file in which the tensor was uploaded do not count: the same question
+    asked under another name must meet the same dice, or an abstention could be tried again.
+    """
+    return _digest(
+        {
+            "schema": REQUEST_SCHEMA,
+            "function": model.function_sha256,
+            "weights": model.weights_sha256,
+            "precision": model.precision,
+            "num_classes": model.num_classes,
+            "tensor": image.tensor_sha256,
+            "shape": list(image.shape),
+            "params": asdict(params),
+        }
+    )
+
+
+def document_digest(spec: JobSpec) -> str:
+    """Hex digest of all that fixes the certificate document: the request, and how it is named.
+
+    Two uploads may hold the same tensor, and then get the same votes; but their documents name
+    different files and original sizes, so they share neither job nor cached certificate.
+    """
+    return _digest(
+        {
+            "request": spec.request_digest,
+            "model": asdict(spec.model),
+            "image": asdict(spec.image),
+        }
+    )
+
+
+def job_key(secret: bytes, request_digest: str) -> bytes:
+    """The 32 secret bytes from which all noise of a request is made.
+
+    Args:
+        secret: The server's secret; nobody who uploads may know it.
+        request_digest: See `request_digest`.
+    """
+    return hmac.new(secret, request_digest.encode(), hashlib.sha256).digest()
+
+
+def secret_from_text(text: str) -> bytes:
+    """The server's secret from what an operator wrote down.
+
+    Raises:
+        ValueError: Under 32 characters, where guessing becomes a worry.
+    """
+    if len(text) < 32:
+        raise ValueError(f"a server secret needs at least 32 characters, got {len(text)}")
+    return hashlib.sha256(text.encode()).digest()
+
+
+def commitment(key: bytes) -> str:
+    """Hex SHA-256 of a job key: binds the certificate to its noise without showing the key."""
+    return hashlib.sha256(key).hexdigest()
+
+
+def new_job_id() -> str:
+    """A new UUIDv7: 48 bits of milliseconds, then 74 random bits."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
+    value = (value & ~(0xF << 76)) | (0x7 << 76)
+    value = (value & ~(0x3 << 62)) | (0x2 << 62)
+    return str(uuid.UUID(int=value))

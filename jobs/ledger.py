@@ -1,0 +1,310 @@
+"""The job store as the workers use it: which draws to make, and what came out of them.
+
+Each function returns a `Command`; a runner carries it out. Times are seconds since 1970, UTC, and
+always passed in. A chunk may be sent, begun and computed any number of times; its votes count once.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from jobs.codec import dump_object, dump_worker, load_object, load_spec
+from jobs.command import Command, script
+from jobs.queue_names import draw_messages
+from jobs.record import Chunk, JobSpec, WorkerInfo
+from smoothing.certificate import Phase, Votes
+from smoothing.procedures import DrawMore
+
+HEARTBEAT_S = 6
+"""A worker that was not heard of for so long is dead."""
+
+LEASE_S = 60.0
+"""A chunk that a live worker holds for longer may be begun by another."""
+
+LONGEST_BACKOFF_S = 30.0
+MAX_RUNNING = 64
+"""Jobs of one model that share its workers at a time."""
+
+ADMITTED_AT_ONCE = 16
+MAX_DEATHS = 3
+"""Workers that a chunk may kill, and errors that it may raise, before its job fails."""
+
+MAX_WAITING_MESSAGES = 64
+"""With more messages waiting for a model, nothing is sent again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """What a worker must know to draw for a job.
+
+    Attributes:
+        spec: What was asked.
+        job_key: 32 secret bytes from which the noise is made.
+        tensor: The certified tensor, float32 little-endian, channels first.
+    """
+
+    spec: JobSpec
+    job_key: bytes
+    tensor: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """Whether to draw a chunk.
+
+    Attributes:
+        outcome: "granted"; "suspect" (its last worker died: begin again, alone); "leased" (another
+            live worker has it); "committed"; "gone" (the job ended); "refused" (no such chunk).
+        complete: The job's request has all its votes, and may wait to be advanced.
+    """
+
+    outcome: Literal["granted", "suspect", "leased", "committed", "gone", "refused"]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What became of a chunk's votes.
+
+    Attributes:
+        outcome: "accepted", "duplicate" (another's votes count), "gone" or "refused".
+        complete: The job's request has all its votes, and may wait to be advanced.
+        following: The chunk to send next, or None.
+    """
+
+    outcome: Literal["accepted", "duplicate", "gone", "refused"]
+    complete: bool
+    following: Chunk | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A running job with its votes.
+
+    Attributes:
+        spec: What was asked.
+        job_key: 32 secret bytes.
+        step: Requests that the job has completed and left behind; for compare-and-set.
+        started_at: When it was admitted.
+        complete: Whether the present request has all its votes.
+        chunks: Per phase, start -> (stop, sparse votes).
+    """
+
+    spec: JobSpec
+    job_key: bytes
+    step: int
+    started_at: float
+    complete: bool
+    chunks: dict[Phase, dict[int, tuple[int, dict[str, int]]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revived:
+    """A job that was stuck, and what it needs: to be advanced, or its chunks sent again."""
+
+    job_id: str
+    advance: bool
+    chunks: tuple[Chunk, ...]
+
+
+def _chunks(job_id: str, phase: str, bounds: list[int]) -> tuple[Chunk, ...]:
+    pairs = zip(bounds[::2], bounds[1::2], strict=True)
+    return tuple(
+        Chunk(job_id=job_id, phase=Phase(phase), start=int(start), stop=int(stop))
+        for start, stop in pairs
+    )
+
+
+def admit(
+    model_id: str, *, window: int, now: float, max_running: int = MAX_RUNNING
+) -> Command[tuple[Chunk, ...]]:
+    """Start queued jobs while there is room; the first chunks of each, to be sent.
+
+    Args:
+        model_id: Which model's jobs.
+        window: Chunks of one job that may be under way at a time.
+        now: Current time.
+        max_running: Jobs that may run at a time.
+    """
+
+    def parse(answer: Any) -> tuple[Chunk, ...]:
+        return tuple(
+            chunk
+            for job_id, phase, bounds in answer
+            for chunk in _chunks(job_id.decode(), phase.decode(), bounds)
+        )
+
+    args = (model_id, window, now, max_running, ADMITTED_AT_ONCE)
+    return Command(call=script("admit"), args=args, parse=parse)
+
+
+def load(job_id: str) -> Command[Assignment | None]:
+    """What a worker must know of a running job; None when it runs no more."""
+
+    def parse(answer: Any) -> Assignment | None:
+        if answer is None or answer[2] is None:
+            return None
+        spec, key, tensor = answer
+        return Assignment(spec=load_spec(spec), job_key=bytes.fromhex(key.decode()), tensor=tensor)
+
+    return Command(call=script("load"), args=(job_id,), parse=parse)
+
+
+def begin(chunk: Chunk, *, worker: str, now: float, alone: bool = False) -> Command[Begun]:
+    """Take a chunk's lease, unless there is a reason not to draw it.
+
+    A chunk whose last worker died is granted only to a worker that promises to hold nothing else
+    meanwhile. If that one dies too, the chunk is to blame; the third time its job fails.
+
+    Args:
+        chunk: What to draw.
+        worker: The instance that will; beginning again what one holds oneself is granted.
+        now: Current time.
+        alone: The promise.
+    """
+
+    def parse(answer: Any) -> Begun:
+        return Begun(outcome=answer[0].decode(), complete=bool(answer[1]))
+
+    args = (*_address(chunk), worker, now, int(alone), LEASE_S, MAX_DEATHS)
+    return Command(call=script("begin"), args=args, parse=parse)
+
+
+def commit(chunk: Chunk, votes: Votes, *, worker: str, now: float) -> Command[Committed]:
+    """Store a chunk's votes if its job still runs and nobody's are there yet.
+
+    Raises:
+        ValueError: There are not as many votes as draws.
+    """
+    if votes.total != chunk.stop - chunk.start:
+        raise ValueError(f"{chunk.stop - chunk.start} draws need as many votes, got {votes.total}")
+
+    def parse(answer: Any) -> Committed:
+        outcome, complete, start, stop = answer
+        following = _chunks(chunk.job_id, chunk.phase, [start, stop] if stop else [])
+        return Committed(
+            outcome=outcome.decode(),
+            complete=bool(complete),
+            following=following[0] if following else None,
+        )
+
+    args = (*_address(chunk), dump_object(votes.sparse()), worker, now)
+    return Command(call=script("commit"), args=args, parse=parse)
+
+
+def release(chunk: Chunk, *, worker: str, now: float, failed: bool) -> Command[bool]:
+    """Give a chunk back without votes; whether its job failed for it.
+
+    Args:
+        chunk: What was begun.
+        worker: Who began it.
+        now: Current time.
+        failed: It raised an error; the third one fails its job.
+    """
+    args = (chunk.job_id, chunk.phase.value, chunk.start, worker, now, int(failed), MAX_DEATHS)
+    return Command(call=script("release"), args=args, parse=bool)
+
+
+def snapshot(job_id: str) -> Command[Snapshot | None]:
+    """A running job with all its votes; None when it runs no more."""
+
+    def parse(answer: Any) -> Snapshot | None:
+        if answer is None:
+            return None
+        spec, key, step, started_at, complete, votes = answer
+        return Snapshot(
+            spec=load_spec(spec),
+            job_key=bytes.fromhex(key.decode()),
+            step=int(step),
+            started_at=float(started_at),
+            complete=bool(complete),
+            chunks=_votes_by_phase(votes),
+        )
+
+    return Command(call=script("votes"), args=(job_id,), parse=parse)
+
+
+def extend(
+    job_id: str, *, step: int, request: DrawMore, planned: int, window: int, now: float
+) -> Command[tuple[Chunk, ...] | None]:
+    """Give a job its next request; its first chunks, or None when another worker was first.
+
+    Args:
+        job_id: The job, whose present request is complete.
+        step: As read in the snapshot that led to this request.
+        request: What to draw next.
+        planned: Draws that the job is now expected to need in all.
+        window: Chunks that may be under way at a time.
+        now: Current time.
+    """
+
+    def parse(answer: Any) -> tuple[Chunk, ...] | None:
+        return None if answer is None else _chunks(job_id, request.phase, answer)
+
+    args = (job_id, step, request.phase.value, request.start, request.stop, planned, window, now)
+    return Command(call=script("extend"), args=args, parse=parse)
+
+
+def finish(job_id: str, *, step: int, document: dict[str, Any], now: float) -> Command[bool]:
+    """End a job with its certificate and cache that; False when another worker was first."""
+    args = (job_id, step, dump_object(document), now)
+    return Command(call=script("finish"), args=args, parse=bool)
+
+
+def fail(job_id: str, *, code: str, message: str, now: float) -> Command[bool]:
+    """End a job with an error; False when it had ended."""
+    return Command(call=script("fail"), args=(job_id, code, message, now), parse=bool)
+
+
+def revive(model_id: str, *, window: int, now: float) -> Command[tuple[Revived, ...]]:
+    """What the jobs need that saw no commit for seconds: their messages may be lost.
+
+    Also expires what is past its deadline. Each job is looked at after 4 s, then half as often
+    each time until it commits again; while many messages wait, none is sent again.
+    """
+
+    def parse(answer: Any) -> tuple[Revived, ...]:
+        return tuple(
+            Revived(
+                job_id=job_id.decode(),
+                advance=bool(advance),
+                chunks=_chunks(job_id.decode(), phase.decode(), bounds),
+            )
+            for job_id, phase, advance, bounds in answer
+        )
+
+    args = (
+        model_id,
+        window,
+        now,
+        LEASE_S,
+        LONGEST_BACKOFF_S,
+        draw_messages(model_id),
+        MAX_WAITING_MESSAGES,
+        ADMITTED_AT_ONCE,
+        max(window, 1),
+    )
+    return Command(call=script("revive"), args=args, parse=parse)
+
+
+def heartbeat(info: WorkerInfo, *, seconds: int = HEARTBEAT_S) -> Command[None]:
+    """Say that a worker lives, and what it can do."""
+    args = (info.instance, dump_worker(info), seconds)
+    return Command(call=script("heartbeat"), args=args, parse=lambda _: None)
+
+
+def leave(worker: str) -> Command[None]:
+    """Say that a worker, holding nothing, is gone."""
+    return Command(call=script("leave"), args=(worker,), parse=lambda _: None)
+
+
+def _address(chunk: Chunk) -> tuple[str, str, int, int]:
+    return chunk.job_id, chunk.phase.value, chunk.start, chunk.stop
+
+
+def _votes_by_phase(flat: list[bytes]) -> dict[Phase, dict[int, tuple[int, dict[str, int]]]]:
+    chunks: dict[Phase, dict[int, tuple[int, dict[str, int]]]] = {}
+    for field, value in zip(flat[::2], flat[1::2], strict=True):
+        phase, start = field.decode().split(":")
+        stop, sparse = value.split(b"|", 1)
+        chunks.setdefault(Phase(phase), {})[int(start)] = int(stop), load_object(sparse)
+    return chunks

@@ -1,0 +1,153 @@
+-- What every script shares; goes before each of them.
+--
+-- Keys. Of a job: job, job:votes, job:leases, job:deaths (hashes), job:image (string). Of a model:
+-- queued (list of job ids), running (zset, score = when to look whether it is stuck), live (zset of
+-- queued and running jobs, score = deadline), remaining (hash, draws each live job still needs).
+-- Of a request: inflight (its live job's id), certificate (its document). Of a worker: worker (its
+-- heartbeat), held (set of the chunks it computes).
+local DAY = 86400
+local CERTIFICATE_DAYS = 30
+local FIRST_BACKOFF = 4
+local WORKERS = 'dmae:workers'
+
+local function job_name(id) return 'dmae:job:{' .. id .. '}' end
+local function votes_name(id) return job_name(id) .. ':votes' end
+local function leases_name(id) return job_name(id) .. ':leases' end
+local function deaths_name(id) return job_name(id) .. ':deaths' end
+local function image_name(id) return job_name(id) .. ':image' end
+local function queued_name(model) return 'dmae:queued:' .. model end
+local function running_name(model) return 'dmae:running:' .. model end
+local function live_name(model) return 'dmae:live:' .. model end
+local function remaining_name(model) return 'dmae:remaining:' .. model end
+local function inflight_name(document) return 'dmae:inflight:' .. document end
+local function certificate_name(document) return 'dmae:certificate:' .. document end
+local function worker_name(worker) return 'dmae:worker:' .. worker end
+local function held_name(worker) return 'dmae:held:' .. worker end
+
+-- Numbers go out as text with all their digits; Lua's own conversion keeps fourteen.
+local function text(number) return string.format('%.17g', number) end
+
+-- Lets a shared key live at least this long; never shortens its life.
+local function keep(key, seconds)
+  if redis.call('TTL', key) < seconds then redis.call('EXPIRE', key, seconds) end
+end
+
+local function alive(worker) return redis.call('EXISTS', worker_name(worker)) == 1 end
+
+local FIELDS = { 'state', 'model', 'document', 'deadline_at', 'chunk', 'phase', 'start', 'stop',
+  'next', 'request_done', 'step', 'backoff' }
+
+-- The job's fields that scripts decide by, numbers as numbers; nil when there is no such job.
+local function load_job(id)
+  local values = redis.call('HMGET', job_name(id), unpack(FIELDS))
+  if not values[1] then return nil end
+  local job = { id = id, name = job_name(id) }
+  for i, field in ipairs(FIELDS) do job[field] = values[i] end
+  for _, field in ipairs({ 'deadline_at', 'chunk', 'start', 'stop', 'next', 'request_done', 'step',
+    'backoff' }) do job[field] = tonumber(job[field]) end
+  job.live = job.state == 'queued' or job.state == 'running'
+  return job
+end
+
+-- Seconds for which the keys of a live job must stay: a day beyond its deadline.
+local function lifetime(job, now)
+  return math.ceil(math.max(job.deadline_at - now, 0)) + DAY
+end
+
+-- The one way in which a live job ends. What only a live job needs goes at once.
+local function settle(job, state, now)
+  redis.call('HSET', job.name, 'state', state, 'finished_at', text(now))
+  redis.call('HINCRBY', job.name, 'version', 1)
+  if job.state == 'queued' then redis.call('LREM', queued_name(job.model), 0, job.id) end
+  redis.call('ZREM', running_name(job.model), job.id)
+  redis.call('ZREM', live_name(job.model), job.id)
+  redis.call('HDEL', remaining_name(job.model), job.id)
+  local inflight = inflight_name(job.document)
+  if redis.call('GET', inflight) == job.id then redis.call('DEL', inflight) end
+  redis.call('DEL', votes_name(job.id), leases_name(job.id), deaths_name(job.id))
+  redis.call('EXPIRE', job.name, DAY)
+  redis.call('EXPIRE', image_name(job.id), DAY)
+  job.state, job.live = state, false
+end
+
+local function fail(job, code, message, now)
+  redis.call('HSET', job.name, 'error_code', code, 'error_message', message)
+  settle(job, 'failed', now)
+end
+
+-- Ends the job if its deadline has come.
+local function expire_if_due(job, now)
+  if job.live and now >= job.deadline_at then settle(job, 'expired', now) end
+end
+
+-- Ends all jobs of a model whose deadline has come; forgets those that are no more.
+local function sweep(model, now)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', live_name(model), '-inf', text(now))) do
+    local job = load_job(id)
+    if job and job.live then
+      settle(job, 'expired', now)
+    else
+      redis.call('ZREM', live_name(model), id)
+      redis.call('ZREM', running_name(model), id)
+      redis.call('HDEL', remaining_name(model), id)
+    end
+  end
+end
+
+-- Draws that the live jobs of a model still need.
+local function outstanding(model)
+  local draws = 0
+  for _, left in ipairs(redis.call('HVALS', remaining_name(model))) do
+    draws = draws + tonumber(left)
+  end
+  return draws
+end
+
+-- A chunk's name among those of its job.
+local function chunk_field(phase, start) return phase .. ':' .. text(start) end
+
+-- Where the chunk that starts here ends; nil when no chunk of the present request starts here.
+local function chunk_stop(job, phase, start)
+  if phase ~= job.phase or start < job.start or start >= job.next then return nil end
+  if (start - job.start) % job.chunk ~= 0 then return nil end
+  return math.min(start + job.chunk, job.stop)
+end
+
+-- Hands out up to `count` chunks that nobody was given yet: a flat list of starts and stops.
+local function hand_out(job, count)
+  local chunks, from = {}, job.next
+  for _ = 1, count do
+    if job.next >= job.stop then break end
+    local stop = math.min(job.next + job.chunk, job.stop)
+    chunks[#chunks + 1] = job.next
+    chunks[#chunks + 1] = stop
+    job.next = stop
+  end
+  if job.next > from then redis.call('HSET', job.name, 'next', text(job.next)) end
+  return chunks
+end
+
+local function complete(job) return job.request_done >= job.stop - job.start end
+
+-- Puts off the moment at which the job counts as stuck.
+local function watch(job, now, backoff)
+  redis.call('HSET', job.name, 'backoff', text(backoff))
+  redis.call('ZADD', running_name(job.model), text(now + backoff), job.id)
+  keep(running_name(job.model), lifetime(job, now))
+end
+
+-- Who computes a chunk, and since when; nil when nobody claims to.
+local function lease_of(id, field)
+  local lease = redis.call('HGET', leases_name(id), field)
+  if not lease then return nil end
+  local since, holder = string.match(lease, '^([^|]+)|(.*)$')
+  return holder, tonumber(since)
+end
+
+local function release(id, field, worker)
+  local holder = lease_of(id, field)
+  redis.call('SREM', held_name(worker), id .. '|' .. field)
+  if holder ~= worker then return false end
+  redis.call('HDEL', leases_name(id), field)
+  return true
+end

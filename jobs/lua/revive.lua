@@ -1,0 +1,48 @@
+-- Looks at the running jobs that saw no commit for a while. Returns for each what to do: its id,
+-- its phase, 1 when its request is complete and only has to be advanced, and the starts and stops
+-- of the chunks to send again. A job is looked at half as often each time.
+local model, window, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local lease_seconds, longest = tonumber(ARGV[4]), tonumber(ARGV[5])
+local messages, most_messages = ARGV[6], tonumber(ARGV[7])
+local most_jobs, most_chunks = tonumber(ARGV[8]), tonumber(ARGV[9])
+local found = {}
+sweep(model, now)
+-- With many messages waiting nothing is known to be lost, only late.
+if redis.call('LLEN', messages) > most_messages then return found end
+
+local function missing(job)
+  local chunks, at_work = {}, 0
+  for start = job.start, job.next - 1, job.chunk do
+    local field = chunk_field(job.phase, start)
+    if redis.call('HEXISTS', votes_name(job.id), field) == 0 then
+      local holder, since = lease_of(job.id, field)
+      if holder and alive(holder) and now - since < lease_seconds then
+        at_work = at_work + 1
+      else
+        if #chunks >= 2 * most_chunks then break end
+        chunks[#chunks + 1] = start
+        chunks[#chunks + 1] = math.min(start + job.chunk, job.stop)
+      end
+    end
+  end
+  return chunks, at_work
+end
+
+local due = redis.call('ZRANGEBYSCORE', running_name(model), '-inf', text(now), 'LIMIT', 0, most_jobs)
+for _, id in ipairs(due) do
+  local job = load_job(id)
+  if not job or job.state ~= 'running' then
+    redis.call('ZREM', running_name(model), id)
+  elseif complete(job) then
+    watch(job, now, math.min(2 * job.backoff, longest))
+    found[#found + 1] = { id, job.phase, 1, {} }
+  else
+    local chunks, at_work = missing(job)
+    for _, bound in ipairs(hand_out(job, window - at_work - #chunks / 2)) do
+      chunks[#chunks + 1] = bound
+    end
+    watch(job, now, math.min(2 * job.backoff, longest))
+    if #chunks > 0 then found[#found + 1] = { id, job.phase, 0, chunks } end
+  end
+end
+return found

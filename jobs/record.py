@@ -1,0 +1,242 @@
+"""The record of a job: what was asked, where it stands, what came out."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Literal
+
+from smoothing.certificate import Phase, SmoothingParams
+
+
+class JobState(StrEnum):
+    """Where a job stands; an abstention is SUCCEEDED."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the job can never change again."""
+        return self not in (JobState.QUEUED, JobState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRef:
+    """The base classifier that a job is about, as a function: weights alone do not fix it.
+
+    Attributes:
+        id: Name in the model store.
+        weights_sha256: Hex digest of the weights file.
+        precision: How the network is run, e.g. "float32".
+        num_classes: Number of outputs.
+        labels: One name per class, in order.
+        function_sha256: Hex digest over weights, architecture, normalisation and precision (see
+            `keys.model_ref`): two models with the same digest compute the same function.
+    """
+
+    id: str
+    weights_sha256: str
+    precision: str
+    num_classes: int
+    labels: tuple[str, ...]
+    function_sha256: str
+
+    def __post_init__(self) -> None:
+        if len(self.labels) != self.num_classes:
+            raise ValueError(
+                f"{self.num_classes} classes need as many labels, got {len(self.labels)}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRef:
+    """The image that a job is about: the upload, and the tensor that is certified.
+
+    Attributes:
+        upload_sha256: Hex digest of the uploaded bytes.
+        tensor_sha256: Hex digest of the certified tensor's float32 little-endian bytes.
+        shape: (channels, height, width) of the certified tensor.
+        original_size: (width, height) of the upload, turned upright.
+        spectral_norm: Largest factor by which preprocessing can stretch a difference (L2).
+        rounding_slack: L2 distance that rounding in preprocessing may add, in [0, 1] pixels.
+        preprocessing: What was done, in words and numbers, for the certificate.
+    """
+
+    upload_sha256: str
+    tensor_sha256: str
+    shape: tuple[int, int, int]
+    original_size: tuple[int, int]
+    spectral_norm: float
+    rounding_slack: float
+    preprocessing: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSpec:
+    """What was asked; never changes.
+
+    Attributes:
+        id: UUIDv7, so ids sort by time.
+        model: The base classifier.
+        image: The image.
+        params: What to certify, and how surely.
+        request_digest: See `keys.request_digest`; equal requests have equal digests.
+        created_at: Seconds since 1970, UTC.
+        deadline_at: When the job expires if it has not ended, seconds since 1970.
+        chunk_size: Draws in one unit of work.
+    """
+
+    id: str
+    model: ModelRef
+    image: ImageRef
+    params: SmoothingParams
+    request_digest: str
+    created_at: float
+    deadline_at: float
+    chunk_size: int
+
+    def __post_init__(self) -> None:
+        if self.chunk_size < 1:
+            raise ValueError(f"chunk_size must be at least 1, got {self.chunk_size}")
+        if self.deadline_at <= self.created_at:
+            raise ValueError(f"deadline_at must be after {self.created_at}, got {self.deadline_at}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a job is; never a provisional radius.
+
+    Attributes:
+        phase: The phase that is being drawn.
+        draws_done: Draws whose votes are committed.
+        draws_planned: Draws that the job is now expected to need in all.
+        draws_per_s: Mean speed from the start to the latest commit, or None before the first.
+        eta_s: Expected seconds to the end, or None while the speed is unknown or once ended.
+    """
+
+    phase: Phase
+    draws_done: int
+    draws_planned: int
+    draws_per_s: float | None
+    eta_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobError:
+    """Why a job failed.
+
+    Attributes:
+        code: Stable name: "chunk_killed_workers", "chunk_failed" or "model_unavailable".
+        message: For people; no traceback.
+    """
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job as read at one moment.
+
+    Attributes:
+        spec: What was asked.
+        state: Where it stands.
+        version: Grows with every visible change; for ETags and long polls.
+        progress: How far it is.
+        certificate: The certificate document, once SUCCEEDED.
+        error: Why it FAILED.
+        cached: Whether the certificate came from an earlier job.
+        started_at: When a worker first took it, seconds since 1970.
+        finished_at: When it ended, seconds since 1970.
+    """
+
+    spec: JobSpec
+    state: JobState
+    version: int
+    progress: Progress
+    certificate: dict[str, Any] | None
+    error: JobError | None
+    cached: bool
+    started_at: float | None
+    finished_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted:
+    """What became of a submission.
+
+    Attributes:
+        outcome: "created" (queued), "joined" (an identical job is in flight), "cached" (a new job
+            that has already succeeded) or "full" (refused: the model's backlog is over the limit).
+        job_id: The job to read; None when full.
+        backlog_draws: Draws outstanding for the model, this job's included when created.
+    """
+
+    outcome: Literal["created", "joined", "cached", "full"]
+    job_id: str | None
+    backlog_draws: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """Work outstanding for one model: draws not yet committed, of jobs queued or running."""
+
+    draws: int
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """The unit of work: draws [start, stop) of one phase of one job."""
+
+    job_id: str
+    phase: Phase
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerModel:
+    """A model as one worker holds it.
+
+    Attributes:
+        id: Name in the model store.
+        weights_sha256: Hex digest of the weights it loaded.
+        draws_per_s: Speed measured at the start, or None if the model could not be loaded.
+        batch_size: Rows of the static batch, or None if the model could not be loaded.
+        problem: Why the model could not be loaded, or None.
+    """
+
+    id: str
+    weights_sha256: str
+    draws_per_s: float | None
+    batch_size: int | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerInfo:
+    """What a live worker says about itself.
+
+    Attributes:
+        instance: Name of this process, never used twice.
+        hostname: Where it runs.
+        state: "starting" until its models are loaded and measured, then "ready".
+        started_at: Seconds since 1970.
+        threads: Chunks that it takes on at once.
+        device: Where the models run, e.g. "cpu" or "cuda:0 NVIDIA H200".
+        runtime: What runs them, e.g. "torch 2.15.0".
+        models: The models that it serves; while starting, without their speeds.
+    """
+
+    instance: str
+    hostname: str
+    state: Literal["starting", "ready"]
+    started_at: float
+    threads: int
+    device: str
+    runtime: str
+    models: tuple[WorkerModel, ...]
