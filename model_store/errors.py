@@ -84,7 +84,6 @@ ImageFault = Literal[
     "cmyk",
     "mode",
     "metadata",
-    "aspect",
 ]
 
 
