@@ -1,0 +1,1 @@
+"""The REST service: uploads in, jobs and certificates out. Loads no torch."""

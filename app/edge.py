@@ -1,0 +1,75 @@
+"""The outermost layer: names each request, logs it, and answers what nobody else did."""
+
+import logging
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.problems import problem_response
+from app.request_id import HEADER, begin_request
+
+logger = logging.getLogger(__name__)
+
+QUIET_PATHS = frozenset({"/livez", "/healthz", "/readyz"})
+API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+
+
+class Edge:
+    """Wraps all other middleware, so that nothing leaves without an id and security headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one connection, as ASGI has it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send)
+        try:
+            await self._app(scope, receive, exchange.send)
+        except Exception as error:  # the edge of a request
+            if exchange.status is None:
+                await problem_response(error)(scope, receive, exchange.send)
+            else:
+                logger.exception("answer broke off")
+                raise
+        finally:
+            exchange.log()
+
+
+class _Exchange:
+    """One request and what was answered."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.status: int | None = None
+        self._scope = scope
+        self._send = send
+        self._began = time.perf_counter()
+        self._request_id = begin_request(Headers(scope=scope).get(HEADER))
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers[HEADER] = self._request_id
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers["Referrer-Policy"] = "no-referrer"
+            headers["Cross-Origin-Resource-Policy"] = "same-origin"
+            headers.setdefault("Content-Security-Policy", API_POLICY)
+            headers.setdefault("Cache-Control", "no-store")
+        await self._send(message)
+
+    def log(self) -> None:
+        path = self._scope["path"]
+        logger.log(
+            logging.DEBUG if path in QUIET_PATHS else logging.INFO,
+            "request",
+            extra={
+                "method": self._scope["method"],
+                "path": path,
+                "status": self.status,
+                "duration_ms": round(1000 * (time.perf_counter() - self._began), 1),
+            },
+        )

@@ -1,0 +1,174 @@
+"""What can be wrong with a request, or with the moment it comes at.
+
+AppError
++-- UnknownSetting         an APP_ variable that is no setting; at start only
++-- InvalidRequest         parameters out of range; `.errors` names each
++-- NotMultipart           a body of another content type than multipart/form-data
++-- MalformedForm          a body that says it is multipart and is not
++-- BodyTooLarge           more bytes than are read
++-- BodyTimeout            a body that does not arrive
++-- BadImage               an upload that cannot be certified; wraps model_store's ImageError
++-- HostNotAllowed         a Host header that is not ours
++-- CrossSiteRequest       a browser sent this for another site
++-- QueueFull              too many draws are waiting
++-- NotReady               Redis is away, or no worker is alive
++-- CertificateNotReady    the job is not finished
++-- CertificateNeverComes  the job ended without one
+
+How each becomes an answer is one table, in problems.py.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from model_store.errors import ImageError
+
+Limit = Mapping[str, object]
+"""What a value had to respect: keys such as minimum, maximum, supported."""
+
+MAX_ECHO = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldError:
+    """One thing that is wrong.
+
+    Attributes:
+        field: Name of the form field, query parameter or header; "body" for all of it.
+        value: What was sent, shortened; None where nothing was, or where it is no text.
+        detail: What is wrong with it, in words.
+        limit: What would have been right; None where there is no bound to name.
+    """
+
+    field: str
+    value: str | int | float | None
+    detail: str
+    limit: Limit | None = None
+
+
+def echo(value: str) -> str:
+    """`value`, cut to a length that is safe to send back."""
+    return value if len(value) <= MAX_ECHO else value[:MAX_ECHO] + "..."
+
+
+class AppError(Exception):
+    """Root of this package's errors."""
+
+
+class UnknownSetting(AppError):
+    """A variable that looks like a setting and is none."""
+
+    def __init__(self, name: str, *, nearest: str) -> None:
+        super().__init__(f"{name} is not a setting; did you mean {nearest}?")
+
+
+class InvalidRequest(AppError):
+    """Parameters that no certificate can be computed for.
+
+    Attributes:
+        errors: At least one.
+    """
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        self.errors = tuple(errors)
+        super().__init__("; ".join(f"{error.field}: {error.detail}" for error in errors))
+
+
+class NotMultipart(AppError):
+    """The body is not multipart/form-data.
+
+    Attributes:
+        content_type: What it is, or None where it does not say.
+    """
+
+    def __init__(self, content_type: str | None) -> None:
+        self.content_type = content_type
+        said = f"got {echo(content_type)!r}" if content_type else "the header is missing"
+        super().__init__(f"Content-Type must be multipart/form-data, {said}")
+
+
+class MalformedForm(AppError):
+    """The body is not the multipart/form-data that its header announces."""
+
+
+class BodyTooLarge(AppError):
+    """The body is longer than will be read.
+
+    Attributes:
+        declared: Its Content-Length, or None where it was sent in chunks.
+        limit: Most bytes that are read.
+    """
+
+    def __init__(self, *, declared: int | None, limit: int) -> None:
+        self.declared = declared
+        self.limit = limit
+        size = f"is {declared} bytes" if declared is not None else "is longer"
+        super().__init__(f"the body must be at most {limit} bytes, it {size}")
+
+
+class BodyTimeout(AppError):
+    """The body did not arrive in time."""
+
+    def __init__(self, limit_s: float) -> None:
+        self.limit_s = limit_s
+        super().__init__(f"the body must arrive within {limit_s:g} seconds")
+
+
+class BadImage(AppError):
+    """The upload cannot become a certified image.
+
+    Attributes:
+        reason: Stable code of what is wrong.
+        num_bytes: Length of the upload.
+        limit: The bound it broke, where it broke one.
+    """
+
+    def __init__(self, error: ImageError, *, num_bytes: int, limit: Limit) -> None:
+        self.reason = error.reason
+        self.num_bytes = num_bytes
+        self.limit = limit
+        super().__init__(str(error))
+
+
+class HostNotAllowed(AppError):
+    """The Host header names somebody else."""
+
+    def __init__(self, host: str | None) -> None:
+        self.host = host
+        super().__init__(
+            "the Host header is missing" if host is None else f"{echo(host)!r} is not served here"
+        )
+
+
+class CrossSiteRequest(AppError):
+    """A page of another site made a browser send this."""
+
+
+class QueueFull(AppError):
+    """So many draws wait that a new job would only wait too.
+
+    Attributes:
+        backlog: Draws that are waiting.
+        limit: Draws from which on jobs are refused.
+        retry_after_s: When a job of this size is expected to fit.
+    """
+
+    def __init__(self, *, backlog: int, limit: int, retry_after_s: int) -> None:
+        self.backlog = backlog
+        self.limit = limit
+        self.retry_after_s = retry_after_s
+        super().__init__(
+            f"{backlog} draws are waiting and the limit is {limit}; try again in {retry_after_s} s"
+        )
+
+
+class NotReady(AppError):
+    """The process runs and cannot certify yet."""
+
+
+class CertificateNotReady(AppError):
+    """The job is still queued or running."""
+
+
+class CertificateNeverComes(AppError):
+    """The job ended as failed, cancelled or expired."""

@@ -1,0 +1,85 @@
+"""Who is working: the live workers of each model, and how fast they are."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from jobs import store
+from jobs.command import AsyncRunner
+from jobs.record import WorkerInfo
+from model_store.card import ModelCard
+
+FRESH_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crew:
+    """The workers of one model at one moment.
+
+    Attributes:
+        ready: How many hold the model and sample.
+        starting: How many are loading.
+        draws_per_s: Of the ready ones together; the card's where none is ready.
+        draws_per_s_each: Of one of them, in the mean.
+        problems: Why workers could not load the model.
+    """
+
+    ready: int
+    starting: int
+    draws_per_s: float
+    draws_per_s_each: float
+    problems: tuple[str, ...]
+
+
+class Fleet:
+    """The workers that are alive, as their heartbeats in Redis say.
+
+    Args:
+        runner: Where the heartbeats are.
+        clock: Seconds, for how long an answer is used again.
+    """
+
+    def __init__(self, runner: AsyncRunner, *, clock: Callable[[], float]) -> None:
+        self._runner = runner
+        self._clock = clock
+        self._seen: tuple[float, tuple[WorkerInfo, ...]] | None = None
+
+    async def workers(self) -> tuple[WorkerInfo, ...]:
+        """The live workers, now.
+
+        Raises:
+            StoreUnavailable: Redis is away.
+        """
+        workers = await self._runner.run(store.workers())
+        self._seen = (self._clock(), workers)
+        return workers
+
+    async def crew(self, card: ModelCard) -> Crew:
+        """The workers of a model, as of at most a second ago.
+
+        Raises:
+            StoreUnavailable: Redis is away, and was already a second ago.
+        """
+        if self._seen is None or self._clock() - self._seen[0] > FRESH_S:
+            return crew_of(card, await self.workers())
+        return crew_of(card, self._seen[1])
+
+
+def crew_of(card: ModelCard, workers: Sequence[WorkerInfo]) -> Crew:
+    """Those of `workers` that hold the card's very weights."""
+    ready = [worker for worker in workers if worker.state == "ready"]
+    held = [
+        model
+        for worker in ready
+        for model in worker.models
+        if model.id == card.id and model.weights_sha256 == card.weights.sha256
+    ]
+    speeds = [model.draws_per_s for model in held if model.draws_per_s]
+    together = math.fsum(speeds) if speeds else card.draws_per_s
+    return Crew(
+        ready=len(speeds),
+        starting=len(workers) - len(ready),
+        draws_per_s=together,
+        draws_per_s_each=together / max(len(speeds), 1),
+        problems=tuple(model.problem for model in held if model.problem),
+    )

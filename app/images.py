@@ -1,0 +1,76 @@
+"""From the bytes of an upload to the tensor that is certified, off the event loop."""
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+
+from app.errors import BadImage, Limit
+from jobs.record import ImageRef
+from model_store.card import Preprocessing
+from model_store.decoding import ImageLimits, decode
+from model_store.errors import ImageError
+from model_store.preprocessing import prepare
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedUpload:
+    """An upload that can be certified.
+
+    Attributes:
+        ref: What it is, for the job.
+        tensor: The certified tensor, float32 little-endian, channels first.
+    """
+
+    ref: ImageRef
+    tensor: bytes
+
+
+class Images:
+    """Decodes and prepares uploads, a few at a time.
+
+    Args:
+        limits: Checked before anything is decoded.
+        threads: How many at a time; the memory of that many decoded images is the most used.
+    """
+
+    def __init__(self, limits: ImageLimits, *, threads: int) -> None:
+        self._limits = limits
+        self._slots = asyncio.Semaphore(threads)
+
+    async def prepare(self, data: bytes, preprocessing: Preprocessing) -> PreparedUpload:
+        """The tensor of an upload.
+
+        Raises:
+            BadImage: It is no image, a damaged one, or of a kind or size that is not certified.
+        """
+        async with self._slots:
+            try:
+                return await asyncio.to_thread(_prepare, data, preprocessing, self._limits)
+            except ImageError as error:
+                limit = describe(self._limits)
+                raise BadImage(error, num_bytes=len(data), limit=limit) from error
+
+
+def describe(limits: ImageLimits) -> Limit:
+    """The limits, as an error names them."""
+    return {
+        "max_bytes": limits.max_bytes,
+        "max_side": limits.max_side,
+        "max_pixels": limits.max_pixels,
+        "min_side": limits.min_side,
+        "formats": ["PNG", "JPEG", "WebP"],
+    }
+
+
+def _prepare(data: bytes, preprocessing: Preprocessing, limits: ImageLimits) -> PreparedUpload:
+    image = prepare(decode(data, limits), preprocessing)
+    ref = ImageRef(
+        upload_sha256=hashlib.sha256(data).hexdigest(),
+        tensor_sha256=image.sha256,
+        shape=(3, preprocessing.size, preprocessing.size),
+        original_size=image.original_size,
+        spectral_norm=image.spectral_norm,
+        rounding_slack=image.rounding_slack,
+        preprocessing=dict(image.record),
+    )
+    return PreparedUpload(ref=ref, tensor=image.tensor.astype("<f4").tobytes())

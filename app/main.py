@@ -1,0 +1,85 @@
+"""The web application: routes, middleware and error handlers put together, nothing at import."""
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from app.edge import Edge
+from app.guards import HostGuard, SameSiteGuard
+from app.limits import BodyLimit
+from app.logs import configure_logging
+from app.openapi import complete_openapi
+from app.problems import handle
+from app.routes import certify, health, jobs, models, pages
+from app.services import Services, build_services
+from app.settings import settings_from_environment
+
+logger = logging.getLogger(__name__)
+
+DISTRIBUTION = "dmae-certify"
+FORM_OVERHEAD_BYTES = 64 * 1024
+DESCRIPTION = """
+Certified robustness of image classifiers by randomized smoothing: upload an image and a noise
+level, get the class and an L2 radius within which no perturbation changes it.
+
+Every error is `application/problem+json` (RFC 9457); its `type` is explained at that path.
+"""
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application over given services; they are closed when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        logger.info("started", extra={"models": services.registry.ids()})
+        yield
+        await services.aclose()
+
+    settings = services.settings
+    app = FastAPI(
+        title="dmae-certify",
+        version=_version(),
+        description=DESCRIPTION.strip(),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        exception_handlers={HTTPException: handle, RequestValidationError: handle},
+        middleware=[
+            Middleware(Edge),
+            Middleware(HostGuard, allowed=settings.allowed_hosts),
+            Middleware(SameSiteGuard),
+            Middleware(
+                BodyLimit,
+                max_bytes=settings.max_upload_bytes + FORM_OVERHEAD_BYTES,
+                timeout_s=settings.body_timeout_s,
+            ),
+        ],
+    )
+    app.state.services = services
+    for routes in (certify, jobs, models, health, pages):
+        app.include_router(routes.router)
+    app.openapi = partial(complete_openapi, app)
+    return app
+
+
+def from_environment() -> FastAPI:
+    """The application as the environment describes it, for `uvicorn --factory`."""
+    settings = settings_from_environment()
+    configure_logging(settings.log_level)
+    return create_app(build_services(settings))
+
+
+def _version() -> str:
+    try:
+        return version(DISTRIBUTION)
+    except PackageNotFoundError:
+        return "0+unknown"

@@ -1,0 +1,105 @@
+"""What FastAPI's OpenAPI document leaves out: problems as answers, and the form that we parse."""
+
+from collections import defaultdict
+from typing import Any
+
+from fastapi import FastAPI
+
+from app.problem_kinds import KINDS, Kind
+from app.problems import CONTENT_TYPE
+from app.schemas import CertifyForm, Problem
+
+ALWAYS = ("body-too-large", "host-not-allowed", "internal-error")
+SCHEMAS = "#/components/schemas/"
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def problems(*slugs: str) -> Responses:
+    """The error answers of a route: the kinds named, and those that any route may give."""
+    by_status: dict[int, list[Kind]] = defaultdict(list)
+    for slug in (*slugs, *ALWAYS):
+        by_status[KINDS[slug].status].append(KINDS[slug])
+    return {status: _response(kinds) for status, kinds in sorted(by_status.items())}
+
+
+def _response(kinds: list[Kind]) -> dict[str, Any]:
+    response: dict[str, Any] = {
+        "description": "; or: ".join(f"{kind.title}. {kind.about}" for kind in kinds),
+        "content": {
+            CONTENT_TYPE: {
+                "schema": {"$ref": SCHEMAS + "Problem"},
+                "examples": {kind.slug: {"value": _example(kind)} for kind in kinds},
+            }
+        },
+    }
+    if any(kind.status == 503 for kind in kinds):
+        response["headers"] = {"Retry-After": RETRY_AFTER}
+    return response
+
+
+def _example(kind: Kind) -> dict[str, Any]:
+    return {
+        "type": kind.type,
+        "title": kind.title,
+        "status": kind.status,
+        "detail": kind.about,
+        "errors": [_EXAMPLE_ERROR] if kind.slug == "invalid-parameter" else [],
+        "request_id": "9a1c0c3e5f5b4c0f8d2b6a7e1d3f4a5b",
+    }
+
+
+_EXAMPLE_ERROR = {
+    "field": "sigma",
+    "value": "0.3",
+    "detail": "the model was trained for sigma 0.25, not 0.3",
+    "limit": {"supported": [0.25]},
+}
+
+RETRY_AFTER = {
+    "description": "Seconds until it is worth asking again.",
+    "schema": {"type": "integer"},
+}
+LOCATION = {"description": "Path of the job.", "schema": {"type": "string"}}
+APPLIED = {
+    "description": "The wait that was granted, such as `wait=10`.",
+    "schema": {"type": "string"},
+}
+ETAG = {"description": "Changes whenever the job does.", "schema": {"type": "string"}}
+
+
+def certify_body() -> dict[str, Any]:
+    """The request body of `POST /certify`, for a route that reads its form by hand."""
+    schema = CertifyForm.model_json_schema(ref_template=SCHEMAS + "{model}")
+    fields = {name: _without_null(field) for name, field in schema["properties"].items()}
+    image = {
+        "type": "string",
+        "format": "binary",
+        "contentMediaType": "application/octet-stream",
+        "description": "The image file: PNG, JPEG or WebP, one still.",
+    }
+    form = {
+        "title": "CertifyForm",
+        "type": "object",
+        "properties": {"image": image, **fields},
+        "required": ["image", "sigma"],
+        "additionalProperties": False,
+    }
+    return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
+
+
+def _without_null(field: dict[str, Any]) -> dict[str, Any]:
+    """A form has no null: a field that is not given is not there."""
+    choices = [choice for choice in field.get("anyOf", []) if choice.get("type") != "null"]
+    rest = {key: value for key, value in field.items() if key not in {"anyOf", "default"}}
+    default = {} if field.get("default") is None else {"default": field["default"]}
+    return {**rest, **default, **(choices[0] if choices else {})}
+
+
+def complete_openapi(app: FastAPI) -> dict[str, Any]:
+    """The application's OpenAPI document, with the schemas that only problems refer to."""
+    document = FastAPI.openapi(app)
+    schema = Problem.model_json_schema(ref_template=SCHEMAS + "{model}")
+    nested = schema.pop("$defs", {})
+    document["components"]["schemas"] |= {"Problem": schema, **nested}
+    return document

@@ -1,0 +1,43 @@
+"""From a measured speed to numbers a client meets: default n, chunk size, when to come again."""
+
+import math
+
+DEFAULT_N = (10_000, 1_000)
+DEFAULT_N0 = 100
+PATIENCE_S = 120.0
+CHUNK_S = 0.5
+SMALLEST_CHUNK = 16
+LARGEST_CHUNK = 10_000
+LONGEST_RETRY_S = 3_600
+
+
+def default_n(draws_per_s: float, *, n0: int = DEFAULT_N0, at_most: int = DEFAULT_N[0]) -> int:
+    """Draws for estimation where a request names no number.
+
+    The largest step of a short ladder that is done within two minutes. A ladder, not a number
+    that follows the speed, so that requests that are equal stay equal and share a certificate.
+
+    Args:
+        draws_per_s: Of all workers of the model together.
+        n0: Draws for selection that come before.
+        at_most: The largest n that may be asked for.
+    """
+    steps = [min(step, at_most) for step in DEFAULT_N]
+    fitting = [step for step in steps if step + n0 <= PATIENCE_S * draws_per_s]
+    return (fitting or steps[-1:])[0]
+
+
+def chunk_size(draws_per_s: float) -> int:
+    """Draws in a unit of work: about half a second of one worker, in whole sixteens."""
+    sixteens = round(CHUNK_S * draws_per_s / SMALLEST_CHUNK) * SMALLEST_CHUNK
+    return min(max(sixteens, SMALLEST_CHUNK), LARGEST_CHUNK)
+
+
+def poll_after_s(eta_s: float | None) -> int:
+    """Retry-After of a job that is not finished: a few looks, none of them too early."""
+    return 1 if eta_s is None else min(max(math.ceil(eta_s / 4), 1), 10)
+
+
+def retry_after_s(draws_over: float, draws_per_s: float) -> int:
+    """Retry-After of a full queue: when `draws_over` draws will be gone."""
+    return min(max(math.ceil(draws_over / draws_per_s), 1), LONGEST_RETRY_S)

@@ -1,0 +1,223 @@
+"""From the parts of a form to what a certificate is computed with, or everything that is wrong."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from app.errors import FieldError, InvalidRequest, Limit, echo
+from app.multipart import Part
+from app.schemas import CertifyForm
+from model_store.card import ModelCard
+from model_store.errors import ModelNotFound
+from model_store.registry import Registry
+from smoothing.bounds import minimum_draws
+from smoothing.certificate import MAX_ALPHA, Mode, Numerics, SmoothingParams
+from smoothing.errors import InvalidParams
+
+IMAGE = "image"
+TEXT_FIELDS = tuple(CertifyForm.model_fields)
+MAX_TEXT_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertifyRequest:
+    """A request whose every field is of the right kind; `n` may still be open.
+
+    Attributes:
+        image: The upload.
+        card: The model.
+        form: The text fields.
+        limits: What each field has to respect.
+    """
+
+    image: bytes
+    card: ModelCard
+    form: CertifyForm
+    limits: Mapping[str, Limit]
+
+
+def field_sizes(max_upload_bytes: int) -> dict[str, int]:
+    """The form's fields, and how many bytes each may have."""
+    return {IMAGE: max_upload_bytes} | dict.fromkeys(TEXT_FIELDS, MAX_TEXT_BYTES)
+
+
+def read_form(parts: Sequence[Part], *, registry: Registry, max_draws: int) -> CertifyRequest:
+    """The request that a form makes.
+
+    Args:
+        parts: Of the form, in order.
+        registry: The models there are.
+        max_draws: Largest `n` and `n0`.
+
+    Raises:
+        InvalidRequest: With every field that is wrong.
+        ModelNotFound: No model is named and the store is empty.
+    """
+    faults = _wrong_names(parts)
+    texts, unreadable = _texts(parts)
+    faults += unreadable
+    card, unknown_model = _card(texts.get("model"), registry)
+    faults += unknown_model
+    limits = _limits(card, registry, max_draws)
+    form, invalid = _validate(texts, limits)
+    faults += invalid
+    if form is not None:
+        faults += _out_of_range(form, texts, card, limits, max_draws)
+    if faults or form is None or card is None:
+        raise InvalidRequest(faults)
+    image = next(bytes(part.data) for part in parts if part.name == IMAGE)
+    return CertifyRequest(image=image, card=card, form=form, limits=limits)
+
+
+def smoothing_params(request: CertifyRequest, *, default_n: int) -> SmoothingParams:
+    """The parameters of the certificate.
+
+    Args:
+        request: What was asked.
+        default_n: For a request that names no n.
+
+    Raises:
+        InvalidRequest: They cannot be used together, such as an n with which every answer would
+            be an abstention.
+    """
+    form = request.form
+    try:
+        return SmoothingParams(
+            sigma=form.sigma,
+            mode=form.mode,
+            n0=form.n0,
+            n=default_n if form.n is None else form.n,
+            alpha=form.alpha,
+            numerics=form.numerics,
+        )
+    except InvalidParams as error:
+        fault = FieldError(
+            field=error.field,
+            value=form.n if error.field == "n" else None,
+            detail=str(error),
+            limit=request.limits.get(error.field),
+        )
+        raise InvalidRequest([fault]) from error
+
+
+def _wrong_names(parts: Sequence[Part]) -> list[FieldError]:
+    counts = Counter(part.name for part in parts)
+    known = [IMAGE, *TEXT_FIELDS]
+    unknown = [
+        FieldError(
+            field=echo(name),
+            value=None,
+            detail=f"is no field of this form; the fields are {', '.join(known)}",
+            limit={"supported": known},
+        )
+        for name in counts
+        if name not in known
+    ]
+    repeated = [
+        FieldError(
+            field=name,
+            value=f"{count} parts",
+            detail=f"must be sent once, got {count} parts of this name",
+            limit={"count": 1},
+        )
+        for name, count in counts.items()
+        if count > 1 and name in known
+    ]
+    return unknown + repeated + ([] if counts[IMAGE] else [_missing_image()])
+
+
+def _missing_image() -> FieldError:
+    return FieldError(
+        field=IMAGE, value=None, detail="is required: one image file", limit={"count": 1}
+    )
+
+
+def _texts(parts: Sequence[Part]) -> tuple[dict[str, str], list[FieldError]]:
+    texts: dict[str, str] = {}
+    faults: list[FieldError] = []
+    for part in parts:
+        if part.name not in TEXT_FIELDS:
+            continue
+        try:
+            texts[part.name] = part.data.decode()
+        except UnicodeDecodeError:
+            faults.append(FieldError(field=part.name, value=None, detail="must be UTF-8 text"))
+    return texts, faults
+
+
+def _card(model: str | None, registry: Registry) -> tuple[ModelCard | None, list[FieldError]]:
+    if model is None:
+        return registry.default(), []
+    try:
+        return registry.get(model), []
+    except ModelNotFound as error:
+        fault = FieldError(
+            field="model",
+            value=echo(model),
+            detail=f"no such model; there are: {', '.join(error.known)}",
+            limit={"supported": list(error.known)},
+        )
+        return None, [fault]
+
+
+def _limits(card: ModelCard | None, registry: Registry, max_draws: int) -> dict[str, Limit]:
+    limits: dict[str, Limit] = {
+        "model": {"supported": list(registry.ids())},
+        "mode": {"supported": list(get_args(Mode))},
+        "numerics": {"supported": list(get_args(Numerics))},
+        "n": {"minimum": minimum_draws(0.001), "maximum": max_draws},
+        "n0": {"minimum": 1, "maximum": max_draws},
+        "alpha": {"exclusive_minimum": 0, "maximum": MAX_ALPHA},
+    }
+    return limits | ({} if card is None else {"sigma": {"supported": list(card.sigmas)}})
+
+
+def _validate(
+    texts: Mapping[str, str], limits: Mapping[str, Limit]
+) -> tuple[CertifyForm | None, list[FieldError]]:
+    try:
+        return CertifyForm.model_validate_strings(dict(texts)), []
+    except ValidationError as error:
+        return None, [
+            _fault(fault["msg"], str(fault["loc"][0]), texts, limits, fault.get("ctx"))
+            for fault in error.errors(include_url=False)
+        ]
+
+
+def _fault(
+    message: str,
+    field: str,
+    texts: Mapping[str, str],
+    limits: Mapping[str, Limit],
+    context: dict[str, Any] | None,
+) -> FieldError:
+    value = texts.get(field)
+    detail = "is required" if value is None else message[:1].lower() + message[1:]
+    return FieldError(
+        field=field,
+        value=None if value is None else echo(value),
+        detail=detail,
+        limit=limits.get(field, context),
+    )
+
+
+def _out_of_range(
+    form: CertifyForm,
+    texts: Mapping[str, str],
+    card: ModelCard | None,
+    limits: Mapping[str, Limit],
+    max_draws: int,
+) -> list[FieldError]:
+    faults = [
+        _fault(f"must be at most {max_draws}, got {value}", field, texts, limits, None)
+        for field, value in (("n", form.n), ("n0", form.n0))
+        if value is not None and value > max_draws
+    ]
+    if card is not None and form.sigma not in card.sigmas:
+        supported = ", ".join(f"{sigma:g}" for sigma in card.sigmas)
+        message = f"{card.id} was trained for sigma {supported}, not {form.sigma:g}"
+        faults.append(_fault(message, "sigma", texts, limits, None))
+    return faults

@@ -1,0 +1,22 @@
+"""The name of the request that is being answered, for its log lines and its problems."""
+
+import re
+import uuid
+from contextvars import ContextVar
+
+HEADER = "X-Request-Id"
+_SAFE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_current: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+
+def current_request_id() -> str | None:
+    """The id of the request of this task; None outside of any."""
+    return _current.get()
+
+
+def begin_request(offered: str | None) -> str:
+    """Names the current request: as its sender did, where that is safe to log, else afresh."""
+    known = offered is not None and _SAFE.fullmatch(offered)
+    request_id = offered if known and offered is not None else uuid.uuid4().hex
+    _current.set(request_id)
+    return request_id

@@ -1,0 +1,62 @@
+"""What the handlers share: where their services are, and how a job becomes an answer."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+from fastapi import Depends, Header, Path, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from app.certifications import Expected
+from app.schemas import EXAMPLE_JOB_ID, JobBody
+from app.services import Services
+
+
+def _services(request: Request) -> Services:
+    return request.app.state.services
+
+
+ServicesOf = Annotated[Services, Depends(_services)]
+JobId = Annotated[str, Path(description="Id of a job.", examples=[EXAMPLE_JOB_ID])]
+Prefer = Annotated[
+    str | None,
+    Header(description="`wait=<s>` holds the answer back until the job has ended (RFC 7240)."),
+]
+
+
+def prefix_of(request: Request) -> str:
+    """Path under which the service is mounted, without the slash at its end."""
+    return str(request.scope.get("root_path", "")).rstrip("/")
+
+
+def etag(version: int) -> str:
+    """The validator of a job's body: weak, since its estimates move between versions."""
+    return f'W/"{version}"'
+
+
+def names_version(if_none_match: str | None, version: int) -> bool:
+    """Whether an If-None-Match header names this version of the job."""
+    tags = [tag.strip() for tag in (if_none_match or "").split(",")]
+    return etag(version) in tags or f'"{version}"' in tags
+
+
+def json_answer(
+    body: BaseModel, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """`body` as JSON, serialised here: FastAPI would validate again what was just built."""
+    return Response(
+        body.model_dump_json(), status_code=status, headers=headers, media_type="application/json"
+    )
+
+
+def job_answer(
+    expected: Expected,
+    request: Request,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A job as JSON, with its validator."""
+    body = JobBody.of(expected.job, expected_s=expected.seconds, prefix=prefix_of(request))
+    tag = {"ETag": etag(expected.job.version)}
+    return json_answer(body, status=status, headers={**tag, **(headers or {})})

@@ -1,0 +1,269 @@
+"""What goes over HTTP, as pydantic models; from the records of `jobs`, never the other way."""
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.fleet import Crew
+from app.pacing import default_n
+from jobs.record import Job, JobState
+from model_store.card import ModelCard
+from smoothing.certificate import MAX_ALPHA, MAX_SIGMA, Mode, Numerics
+
+EXAMPLE_JOB_ID = "019a9f0e-8c3a-7d11-9b5e-3f1c2a4d5e6f"
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class CertifyForm(_Body):
+    """The text fields of a request for a certificate."""
+
+    sigma: float = Field(
+        gt=0,
+        le=MAX_SIGMA,
+        description="Standard deviation of the noise, in units of a [0, 1] pixel; one of the "
+        "model's `sigmas`.",
+        examples=[0.25],
+    )
+    model: str | None = Field(
+        None, description="Id of a model, see `GET /models`; the default model if not given."
+    )
+    mode: Mode = Field("fixed", description="`fixed`: exactly n draws (Cohen et al., CERTIFY).")
+    n: int | None = Field(
+        None,
+        ge=1,
+        description="Draws that bound the class's probability. If not given, 10,000 where the "
+        "model's workers need at most two minutes for that, else 1,000.",
+        examples=[10_000],
+    )
+    n0: int = Field(100, ge=1, description="Draws that select the class.")
+    alpha: float = Field(
+        0.001, gt=0, le=MAX_ALPHA, description="Probability that the certificate is wrong."
+    )
+    numerics: Numerics = Field(
+        "sound", description="`sound` noise pays for its rounding; `fast` is heuristic."
+    )
+
+
+class ProblemError(_Body):
+    """One thing that is wrong with a request."""
+
+    field: str = Field(description="The form field, parameter or header; `body` for all of it.")
+    value: str | int | float | None = Field(description="What was sent, shortened.")
+    detail: str
+    limit: dict[str, Any] | None = Field(description="What would have been right.")
+
+
+class Problem(_Body):
+    """An error, as RFC 9457 has it."""
+
+    type: str = Field(description="A path at which this kind of problem is explained.")
+    title: str
+    status: int
+    detail: str
+    errors: list[ProblemError]
+    request_id: str | None = Field(description="Finds the request in the service's log.")
+
+
+class ProgressBody(_Body):
+    """How far a job is. Never a provisional radius: looking early would break the guarantee."""
+
+    phase: Literal["selection", "estimation"]
+    draws_done: int
+    draws_planned: int
+    draws_per_s: float | None = Field(description="Of this job so far.")
+    eta_s: float | None = Field(
+        description="Expected seconds to the end; before the first draw from the work that is "
+        "queued and the measured speed. Null once the job has ended."
+    )
+
+
+class ParamsBody(_Body):
+    """What a job certifies with."""
+
+    sigma: float
+    mode: str
+    n0: int
+    n: int
+    alpha: float
+    numerics: str
+    bound: str
+
+
+class JobModelBody(_Body):
+    """The model of a job."""
+
+    id: str
+    weights_sha256: str
+    precision: str
+
+
+class ImageBody(_Body):
+    """The image of a job."""
+
+    sha256: str = Field(description="Of the upload, byte for byte.")
+    tensor_sha256: str = Field(description="Of the certified tensor, float32 little-endian.")
+    original_size: tuple[int, int] = Field(description="Width and height, turned upright.")
+    preprocessing: dict[str, Any] = Field(description="What was done to the pixels.")
+
+
+class JobErrorBody(_Body):
+    """Why a job failed."""
+
+    code: str
+    message: str
+
+
+class JobLinks(_Body):
+    """Where to go from a job."""
+
+    self: str
+    cancel: str
+    certificate: str
+    model: str
+
+
+class JobBody(_Body):
+    """A job as it stands. An abstention is a result: its job is `succeeded`."""
+
+    id: str = Field(examples=[EXAMPLE_JOB_ID])
+    state: JobState
+    progress: ProgressBody
+    params: ParamsBody
+    model: JobModelBody
+    image: ImageBody
+    certificate: dict[str, Any] | None = Field(description="Once the job has succeeded.")
+    error: JobErrorBody | None = Field(description="If the job failed.")
+    cached: bool = Field(description="Whether the certificate was known before.")
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    deadline_at: datetime = Field(description="When the job expires if it has not ended.")
+    links: JobLinks
+
+    @classmethod
+    def of(cls, job: Job, *, expected_s: float | None, prefix: str = "") -> "JobBody":
+        """The body for a job.
+
+        Args:
+            job: As read from the store.
+            expected_s: Seconds to its end, where the job itself cannot tell.
+            prefix: Path under which the service is mounted.
+        """
+        spec, progress = job.spec, job.progress
+        here = f"{prefix}/jobs/{spec.id}"
+        eta_s = None if job.state.terminal else progress.eta_s
+        return cls(
+            id=spec.id,
+            state=job.state,
+            progress=ProgressBody(
+                phase=progress.phase.value,
+                draws_done=progress.draws_done,
+                draws_planned=progress.draws_planned,
+                draws_per_s=_round(progress.draws_per_s),
+                eta_s=_round(expected_s if eta_s is None and not job.state.terminal else eta_s),
+            ),
+            params=ParamsBody(
+                sigma=spec.params.sigma,
+                mode=spec.params.mode,
+                n0=spec.params.n0,
+                n=spec.params.n,
+                alpha=spec.params.alpha,
+                numerics=spec.params.numerics,
+                bound=spec.params.bound,
+            ),
+            model=JobModelBody(
+                id=spec.model.id,
+                weights_sha256=spec.model.weights_sha256,
+                precision=spec.model.precision,
+            ),
+            image=ImageBody(
+                sha256=spec.image.upload_sha256,
+                tensor_sha256=spec.image.tensor_sha256,
+                original_size=spec.image.original_size,
+                preprocessing=spec.image.preprocessing,
+            ),
+            certificate=job.certificate,
+            error=job.error and JobErrorBody(code=job.error.code, message=job.error.message),
+            cached=job.cached,
+            created_at=_time(spec.created_at),
+            started_at=None if job.started_at is None else _time(job.started_at),
+            finished_at=None if job.finished_at is None else _time(job.finished_at),
+            deadline_at=_time(spec.deadline_at),
+            links=JobLinks(
+                self=here,
+                cancel=f"{here}/cancel",
+                certificate=f"{here}/certificate",
+                model=f"{prefix}/models/{spec.model.id}",
+            ),
+        )
+
+
+class LiveBody(_Body):
+    """A model's workers at this moment, and what follows from their speed."""
+
+    workers_ready: int
+    workers_starting: int
+    draws_per_s: float = Field(description="Of the ready workers together, else the card's.")
+    default_n: int = Field(description="What a request gets that names no n.")
+    default_expected_s: float = Field(description="How long that takes on an idle service.")
+    problems: list[str] = Field(description="Why workers could not load the model.")
+
+
+class ModelBody(_Body):
+    """A model: its card, as it was made, and what is live."""
+
+    id: str
+    default: bool = Field(description="Whether requests that name no model get this one.")
+    card: ModelCard
+    live: LiveBody
+
+    @classmethod
+    def of(cls, card: ModelCard, crew: Crew, *, default: bool, max_draws: int) -> "ModelBody":
+        """The body for a card and its workers."""
+        n = default_n(crew.draws_per_s, at_most=max_draws)
+        return cls(
+            id=card.id,
+            default=default,
+            card=card,
+            live=LiveBody(
+                workers_ready=crew.ready,
+                workers_starting=crew.starting,
+                draws_per_s=round(crew.draws_per_s, 1),
+                default_n=n,
+                default_expected_s=round((100 + n) / crew.draws_per_s, 1),
+                problems=list(crew.problems),
+            ),
+        )
+
+
+class ModelsBody(_Body):
+    """All models of the store."""
+
+    models: list[ModelBody]
+
+
+class AliveBody(_Body):
+    """The process runs."""
+
+    status: Literal["alive"] = "alive"
+
+
+class ReadyBody(_Body):
+    """Requests will be certified."""
+
+    status: Literal["ready"] = "ready"
+    workers_ready: int
+    workers_starting: int
+    models: list[str] = Field(description="Models that a ready worker holds.")
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, 1)

@@ -1,0 +1,106 @@
+"""What the web process can be told from outside, read once, at its start."""
+
+import difflib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.errors import UnknownSetting
+from model_store.registry import BUNDLED
+
+PREFIX = "APP_"
+MEBIBYTE = 1024 * 1024
+
+
+class AppSettings(BaseSettings):
+    """Settings of one web process.
+
+    A field is read from the variable of its name with `APP_` before it; `redis_url`,
+    `model_store_dir` and `dmae_secret` are shared with other processes and have no prefix.
+
+    Attributes:
+        redis_url: Server for jobs and queue.
+        model_store_dir: Directory with one folder a model.
+        dmae_secret: Secret that noise is derived from; None keeps one in Redis.
+        default_model: Model of requests that name none; None takes the store's first.
+        max_upload_bytes: Longest image file.
+        max_image_side: Longest side of an image, in pixels.
+        max_image_pixels: Most pixels of an image.
+        min_image_side: Shortest side of an image, in pixels.
+        max_draws: Largest `n` and `n0` a request may ask for.
+        backlog_limit_draws: Queued draws of a model from which on new jobs are refused.
+        job_deadline_s: A job that is not finished this long after its submission expires.
+        max_wait_s: Longest that a request waits for its job.
+        body_timeout_s: Longest that a request's body may take to arrive.
+        decode_threads: Images that are decoded at the same time.
+        allowed_hosts: Names in the Host header that are served; "*" for all, "*.example.com" for
+            all below a domain. Comma-separated in the environment.
+        log_level: Of the process's log.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
+
+    redis_url: str = Field(default="redis://127.0.0.1:6379/0", validation_alias="REDIS_URL")
+    model_store_dir: Path = Field(default=BUNDLED, validation_alias="MODEL_STORE_DIR")
+    dmae_secret: SecretStr | None = Field(
+        default=None, min_length=32, validation_alias="DMAE_SECRET"
+    )
+    default_model: str | None = None
+    max_upload_bytes: int = Field(default=32 * MEBIBYTE, ge=1)
+    max_image_side: int = Field(default=8192, ge=1)
+    max_image_pixels: int = Field(default=16 * MEBIBYTE, ge=1)
+    min_image_side: int = Field(default=8, ge=1)
+    max_draws: int = Field(default=1_000_000, ge=1)
+    backlog_limit_draws: int = Field(default=5_000_000, ge=1)
+    job_deadline_s: float = Field(default=86_400, gt=0)
+    max_wait_s: float = Field(default=60, ge=0)
+    body_timeout_s: float = Field(default=30, gt=0)
+    decode_threads: int = Field(default=2, ge=1)
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ("localhost", "127.0.0.1", "[::1]")
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(host.strip().lower() for host in value.split(",") if host.strip())
+
+
+def settings_from_environment() -> AppSettings:
+    """The settings that the environment asks for.
+
+    Raises:
+        UnknownSetting: A variable starts with `APP_` and is no setting, which a misspelt one is.
+        pydantic.ValidationError: A value is of the wrong type or out of range.
+    """
+    refuse_unknown(os.environ)
+    return AppSettings()
+
+
+def refuse_unknown(names: Iterable[str]) -> None:
+    """Raises UnknownSetting for the first name with the prefix that is no setting."""
+    known = variable_names()
+    for name in names:
+        if name.startswith(PREFIX) and name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+            raise UnknownSetting(name, nearest=nearest[0])
+
+
+def variable_names() -> list[str]:
+    """Every environment variable that is a setting of this process."""
+    return [
+        str(field.validation_alias or PREFIX + name.upper())
+        for name, field in AppSettings.model_fields.items()
+    ]
