@@ -153,3 +153,45 @@ def picture() -> Callable[..., bytes]:
         return file.getvalue()
 
     return encode
+
+
+@pytest.fixture(scope="session")
+def in_process() -> Callable[..., dict[str, dict[str, int]]]:
+    """The votes of a request, drawn here with the service's key: no queue, batcher or store."""
+    from jobs.keys import job_key, model_ref, request_digest, secret_from_text
+    from jobs.record import ImageRef
+    from model_store.classifier import load_classifier
+    from model_store.decoding import ImageLimits, decode
+    from model_store.preprocessing import prepare
+    from model_store.registry import Registry
+    from smoothing import SmoothingParams
+    from smoothing.sampler import Sampler, certify
+
+    registry = Registry()
+    card = registry.default()
+    side = card.preprocessing.size
+    sampler = Sampler(
+        load_classifier(card, registry.path(card.id)),
+        num_classes=card.num_classes,
+        input_shape=(3, side, side),
+        batch_size=50,
+    )
+
+    def draw(upload: bytes, *, n: int) -> dict[str, dict[str, int]]:
+        certified = prepare(decode(upload, ImageLimits()), card.preprocessing)
+        image = ImageRef(
+            upload_sha256="",
+            tensor_sha256=certified.sha256,
+            shape=(3, side, side),
+            original_size=certified.original_size,
+            spectral_norm=certified.spectral_norm,
+            rounding_slack=certified.rounding_slack,
+            preprocessing={},
+        )
+        params = SmoothingParams(sigma=0.25, n=n)
+        digest = request_digest(model_ref(card), image, params)
+        key = job_key(secret_from_text(SECRET), digest)
+        certificate = certify(sampler, certified.tensor, key=key, params=params)
+        return {phase.value: votes.sparse() for phase, votes in certificate.tally.items()}
+
+    return draw
