@@ -85,7 +85,8 @@ class LoopConfig:
         seed: Root of every random stream of the run.
         device: A torch device.
         precision: `bfloat16` computes on a bfloat16 copy of float32 master weights.
-        threads: CPU threads; 0 leaves torch's choice.
+        shares: Threads that each compute a share of every batch; above 1 for CPUs only.
+        threads: Threads inside an operation, outside the shares; 0 leaves torch's choice.
         log_every: Steps between two rows of losses.csv.
         checkpoint_every: Steps between two checkpoints; one is always written at the end.
         validate_every: Steps between two validations; 0 for none.
@@ -96,6 +97,7 @@ class LoopConfig:
     seed: int = 0
     device: str = "cpu"
     precision: Literal["float32", "bfloat16"] = "float32"
+    shares: int = 1
     threads: int = 0
     log_every: int = 10
     checkpoint_every: int = 500
@@ -127,7 +129,7 @@ class FinetuneConfig:
     """Fine-tuning of a classifier under noise.
 
     Attributes:
-        init: Run directory of a pre-training (or of a fine-tuning) to start from; None: from scratch.
+        init: Run directory of a pre-training, or of a fine-tuning, to start from.
         sigma: Standard deviation of the noise, in units of a [0, 1] pixel.
         views: Noisy copies of each image in a step.
         consistency: Weight of the consistency term's KL part; 0 leaves the whole term out.
@@ -147,6 +149,70 @@ class FinetuneConfig:
     entropy: float = 0.5
     label_smoothing: float = 0.0
     drop_path: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateConfig:
+    """Certification of a labelled image folder.
+
+    Attributes:
+        model: Model id.
+        data: Folder of class folders; the class names are the card's labels.
+        store: Store directory of the model; None for the bundled one.
+        table: TSV to write, or to continue; None for runs/evaluations/<what it is>.tsv.
+        stride: Every so many-th image in ImageFolder order, from the first.
+        max_images: At most so many images; None for all.
+        sigma: Standard deviation of the noise, in units of a [0, 1] pixel; else the card's.
+        n0: Draws that select the class.
+        n: Draws that estimate its probability.
+        alpha: Chance that one certificate is wrong.
+        numerics: `sound` (the proof covers floating point) or `fast`.
+        batch_size: Draws in one forward pass. It changes no draw.
+        device: A torch device.
+        threads: CPU threads; 0 leaves torch's choice.
+        write_card: Put the figures and this command into the model's card.
+    """
+
+    model: str
+    data: Path = Path("data/test")
+    store: Path | None = None
+    table: Path | None = None
+    stride: int = 1
+    max_images: int | None = None
+    sigma: float | None = None
+    n0: int = 100
+    n: int = 10_000
+    alpha: float = 0.001
+    numerics: Literal["sound", "fast"] = "sound"
+    batch_size: int = 100
+    device: str = "cpu"
+    threads: int = 0
+    write_card: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportConfig:
+    """Export of a fine-tuned run to a model store.
+
+    Attributes:
+        run: Run directory of the fine-tuning.
+        id: Model id, such as vit_tiny_patch4_32.dmae_cifar10_s025.
+        store: Store directory to export to.
+        description: One or two sentences for a person choosing.
+        data: What the run was trained on, in words.
+        licence: Of the weights.
+        notes: What a reader of the card should know besides.
+        stored_as: Type of the numbers in the file; they are run in float32 either way.
+    """
+
+    run: Path
+    id: str
+    store: Path = Path("model_store/models")
+    description: str = ""
+    data: str = ""
+    licence: str = "Apache-2.0"
+    notes: tuple[str, ...] = ()
+    stored_as: Literal["float16", "float32"] = "float16"
 
 
 RunConfig = PretrainConfig | FinetuneConfig

@@ -8,6 +8,7 @@ Source:
 """
 
 from functools import partial
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -55,7 +56,7 @@ class DenoisingMaskedAutoencoder(nn.Module):
         width, patch = architecture.embed_dim, architecture.patch_size
         grid = architecture.image_size // patch
         self.patch_size, self.mask_ratio, self.norm_pix = patch, mask_ratio, norm_pix
-        self.cls_token = vit.cls_token
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = nn.Parameter(sin_cos_2d(width, grid), requires_grad=False)
         self.patch_embed = vit.patch_embed
         self.blocks = vit.blocks
@@ -66,10 +67,7 @@ class DenoisingMaskedAutoencoder(nn.Module):
             sin_cos_2d(decoder.embed_dim, grid), requires_grad=False
         )
         self.decoder_blocks = nn.Sequential(
-            *(
-                Block(decoder.embed_dim, decoder.num_heads, qkv_bias=True, norm_layer=LayerNorm)
-                for _ in range(decoder.depth)
-            )
+            *(_decoder_block(decoder) for _ in range(decoder.depth))
         )
         self.decoder_norm = LayerNorm(decoder.embed_dim)
         self.decoder_pred = nn.Linear(decoder.embed_dim, patch * patch * 3)
@@ -107,7 +105,7 @@ class DenoisingMaskedAutoencoder(nn.Module):
     def decode(
         self, latent: Float[Tensor, "batch seen width"], restore: Tensor
     ) -> Float[Tensor, "batch patches pixels"]:
-        """Predicted (standardised) pixels of every patch; within a patch the channel runs fastest."""
+        """Predicted (standardised) pixels of every patch, the channel running fastest."""
         tokens = self.decoder_embed(latent)
         hidden = restore.shape[1] + 1 - tokens.shape[1]
         masks = self.mask_token.expand(len(tokens), hidden, -1)
@@ -136,6 +134,11 @@ class DenoisingMaskedAutoencoder(nn.Module):
         return (pixels - self.mean) / self.std
 
 
+def _decoder_block(decoder: DecoderConfig) -> Block:
+    norm = cast(type[nn.Module], LayerNorm)  # timm's annotation knows no partial
+    return Block(decoder.embed_dim, decoder.num_heads, qkv_bias=True, norm_layer=norm)
+
+
 def patchify(
     images: Float[Tensor, "batch channels height width"], patch: int
 ) -> Float[Tensor, "batch patches pixels"]:
@@ -157,9 +160,10 @@ def initialise(model: nn.Module, generator: torch.Generator) -> None:
         elif isinstance(module, nn.LayerNorm):
             nn.init.ones_(module.weight)
             nn.init.zeros_(module.bias)
-        elif name == "patch_embed.proj" and isinstance(module, nn.Conv2d) and module.bias is not None:
-            nn.init.xavier_uniform_(module.weight.view(len(module.weight), -1), generator=generator)
-            nn.init.zeros_(module.bias)
+        elif name == "patch_embed.proj" and isinstance(module, nn.Conv2d):
+            nn.init.xavier_uniform_(module.weight.flatten(1), generator=generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
     for name, parameter in model.named_parameters():
         if name in {"cls_token", "mask_token"}:
             nn.init.normal_(parameter, std=0.02, generator=generator)

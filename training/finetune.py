@@ -1,26 +1,29 @@
 """Fine-tuning of a classifier under noise, from a configuration to a run directory."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 
+from model_store.classifier import build_vit
 from training import checkpoints
 from training.config import FinetuneConfig
 from training.data import ImageSet, as_pixels, fetch, open_images, split
 from training.dmae import initialise
 from training.errors import BadCheckpoint
-from training.loop import Batch, Run, execute, open_run_directory
+from training.loop import Run, execute, open_run_directory, set_threads
 from training.losses import add_noise, consistency
 from training.optim import POSITIONS_AND_TOKENS, build_optimizers, parameter_groups
 from training.pos_embed import sin_cos_2d
 from training.precision import use_plain_attention
+from training.shares import Batch
 from training.streams import stream
-
-from model_store.classifier import build_vit
 
 FRESH = frozenset({"head.weight", "head.bias", "fc_norm.weight", "fc_norm.bias"})
 ENCODER = ("cls_token", "pos_embed", "patch_embed.", "blocks.")
@@ -48,7 +51,9 @@ class NormalisedClassifier(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Logits, (batch, classes)."""
-        return self.vit(((pixels - self.mean) / self.std).to(self.vit.cls_token.dtype))
+        return self.vit(
+            ((pixels - self.mean) / self.std).to(self.vit.patch_embed.proj.weight.dtype)
+        )
 
 
 def build_classifier(config: FinetuneConfig, num_classes: int) -> NormalisedClassifier:
@@ -60,10 +65,10 @@ def build_classifier(config: FinetuneConfig, num_classes: int) -> NormalisedClas
     vit = build_vit(config.architecture, num_classes, drop_path=config.drop_path)
     generator = stream(config.loop.seed, "weights")
     initialise(vit, generator)
-    nn.init.trunc_normal_(vit.head.weight, std=2e-5, generator=generator)
+    nn.init.trunc_normal_(cast(nn.Linear, vit.head).weight, std=2e-5, generator=generator)
     shape = config.architecture
-    with torch.no_grad():
-        vit.pos_embed.copy_(sin_cos_2d(shape.embed_dim, shape.image_size // shape.patch_size))
+    positions = sin_cos_2d(shape.embed_dim, shape.image_size // shape.patch_size)
+    vit.pos_embed = nn.Parameter(positions)
     if config.init is not None:
         load_pretrained(vit, config.init)
     return NormalisedClassifier(vit, mean=config.data.mean, std=config.data.std)
@@ -89,19 +94,25 @@ def load_pretrained(vit: VisionTransformer, run: Path) -> None:
         raise BadCheckpoint(f"{run} does not fit the architecture: {', '.join(strangers)}")
 
 
-def finetune(config: FinetuneConfig, out: Path) -> None:
+def finetune(config: FinetuneConfig, out: Path, *, origin: Mapping[str, Any] | None = None) -> None:
     """Fine-tunes, or resumes, in the directory `out`.
+
+    Args:
+        config: What to do.
+        out: Run directory; a run of the same configuration there is resumed.
+        origin: How the run was asked for; recorded, and named in an exported card.
 
     Raises:
         BadData: The image folder cannot be trained on.
         BadCheckpoint: The run to start from does not fit.
         ConfigDiffers: `out` holds a run of another configuration.
     """
+    set_threads(config.loop)
     images = open_images(
         config.data.path, size=config.architecture.image_size, cache=config.data.cache
     )
     model = build_classifier(config, len(images.classes)).to(config.loop.device)
-    open_run_directory(out, config)
+    open_run_directory(out, config, origin or {})
     parts = split(len(images.labels), every=config.data.validation_every)
     use_plain_attention(model)
     groups = parameter_groups(
@@ -151,7 +162,7 @@ def noisy_loss(network: nn.Module, batch: Batch, config: FinetuneConfig) -> Tens
 
 @torch.inference_mode()
 def noisy_accuracy(
-    network: nn.Module, images: ImageSet, index: NDArray, config: FinetuneConfig
+    network: nn.Module, images: ImageSet, index: NDArray[np.int64], config: FinetuneConfig
 ) -> dict[str, float]:
     """Accuracy on one noisy copy of each held-out image, always the same noise."""
     if not len(index):

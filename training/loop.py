@@ -5,14 +5,13 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -20,29 +19,15 @@ from training import checkpoints
 from training.config import DataConfig, LoopConfig, OptimConfig, RunConfig, as_json, differences
 from training.data import ImageSet, as_pixels, augment, batch_indices, fetch
 from training.errors import ConfigDiffers, NotFinite
+from training.hardware import describe_hardware
 from training.optim import learning_rate_scale, set_learning_rate
-from training.precision import ComputeCopy
 from training.progress import Reporter, reporting
+from training.shares import Batch, Shares
 from training.streams import stream
 
 logger = logging.getLogger(__name__)
 
 COLUMNS = ("step", "loss", "lr_scale", "gradient_norm", "images_per_s")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """What a step sees.
-
-    Attributes:
-        pixels: Clean, augmented images in [0, 1].
-        labels: Class indices.
-        generator: The step's own stream, on the images' device.
-    """
-
-    pixels: Float[Tensor, "batch channels height width"]
-    labels: Int[Tensor, "batch"]
-    generator: torch.Generator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +58,13 @@ class Run:
     validate: Callable[[nn.Module], dict[str, float]]
 
 
-def open_run_directory(out: Path, config: RunConfig) -> None:
+def open_run_directory(out: Path, config: RunConfig, origin: Mapping[str, Any]) -> None:
     """Makes the run directory, or checks that it belongs to the same configuration.
+
+    Args:
+        out: The directory.
+        config: Recorded in config.json.
+        origin: How the run was asked for, recorded in origin.json beside the hardware.
 
     Raises:
         ConfigDiffers: It was started with another one; names the fields.
@@ -82,6 +72,8 @@ def open_run_directory(out: Path, config: RunConfig) -> None:
     out.mkdir(parents=True, exist_ok=True)
     path, ours = out / "config.json", as_json(config)
     if not path.exists():
+        recorded = {**origin, "hardware": describe_hardware(config.loop.device)}
+        (out / "origin.json").write_text(json.dumps(recorded, indent=1) + "\n")
         path.write_text(json.dumps(ours, indent=1) + "\n")
         return
     fields = differences(ours, json.loads(path.read_text()))
@@ -93,6 +85,12 @@ def open_run_directory(out: Path, config: RunConfig) -> None:
         )
 
 
+def set_threads(loop: LoopConfig) -> None:
+    """Gives torch the threads that the configuration asks for, if it does."""
+    if loop.threads:
+        torch.set_num_threads(loop.threads)
+
+
 def execute(run: Run) -> None:
     """Trains from the latest checkpoint, or from the start, to the end of the schedule.
 
@@ -100,8 +98,6 @@ def execute(run: Run) -> None:
         NotFinite: The loss became infinite or NaN.
         BadCheckpoint: The directory's checkpoint does not fit.
     """
-    if run.loop.threads:
-        torch.set_num_threads(run.loop.threads)
     head = checkpoints.restore(run.out, model=run.model, optimizers=run.optimizers)
     start, before_s = (int(head["step"]), float(head["seconds"])) if head else (0, 0.0)
     began = time.monotonic()
@@ -126,23 +122,18 @@ def execute(run: Run) -> None:
 class _Stepper:
     def __init__(self, run: Run, table: "_Table", report: Reporter) -> None:
         self._run, self._table, self._report = run, table, report
-        self._compute = ComputeCopy(run.model, run.loop.precision)
+        self._shares = Shares(run.model, run.loop)
         self._parameters = [p for p in run.model.parameters() if p.requires_grad]
         self._logged_at, self._since_log = time.monotonic(), 0
 
     def take(self, step: int) -> None:
         """One optimiser step."""
-        run, compute = self._run, self._compute
+        run = self._run
         run.model.train()
-        compute.network.train()
-        compute.refresh()
-        batch = _batch(run, step)
         with _network_randomness(run.loop, step):
-            loss = run.loss(compute.network, batch)
-        if not math.isfinite(value := loss.item()):
+            value = self._shares.backward(run.loss, _batches(run, step))
+        if not math.isfinite(value):
             raise NotFinite(f"the loss is {value} at step {step}; a lower rate may help")
-        loss.backward()
-        compute.hand_back()
         norm = nn.utils.clip_grad_norm_(self._parameters, run.optim.clip_norm)
         scale = learning_rate_scale(
             step, steps=run.loop.steps, warmup=run.optim.warmup, min_lr=run.optim.min_lr
@@ -164,22 +155,25 @@ class _Stepper:
         self._report(done, f"loss {loss:.4f}, {speed:.0f} images/s")
 
 
-def _batch(run: Run, step: int) -> Batch:
-    seed, device = run.loop.seed, run.loop.device
-    index = batch_indices(
-        run.candidates, step=step, batch_size=run.loop.batch_size, seed=seed
-    )
+def _batches(run: Run, step: int) -> list[Batch]:
+    seed, device, shares = run.loop.seed, run.loop.device, run.loop.shares
+    index = batch_indices(run.candidates, step=step, batch_size=run.loop.batch_size, seed=seed)
     images = augment(
         fetch(run.images.images, index).to(device),
         padding=run.data.crop_padding,
         flip=run.data.flip,
         generator=stream(seed, "augment", step),
     )
-    return Batch(
-        pixels=as_pixels(images),
-        labels=torch.from_numpy(run.images.labels[index]).to(device),
-        generator=stream(seed, "step", step, device=device),
-    )
+    labels = torch.from_numpy(run.images.labels[index]).to(device)
+    parts = zip(as_pixels(images).chunk(shares), labels.chunk(shares), strict=True)
+    return [
+        Batch(
+            pixels=pixels,
+            labels=some,
+            generator=stream(seed, f"step/{number}", step, device=device),
+        )
+        for number, (pixels, some) in enumerate(parts)
+    ]
 
 
 @contextmanager
@@ -200,7 +194,12 @@ def _save(run: Run, step: int, seconds: float) -> None:
         step=step,
         model=run.model,
         optimizers=run.optimizers,
-        scalars={"seconds": seconds, "images": step * run.loop.batch_size},
+        scalars={
+            "seconds": seconds,
+            "images": step * run.loop.batch_size,
+            "epochs": step * run.loop.batch_size / len(run.candidates),
+            "classes": run.images.classes,
+        },
     )
 
 

@@ -13,9 +13,7 @@ def add_noise(
     generator: torch.Generator,
 ) -> Float[Tensor, "batch channels height width"]:
     """Pixels in [0, 1] plus Gaussian noise; never clipped, as the certificate needs it."""
-    noise = torch.randn(
-        pixels.shape, generator=generator, device=pixels.device, dtype=pixels.dtype
-    )
+    noise = torch.randn(pixels.shape, generator=generator, device=pixels.device, dtype=pixels.dtype)
     return pixels + sigma * noise
 
 

@@ -74,8 +74,11 @@ def build_optimizers(
     matrices = [_part(group, matrices=True) for group in groups]
     others = [_part(group, matrices=False) for group in groups]
     muon = torch.optim.Muon(
-        [{**group, "lr_scale": group["lr_scale"] * config.muon_lr} for group in matrices
-         if group["params"]],
+        [
+            {**group, "lr_scale": group["lr_scale"] * config.muon_lr}
+            for group in matrices
+            if group["params"]
+        ],
         lr=0.0,
         adjust_lr_fn="match_rms_adamw",
     )

@@ -1,18 +1,22 @@
 """DMAE pre-training, from a configuration to a run directory."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.config import PretrainConfig
 from training.data import ImageSet, as_pixels, fetch, open_images, split
 from training.dmae import DenoisingMaskedAutoencoder
-from training.loop import Batch, Run, execute, open_run_directory
+from training.loop import Run, execute, open_run_directory, set_threads
 from training.losses import add_noise
 from training.optim import build_optimizers, parameter_groups
 from training.precision import use_plain_attention
+from training.shares import Batch
 from training.streams import stream
 
 VALIDATION_IMAGES = 512
@@ -31,17 +35,23 @@ def build_autoencoder(config: PretrainConfig) -> DenoisingMaskedAutoencoder:
     )
 
 
-def pretrain(config: PretrainConfig, out: Path) -> None:
+def pretrain(config: PretrainConfig, out: Path, *, origin: Mapping[str, Any] | None = None) -> None:
     """Pre-trains, or resumes, in the directory `out`.
+
+    Args:
+        config: What to do.
+        out: Run directory; a run of the same configuration there is resumed.
+        origin: How the run was asked for; recorded, and named in an exported card.
 
     Raises:
         BadData: The image folder cannot be trained on.
         ConfigDiffers: `out` holds a run of another configuration.
     """
+    set_threads(config.loop)
     images = open_images(
         config.data.path, size=config.architecture.image_size, cache=config.data.cache
     )
-    open_run_directory(out, config)
+    open_run_directory(out, config, origin or {})
     parts = split(len(images.labels), every=config.data.validation_every)
     model = build_autoencoder(config).to(config.loop.device)
     use_plain_attention(model)
@@ -81,15 +91,13 @@ def denoising_loss(network: nn.Module, batch: Batch, *, sigma: float) -> Tensor:
     model = cast(DenoisingMaskedAutoencoder, network)
     noisy = add_noise(batch.pixels, sigma=sigma, generator=batch.generator)
     patches = model.pos_embed.shape[1] - 1
-    scores = torch.rand(
-        len(noisy), patches, generator=batch.generator, device=batch.pixels.device
-    )
+    scores = torch.rand(len(noisy), patches, generator=batch.generator, device=batch.pixels.device)
     return model.loss(model(noisy, scores), batch.pixels)
 
 
 @torch.inference_mode()
 def _validate(
-    network: nn.Module, images: ImageSet, index: Tensor, config: PretrainConfig
+    network: nn.Module, images: ImageSet, index: NDArray[np.int64], config: PretrainConfig
 ) -> dict[str, float]:
     device = config.loop.device
     batch = Batch(

@@ -1,4 +1,4 @@
-"""Progress on the terminal: a bar with an ETA, or a line now and then where there is no terminal."""
+"""Progress on the terminal: a bar with an ETA, or a line now and then where it is none."""
 
 import logging
 import sys
@@ -69,6 +69,4 @@ class _Lines:
         self._last = now
         per_piece = (now - self._began) / max(1, done - self._start)
         remaining = per_piece * (self._total - done)
-        logger.info(
-            "%s %d/%d %s, %.0f s left", self._title, done, self._total, note, remaining
-        )
+        logger.info("%s %d/%d %s, %.0f s left", self._title, done, self._total, note, remaining)
