@@ -8,6 +8,7 @@ from app.fleet import Crew
 from app.pacing import chunk_size, default_n, retry_after_s
 from app.parameters import CertifyRequest, smoothing_params
 from app.services import Services
+from app.settings import AppSettings
 from app.waiting import read_job
 from jobs import keys, store
 from jobs.record import Job, JobSpec
@@ -53,18 +54,19 @@ async def submit(request: CertifyRequest, services: Services) -> Expected:
         deadline_at=now + services.settings.job_deadline_s,
         chunk_size=chunk_size(crew.draws_per_s_each),
     )
-    limit = services.settings.backlog_limit_draws
+    limits = services.settings
     submitted = await services.runner.run(
         store.submit(
             spec,
             job_key=keys.job_key(await services.secret.read(), digest),
             tensor=upload.tensor,
             now=now,
-            max_backlog_draws=limit,
+            max_backlog_draws=limits.backlog_limit_draws,
+            max_backlog_jobs=limits.backlog_limit_jobs,
         )
     )
     if submitted.job_id is None:
-        raise _queue_full(submitted.backlog_draws, limit, params, crew)
+        raise _queue_full(submitted.backlog_draws, limits, params, crew)
     if submitted.outcome == "created":
         services.waker.wake(model.id)
     job = await read_job(services.runner, submitted.job_id)
@@ -89,8 +91,15 @@ def _expected_s(job: Job, backlog_draws: int, crew: Crew) -> float | None:
     return draws / crew.draws_per_s
 
 
-def _queue_full(backlog: int, limit: int, params: SmoothingParams, crew: Crew) -> QueueFull:
-    over = backlog + params.n0 + params.n - limit
+def _queue_full(
+    backlog: int, settings: AppSettings, params: SmoothingParams, crew: Crew
+) -> QueueFull:
+    wanted = params.n0 + params.n
+    over = max(backlog + wanted - settings.backlog_limit_draws, wanted)
+    limits = {
+        "backlog_draws": settings.backlog_limit_draws,
+        "backlog_jobs": settings.backlog_limit_jobs,
+    }
     return QueueFull(
-        backlog=backlog, limit=limit, retry_after_s=retry_after_s(over, crew.draws_per_s)
+        backlog=backlog, limits=limits, retry_after_s=retry_after_s(over, crew.draws_per_s)
     )

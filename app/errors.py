@@ -149,16 +149,17 @@ class QueueFull(AppError):
 
     Attributes:
         backlog: Draws that are waiting.
-        limit: Draws from which on jobs are refused.
+        limits: From which on jobs are refused: backlog_draws and backlog_jobs.
         retry_after_s: When a job of this size is expected to fit.
     """
 
-    def __init__(self, *, backlog: int, limit: int, retry_after_s: int) -> None:
+    def __init__(self, *, backlog: int, limits: Limit, retry_after_s: int) -> None:
         self.backlog = backlog
-        self.limit = limit
+        self.limits = limits
         self.retry_after_s = retry_after_s
         super().__init__(
-            f"{backlog} draws are waiting and the limit is {limit}; try again in {retry_after_s} s"
+            f"{backlog} draws are waiting for this model; at most {limits['backlog_draws']} draws "
+            f"and {limits['backlog_jobs']} jobs may; try again in {retry_after_s} s"
         )
 
 

@@ -148,7 +148,7 @@ def _queue_full(error: Exception) -> Problem:
                 field="n",
                 value=None,
                 detail=f"{full.backlog} draws are waiting",
-                limit={"backlog_draws": full.limit},
+                limit=full.limits,
             )
         ],
         headers={"Retry-After": str(full.retry_after_s)},

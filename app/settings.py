@@ -33,6 +33,7 @@ class AppSettings(BaseSettings):
         min_image_side: Shortest side of an image, in pixels.
         max_draws: Largest `n` and `n0` a request may ask for.
         backlog_limit_draws: Queued draws of a model from which on new jobs are refused.
+        backlog_limit_jobs: Live jobs of a model from which on new jobs are refused.
         job_deadline_s: A job that is not finished this long after its submission expires.
         max_wait_s: Longest that a request waits for its job.
         body_timeout_s: Longest that a request's body may take to arrive.
@@ -63,6 +64,7 @@ class AppSettings(BaseSettings):
     min_image_side: int = Field(default=8, ge=1)
     max_draws: int = Field(default=1_000_000, ge=1)
     backlog_limit_draws: int = Field(default=5_000_000, ge=1)
+    backlog_limit_jobs: int = Field(default=1_000, ge=1)
     job_deadline_s: float = Field(default=86_400, gt=0)
     max_wait_s: float = Field(default=60, ge=0)
     body_timeout_s: float = Field(default=30, gt=0)

