@@ -2,6 +2,7 @@
 
 AppError
 +-- UnknownSetting         an APP_ variable that is no setting; at start only
++-- InvalidSetting         a setting of the wrong type or out of range; at start only
 +-- InvalidRequest         parameters out of range; `.errors` names each
 +-- NotMultipart           a body of another content type than multipart/form-data
 +-- MalformedForm          a body that says it is multipart and is not
@@ -60,6 +61,10 @@ class UnknownSetting(AppError):
 
     def __init__(self, name: str, *, nearest: str) -> None:
         super().__init__(f"{name} is not a setting; did you mean {nearest}?")
+
+
+class InvalidSetting(AppError):
+    """A setting whose value cannot be used; the message names its variable, not its value."""
 
 
 class InvalidRequest(AppError):

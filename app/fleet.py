@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from app.prompt_runner import PromptRunner
 from jobs import store
-from jobs.command import AsyncRunner
 from jobs.record import WorkerInfo
 from model_store.card import ModelCard
 
@@ -39,7 +39,7 @@ class Fleet:
         clock: Seconds, for how long an answer is used again.
     """
 
-    def __init__(self, runner: AsyncRunner, *, clock: Callable[[], float]) -> None:
+    def __init__(self, runner: PromptRunner, *, clock: Callable[[], float]) -> None:
         self._runner = runner
         self._clock = clock
         self._seen: tuple[float, tuple[WorkerInfo, ...]] | None = None

@@ -97,9 +97,16 @@ def _without_null(field: dict[str, Any]) -> dict[str, Any]:
 
 
 def complete_openapi(app: FastAPI) -> dict[str, Any]:
-    """The application's OpenAPI document, with the schemas that only problems refer to."""
+    """The application's OpenAPI document: with our schema of errors, without FastAPI's."""
     document = FastAPI.openapi(app)
-    schema = Problem.model_json_schema(ref_template=SCHEMAS + "{model}")
-    nested = schema.pop("$defs", {})
-    document["components"]["schemas"] |= {"Problem": schema, **nested}
+    schemas: dict[str, Any] = document["components"]["schemas"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    for path in document["paths"].values():
+        for operation in path.values():
+            # FastAPI adds this to every route with a parameter, though ours are all just text.
+            if "application/json" in operation["responses"].get("422", {}).get("content", {}):
+                del operation["responses"]["422"]
+    problem = Problem.model_json_schema(ref_template=SCHEMAS + "{model}")
+    schemas |= problem.pop("$defs", {}) | {"Problem": problem}
     return document

@@ -14,7 +14,13 @@ from model_store.card import ModelCard
 from model_store.errors import ModelNotFound
 from model_store.registry import Registry
 from smoothing.bounds import minimum_draws
-from smoothing.certificate import MAX_ALPHA, Mode, Numerics, SmoothingParams
+from smoothing.certificate import (
+    MAX_ALPHA,
+    TOTAL_VARIATION,
+    Mode,
+    Numerics,
+    SmoothingParams,
+)
 from smoothing.errors import InvalidParams
 
 IMAGE = "image"
@@ -94,12 +100,12 @@ def smoothing_params(request: CertifyRequest, *, default_n: int) -> SmoothingPar
             numerics=form.numerics,
         )
     except InvalidParams as error:
-        fault = FieldError(
-            field=error.field,
-            value=form.n if error.field == "n" else None,
-            detail=str(error),
-            limit=request.limits.get(error.field),
-        )
+        value = getattr(form, error.field, None)
+        limit = request.limits.get(error.field)
+        if error.field == "n":
+            fewest = minimum_draws(form.alpha, total_variation=TOTAL_VARIATION[form.numerics])
+            limit = {**(limit or {}), "minimum": fewest}
+        fault = FieldError(field=error.field, value=value, detail=str(error), limit=limit)
         raise InvalidRequest([fault]) from error
 
 

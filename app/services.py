@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from app.fleet import Fleet
 from app.images import Images
+from app.prompt_runner import PromptRunner
 from app.settings import AppSettings
 from jobs import store
 from jobs.command import AsyncRunner
@@ -38,7 +39,7 @@ class Secret:
     gets the same secret back, and equal requests still meet the same noise.
     """
 
-    def __init__(self, runner: AsyncRunner, *, given: bytes | None) -> None:
+    def __init__(self, runner: PromptRunner, *, given: bytes | None) -> None:
         self._runner = runner
         self._given = given
         self._last = secrets.token_bytes(32)
@@ -72,7 +73,7 @@ class Services:
 
     settings: AppSettings
     registry: Registry
-    runner: AsyncRunner
+    runner: PromptRunner
     fleet: Fleet
     images: Images
     secret: Secret
@@ -93,7 +94,7 @@ def build_services(settings: AppSettings, *, waker: WakesWorkers | None = None) 
         waker: Instead of one that sends Celery messages.
     """
     redis = make_async_redis(settings.redis_url)
-    runner = AsyncRunner(redis)
+    runner = PromptRunner(AsyncRunner(redis))
     given = settings.dmae_secret
     return Services(
         settings=settings,

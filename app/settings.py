@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.errors import UnknownSetting
+from app.errors import InvalidSetting, UnknownSetting
 from model_store.registry import BUNDLED
 
 PREFIX = "APP_"
@@ -85,10 +85,17 @@ def settings_from_environment() -> AppSettings:
 
     Raises:
         UnknownSetting: A variable starts with `APP_` and is no setting, which a misspelt one is.
-        pydantic.ValidationError: A value is of the wrong type or out of range.
+        InvalidSetting: A value is of the wrong type or out of range.
     """
     refuse_unknown(os.environ)
-    return AppSettings()
+    try:
+        return AppSettings()
+    except ValidationError as error:
+        raise InvalidSetting(
+            "; ".join(
+                f"{_variable(str(fault['loc'][0]))}: {fault['msg']}" for fault in error.errors()
+            )
+        ) from None
 
 
 def refuse_unknown(names: Iterable[str]) -> None:
@@ -102,7 +109,9 @@ def refuse_unknown(names: Iterable[str]) -> None:
 
 def variable_names() -> list[str]:
     """Every environment variable that is a setting of this process."""
-    return [
-        str(field.validation_alias or PREFIX + name.upper())
-        for name, field in AppSettings.model_fields.items()
-    ]
+    return [_variable(name) for name in AppSettings.model_fields]
+
+
+def _variable(name: str) -> str:
+    field = AppSettings.model_fields.get(name)
+    return name if field is None else str(field.validation_alias or PREFIX + name.upper())

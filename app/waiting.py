@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
+from app.prompt_runner import PromptRunner
 from jobs import store
-from jobs.command import AsyncRunner
 from jobs.errors import JobNotFound
 from jobs.record import Job
 
@@ -27,7 +27,7 @@ def preferred_wait(prefer: str | None) -> int | None:
     return int(match[1]) if match else None
 
 
-async def read_job(runner: AsyncRunner, job_id: str) -> Job:
+async def read_job(runner: PromptRunner, job_id: str) -> Job:
     """The job as it stands.
 
     Raises:
@@ -41,7 +41,7 @@ async def read_job(runner: AsyncRunner, job_id: str) -> Job:
 
 
 async def wait_for_change(
-    runner: AsyncRunner, job: Job, *, seconds: float, enough: Callable[[Job], bool]
+    runner: PromptRunner, job: Job, *, seconds: float, enough: Callable[[Job], bool]
 ) -> Job:
     """Reads the job again at each change, until `enough` of it or the time is over.
 

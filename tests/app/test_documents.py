@@ -1,0 +1,132 @@
+"""The OpenAPI document is complete, and the page that shows it loads nothing from elsewhere."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.problem_kinds import KINDS
+
+pytestmark = [pytest.mark.anyio, pytest.mark.redis]
+
+METHODS = {"get", "post", "put", "delete", "patch"}
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if method in METHODS:
+                yield path, method, operation
+
+
+@pytest.fixture
+async def document(service: Any) -> dict[str, Any]:
+    return (await service.http.get("/openapi.json")).json()
+
+
+async def test_every_route_is_documented(document: dict[str, Any]) -> None:
+    found = {(method, path) for path, method, _ in operations(document)}
+
+    assert found == {
+        ("post", "/certify"),
+        ("get", "/jobs/{job_id}"),
+        ("delete", "/jobs/{job_id}"),
+        ("post", "/jobs/{job_id}/cancel"),
+        ("get", "/jobs/{job_id}/certificate"),
+        ("get", "/models"),
+        ("get", "/models/{model_id}"),
+        ("get", "/livez"),
+        ("get", "/healthz"),
+        ("get", "/readyz"),
+    }
+
+
+async def test_every_error_answer_is_a_problem(document: dict[str, Any]) -> None:
+    errors = [
+        (path, status, list(response["content"]))
+        for path, _, operation in operations(document)
+        for status, response in operation["responses"].items()
+        if int(status) >= 400
+    ]
+
+    assert errors
+    assert all(content == ["application/problem+json"] for _, _, content in errors), errors
+
+
+async def test_every_kind_of_problem_is_documented_somewhere(document: dict[str, Any]) -> None:
+    documented = {
+        slug
+        for _, _, operation in operations(document)
+        for response in operation["responses"].values()
+        for content in response.get("content", {}).values()
+        for slug in content.get("examples", {})
+    }
+
+    assert documented == set(KINDS) - {"not-found", "method-not-allowed"}
+
+
+async def test_every_operation_can_fail_as_any_request_can(document: dict[str, Any]) -> None:
+    for _, _, operation in operations(document):
+        assert {"413", "421", "500"} <= set(operation["responses"])
+
+
+async def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+
+    names = set(re.findall(r"'#/components/schemas/(\w+)'", str(document)))
+
+    assert names <= set(schemas)
+    assert "Problem" in names
+    assert "HTTPValidationError" not in schemas
+
+
+async def test_the_form_shows_all_its_fields(document: dict[str, Any]) -> None:
+    body = document["paths"]["/certify"]["post"]["requestBody"]
+    form = body["content"]["multipart/form-data"]["schema"]
+
+    assert set(form["properties"]) == {
+        "image",
+        "sigma",
+        "model",
+        "mode",
+        "n",
+        "n0",
+        "alpha",
+        "numerics",
+    }
+    assert form["required"] == ["image", "sigma"]
+    assert form["properties"]["n"]["type"] == "integer"
+    assert form["properties"]["mode"]["default"] == "fixed"
+
+
+async def test_the_page_loads_nothing_from_elsewhere(service: Any) -> None:
+    page = await service.http.get("/docs")
+
+    sources = re.findall(r'(?:src|href|data-openapi)="([^"]+)"', page.text)
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "http" not in page.text.replace("httpEquiv", "")
+    assert "<script>" not in page.text
+    for source in sources:
+        answer = await service.http.get(f"/{source}") if source != "data:," else page
+        assert answer.status_code == 200
+
+
+async def test_the_page_may_run_only_our_scripts(service: Any) -> None:
+    policy = (await service.http.get("/docs")).headers["content-security-policy"]
+
+    directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+    assert directives["default-src"] == "'none'"
+    assert directives["script-src"] == "'self'"
+    assert directives["connect-src"] == "'self'"
+    assert "http" not in policy
+
+
+async def test_the_front_door_leads_to_the_page(service: Any) -> None:
+    answer = await service.http.get("/")
+
+    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
+
+
+async def test_there_is_no_redoc(service: Any) -> None:
+    assert (await service.http.get("/redoc")).status_code == 404
