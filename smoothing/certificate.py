@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
-from typing import Literal, Self, get_args
+from typing import Literal, get_args
 
 from smoothing.bounds import minimum_draws
 from smoothing.errors import InvalidCounts, InvalidParams
@@ -118,12 +118,12 @@ class Votes:
             )
 
     @classmethod
-    def none(cls, num_classes: int) -> Self:
+    def none(cls, num_classes: int) -> "Votes":
         """No vote yet: the start of a sum."""
         return cls(counts=(0,) * num_classes)
 
     @classmethod
-    def from_sparse(cls, sparse: Mapping[str, int], num_classes: int) -> Self:
+    def from_sparse(cls, sparse: Mapping[str, int], num_classes: int) -> "Votes":
         """The inverse of `sparse`.
 
         Raises:

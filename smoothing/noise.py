@@ -49,7 +49,7 @@ Source:
 from collections.abc import Iterator
 from hashlib import sha256
 from math import pi
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,8 @@ _ROUNDOFF = 2.0**-53
 # Rows are turned into normals in blocks of about this many values, to stay in the cache.
 _BLOCK_VALUES = 1 << 15
 
-Real = TypeVar("Real", np.float64, np.float32)
+Real = np.floating[Any]
+"""float64 or float32."""
 
 
 def total_variation_bound(size: int, sigma: float) -> float:
@@ -164,7 +165,7 @@ def check_sound(size: int, sigma: float) -> None:
 
 
 def _on_the_grid(
-    pixels: NDArray[np.float32], sigma: float, normals: NDArray[np.float64]
+    pixels: NDArray[np.float32], sigma: float, normals: NDArray[Real]
 ) -> NDArray[np.float32]:
     noisy = 255.0 * pixels.astype(np.float64) + (255.0 * sigma) * normals
     # From here on a function of the integers alone, so it belongs to the base classifier.
@@ -172,11 +173,11 @@ def _on_the_grid(
 
 
 def _in_float32(
-    pixels: NDArray[np.float32], sigma: float, normals: NDArray[np.float32]
+    pixels: NDArray[np.float32], sigma: float, normals: NDArray[Real]
 ) -> NDArray[np.float32]:
     normals *= np.float32(sigma)
     normals += pixels
-    return normals
+    return normals.astype(np.float32, copy=False)
 
 
 def _normal_blocks(

@@ -1,7 +1,7 @@
 """Procedures: pure state machines that turn votes into more draws, or into a certificate."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from smoothing.bounds import certified_radius, lower_confidence_bound, radius_ceiling
 from smoothing.certificate import Certificate, Phase, SmoothingParams, Tally, Votes
@@ -31,6 +31,7 @@ class DrawMore:
         return self.stop - self.start
 
 
+@runtime_checkable
 class Procedure(Protocol):
     """What every mode looks like to those who draw.
 
