@@ -159,29 +159,18 @@ def _apply(decoded: DecodedImage, down: Axis, across: Axis) -> NDArray[np.float6
     """(3, size, size): A x."""
     white, has_alpha = decoded.max_value, decoded.pixels.shape[2] == 4
     kept = decoded.pixels[:, across.window]
-    first = across.window.start
-    width = kept.shape[1]
-    size = len(down.starts)
-    rows = np.empty((size, width, 3))
+    first, width, size = across.window.start, kept.shape[1], len(down.starts)
+    rows = np.zeros((size, 3 * width))
     for outputs, inputs, matrix in down.blocks(3 * width):
-        samples = _composed(kept[inputs], white)
-        rows[outputs] = _multiply(matrix, samples, down)
-    columns = np.ascontiguousarray(rows.transpose(1, 2, 0))
-    result = np.empty((len(across.starts), 3, size))
+        samples = _composed(kept[inputs], white).reshape(-1, 3 * width)
+        rows[outputs] += samples if down.terms == 0 else matrix @ samples
+    columns = rows.reshape(size, width, 3).transpose(1, 2, 0).reshape(width, 3 * size)
+    result = np.zeros((len(across.starts), 3 * size))
     for outputs, inputs, matrix in across.blocks(3 * size):
-        inside = slice(inputs.start - first, inputs.stop - first)
-        result[outputs] = _multiply(matrix, columns[inside], across)
+        samples = columns[inputs.start - first : inputs.stop - first]
+        result[outputs] += samples if across.terms == 0 else matrix @ samples
     result /= float(white * white if has_alpha else white)
-    return result.transpose(1, 2, 0)
-
-
-def _multiply(
-    matrix: NDArray[np.float64], samples: NDArray[np.float64], axis: Axis
-) -> NDArray[np.float64]:
-    if axis.terms == 0:  # a crop alone
-        return samples
-    product = matrix @ samples.reshape(len(samples), -1)
-    return product.reshape(len(matrix), *samples.shape[1:])
+    return result.reshape(-1, 3, size).transpose(1, 2, 0)
 
 
 def _composed(pixels: Pixels, white: int) -> NDArray[np.float64]:

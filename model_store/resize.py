@@ -6,6 +6,7 @@ row sum to 1. Unlike Pillow's 8-bit resize nothing is rounded or clipped between
 linear and has a norm; bicubic may overshoot [0, 1], and that is kept.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -45,39 +46,37 @@ class Axis:
         """The inputs that any row reads."""
         return slice(int(self.starts[0]), int(self.starts[-1]) + self.weights.shape[1])
 
-    def blocks(self, columns: int) -> list[tuple[slice, slice, NDArray[np.float64]]]:
-        """The map in pieces whose input has about a million numbers.
+    def blocks(self, columns: int) -> Iterator[tuple[slice, slice, NDArray[np.float64]]]:
+        """The map in pieces that read each input once, about a million numbers at a time.
 
         Args:
             columns: Numbers at each input position.
 
-        Returns:
-            For each piece its rows, its inputs, and the dense matrix from these to those.
+        Yields:
+            Rows, inputs, and the dense matrix from these inputs to those rows. A row belongs to
+            several pieces, whose products add up to it.
         """
-        size, taps = self.weights.shape
-        # Below 4 rows a piece, the overlap of their windows would dominate.
-        step = (int(self.window.stop) - int(self.window.start)) / size
-        rows = min(size, max(4, int((_BLOCK_NUMBERS / columns - taps) / step)))
-        return [self._block(first, min(first + rows, size)) for first in range(0, size, rows)]
+        stops = self.starts + self.weights.shape[1]
+        step = max(1, _BLOCK_NUMBERS // columns)
+        for low in range(self.window.start, self.window.stop, step):
+            high = min(low + step, self.window.stop)
+            first = int(np.searchsorted(stops, low, side="right"))
+            last = int(np.searchsorted(self.starts, high, side="left"))
+            yield slice(first, last), slice(low, high), self._part(first, last, low, high)
 
-    def _block(self, first: int, last: int) -> tuple[slice, slice, NDArray[np.float64]]:
-        low = int(self.starts[first])
-        high = int(self.starts[last - 1]) + self.weights.shape[1]
-        dense = np.zeros((last - first, high - low))
-        self._fill(dense, first, low)
-        return slice(first, last), slice(low, high), dense
-
-    def _fill(self, dense: NDArray[np.float64], first: int, low: int) -> None:
+    def _part(self, first: int, last: int, low: int, high: int) -> NDArray[np.float64]:
         taps = self.weights.shape[1]
-        for row, target in enumerate(dense, start=first):
-            start = int(self.starts[row]) - low
-            target[start : start + taps] = self.weights[row]
+        part = np.zeros((last - first, high - low))
+        for row, target in enumerate(part, start=first):
+            start = int(self.starts[row])
+            inside = slice(max(start, low), min(start + taps, high))
+            weights = self.weights[row, inside.start - start : inside.stop - start]
+            target[inside.start - low : inside.stop - low] = weights
+        return part
 
     def dense(self, length: int) -> NDArray[np.float64]:
         """The whole matrix, (size, length)."""
-        matrix = np.zeros((len(self.starts), length))
-        self._fill(matrix, 0, 0)
-        return matrix
+        return self._part(0, len(self.starts), 0, length)
 
 
 @lru_cache(maxsize=64)

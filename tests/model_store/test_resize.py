@@ -91,11 +91,14 @@ def test_nothing_moves_further_than_the_norm(
 def test_blocks_make_up_the_whole(axis: tuple[int, int, int, int, Kernel], columns: int) -> None:
     ours = resize_axis(*axis)
     rebuilt = np.zeros((axis[3], axis[0]))
+    times_read = np.zeros(axis[0], int)
 
     for rows, inputs, matrix in ours.blocks(columns):
         rebuilt[rows, inputs] = matrix
+        times_read[inputs] += 1
 
     assert np.array_equal(rebuilt, ours.dense(axis[0]))
+    assert (times_read[ours.window] == 1).all()
 
 
 def test_the_same_size_is_the_identity() -> None:
