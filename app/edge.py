@@ -6,6 +6,7 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.errors import echo
 from app.problems import problem_response
 from app.request_id import HEADER, begin_request
 
@@ -68,7 +69,7 @@ class _Exchange:
             "request",
             extra={
                 "method": self._scope["method"],
-                "path": path,
+                "path": echo(path),
                 "status": self.status,
                 "duration_ms": round(1000 * (time.perf_counter() - self._began), 1),
             },

@@ -67,7 +67,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     for routes in (certify, jobs, models, health, pages):
         app.include_router(routes.router)
-    app.openapi = partial(complete_openapi, app)
+    app.openapi = partial(complete_openapi, app, services.registry.ids())
     return app
 
 

@@ -1,6 +1,7 @@
 """What FastAPI's OpenAPI document leaves out: problems as answers, and the form that we parse."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -96,8 +97,13 @@ def _without_null(field: dict[str, Any]) -> dict[str, Any]:
     return {**rest, **default, **(choices[0] if choices else {})}
 
 
-def complete_openapi(app: FastAPI) -> dict[str, Any]:
-    """The application's OpenAPI document: with our schema of errors, without FastAPI's."""
+def complete_openapi(app: FastAPI, models: Sequence[str]) -> dict[str, Any]:
+    """The application's OpenAPI document: with our schema of errors, without FastAPI's.
+
+    Args:
+        app: Its routes are documented.
+        models: Ids of models, for examples that work.
+    """
     document = FastAPI.openapi(app)
     schemas: dict[str, Any] = document["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
@@ -108,5 +114,7 @@ def complete_openapi(app: FastAPI) -> dict[str, Any]:
             if "application/json" in operation["responses"].get("422", {}).get("content", {}):
                 del operation["responses"]["422"]
     problem = Problem.model_json_schema(ref_template=SCHEMAS + "{model}")
+    form = document["paths"]["/certify"]["post"]["requestBody"]["content"]["multipart/form-data"]
+    form["schema"]["properties"]["model"]["examples"] = list(models)
     schemas |= problem.pop("$defs", {}) | {"Problem": problem}
     return document

@@ -59,8 +59,8 @@ class AppSettings(BaseSettings):
     )
     default_model: str | None = None
     max_upload_bytes: int = Field(default=32 * MEBIBYTE, ge=1)
-    max_image_side: int = Field(default=8192, ge=1)
-    max_image_pixels: int = Field(default=16 * MEBIBYTE, ge=1)
+    max_image_side: int = Field(default=10_000, ge=1)
+    max_image_pixels: int = Field(default=32 * MEBIBYTE, ge=1)
     min_image_side: int = Field(default=8, ge=1)
     max_draws: int = Field(default=1_000_000, ge=1)
     backlog_limit_draws: int = Field(default=5_000_000, ge=1)

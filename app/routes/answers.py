@@ -20,7 +20,10 @@ ServicesOf = Annotated[Services, Depends(_services)]
 JobId = Annotated[str, Path(description="Id of a job.", examples=[EXAMPLE_JOB_ID])]
 Prefer = Annotated[
     str | None,
-    Header(description="`wait=<s>` holds the answer back until the job has ended (RFC 7240)."),
+    Header(
+        alias="Prefer",
+        description="`wait=<s>` holds the answer back until the job has ended (RFC 7240).",
+    ),
 ]
 
 

@@ -38,7 +38,11 @@ Wait = Annotated[
     ),
 ]
 IfNoneMatch = Annotated[
-    str | None, Header(description="The ETag of an earlier answer; 304 if the job is as it was.")
+    str | None,
+    Header(
+        alias="If-None-Match",
+        description="The ETag of an earlier answer; 304 if the job is as it was.",
+    ),
 ]
 
 

@@ -65,7 +65,7 @@ async def test_an_upload_that_cannot_be_certified_says_why(
     assert error["field"] == "image"
     assert error["value"] == f"{len(make(picture))} bytes"
     assert error["detail"].startswith(f"{reason}: ")
-    assert error["limit"]["max_side"] == 8192
+    assert error["limit"]["max_side"] == 10_000
     assert error["limit"]["min_side"] == 8
 
 

@@ -98,6 +98,7 @@ async def test_the_form_shows_all_its_fields(document: dict[str, Any]) -> None:
     assert form["required"] == ["image", "sigma"]
     assert form["properties"]["n"]["type"] == "integer"
     assert form["properties"]["mode"]["default"] == "fixed"
+    assert form["properties"]["model"]["examples"] == ["tiny.colours"]
 
 
 async def test_the_page_loads_nothing_from_elsewhere(service: Any) -> None:
