@@ -65,7 +65,7 @@ class _Chosen:
 
     @property
     def origin(self) -> dict[str, Any]:
-        return {"recipe": self.recipe, "arguments": _as_pairs(self.overrides)}
+        return {"recipe": self.recipe, "arguments": _split(self.overrides)}
 
 
 def _pretrain(arguments: Sequence[str]) -> None:
@@ -135,6 +135,6 @@ def _configure(kind: type[Config], chosen: _Chosen, command: str, default: Confi
     )
 
 
-def _as_pairs(overrides: Sequence[str]) -> list[str]:
-    """Splits `--name=value`, so that names and values alternate."""
+def _split(overrides: Sequence[str]) -> list[str]:
+    """Option names and values as words of their own, `--name=value` taken apart."""
     return [part for word in overrides for part in word.split("=", 1)]

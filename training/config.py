@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from model_store.card import Architecture
+from training.errors import BadConfig
 
 CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)
 CIFAR10_STD = (0.2471, 0.2435, 0.2616)
@@ -103,6 +104,15 @@ class LoopConfig:
     checkpoint_every: int = 500
     validate_every: int = 500
 
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "shares", "log_every", "checkpoint_every"):
+            value = getattr(self, name)
+            _require(value >= 1, f"{name} must be 1 or above, got {value}")
+        _require(
+            self.batch_size % self.shares == 0,
+            f"shares must divide batch_size {self.batch_size}, got {self.shares}",
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainConfig:
@@ -122,6 +132,10 @@ class PretrainConfig:
     sigma: float = 0.25
     mask_ratio: float = 0.75
     norm_pix: bool = True
+
+    def __post_init__(self) -> None:
+        _require(self.sigma >= 0, f"sigma must be 0 or above, got {self.sigma}")
+        _require(0 <= self.mask_ratio < 1, f"mask_ratio must be in [0, 1), got {self.mask_ratio}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +164,15 @@ class FinetuneConfig:
     label_smoothing: float = 0.0
     drop_path: float = 0.0
 
+    def __post_init__(self) -> None:
+        _require(self.sigma >= 0, f"sigma must be 0 or above, got {self.sigma}")
+        _require(self.views >= 1, f"views must be 1 or above, got {self.views}")
+        # timm draws stochastic depth from torch's global generator, which threads would share.
+        _require(
+            self.drop_path == 0 or self.loop.shares == 1,
+            f"drop_path {self.drop_path} needs loop.shares 1, got {self.loop.shares}",
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateConfig:
@@ -169,7 +192,8 @@ class EvaluateConfig:
         numerics: `sound` (the proof covers floating point) or `fast`.
         batch_size: Draws in one forward pass. It changes no draw.
         device: A torch device.
-        threads: CPU threads; 0 leaves torch's choice.
+        workers: Images in work at once, each on a thread of its own; above 1 for CPUs only.
+        threads: Threads inside an operation where there is one worker; 0 leaves torch's choice.
         write_card: Put the figures and this command into the model's card.
     """
 
@@ -186,6 +210,7 @@ class EvaluateConfig:
     numerics: Literal["sound", "fast"] = "sound"
     batch_size: int = 100
     device: str = "cpu"
+    workers: int = 1
     threads: int = 0
     write_card: bool = False
 
@@ -203,6 +228,7 @@ class ExportConfig:
         licence: Of the weights.
         notes: What a reader of the card should know besides.
         stored_as: Type of the numbers in the file; they are run in float32 either way.
+        measure_s: How long the model's speed is measured, for the card.
     """
 
     run: Path
@@ -213,6 +239,7 @@ class ExportConfig:
     licence: str = "Apache-2.0"
     notes: tuple[str, ...] = ()
     stored_as: Literal["float16", "float32"] = "float16"
+    measure_s: float = 5.0
 
 
 RunConfig = PretrainConfig | FinetuneConfig
@@ -229,6 +256,11 @@ def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> tuple[str, ...]
     left, right = dict(_leaves(ours)), dict(_leaves(theirs))
     names = (left.keys() | right.keys()) - EXECUTION_FIELDS
     return tuple(sorted(name for name in names if left.get(name) != right.get(name)))
+
+
+def _require(holds: bool, message: str) -> None:  # noqa: FBT001
+    if not holds:
+        raise BadConfig(message)
 
 
 def _plain(value: Any) -> Any:

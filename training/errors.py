@@ -1,6 +1,7 @@
 """What can go wrong while training.
 
 TrainingError
+    BadConfig          a setting is out of its range, or does not go with another
     BadData            the image folder cannot be trained on
     ConfigDiffers      a run directory holds a run of another configuration
     BadCheckpoint      a checkpoint is missing or does not fit the model
@@ -11,6 +12,10 @@ TrainingError
 
 class TrainingError(Exception):
     """Root of everything this package raises on purpose."""
+
+
+class BadConfig(TrainingError, ValueError):
+    """A setting is out of its range, or does not go with another."""
 
 
 class BadData(TrainingError):

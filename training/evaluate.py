@@ -4,21 +4,24 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import SimpleQueue
 
 import torch
-from smoothing.sampler import Sampler, certify
 
 from model_store.card import ModelCard, dump_card
 from model_store.classifier import load_classifier
-from model_store.decoding import ImageLimits, decode
+from model_store.decoding import decode
 from model_store.evidence import Evaluation
 from model_store.preprocessing import prepare
 from model_store.registry import BUNDLED, CARD_FILE, Registry
 from smoothing.bounds import radius_ceiling
 from smoothing.certificate import TOTAL_VARIATION, Certificate, SmoothingParams
+from smoothing.sampler import Sampler, certify
 from training.config import EvaluateConfig
 from training.data import list_images
 from training.errors import BadData
@@ -83,34 +86,27 @@ def evaluate(config: EvaluateConfig) -> Summary:
     if config.threads:
         torch.set_num_threads(config.threads)
     registry = Registry(config.store or BUNDLED)
-    card = registry.get(config.model)
-    params = params_of(config)
+    card, params = registry.get(config.model), params_of(config)
     chosen = choose_images(
         config.data, card.labels, stride=config.stride, max_images=config.max_images
     )
     table = config.table or _default_table(config, params)
     rows = open_table(table, _subject(config, card, params))
-    missing = [image for image in chosen if image.index not in {row.idx for row in rows}]
-    classifier = load_classifier(card, registry.path(card.id)).to(config.device)
-    size = card.preprocessing.size
-    sampler = Sampler(
-        classifier,
-        num_classes=card.num_classes,
-        input_shape=(3, size, size),
-        batch_size=config.batch_size,
-        device=config.device,
-    )
-    with reporting("evaluate", len(chosen), start=len(rows)) as report:
-        for image in missing:
-            rows.append(_certify_image(image, sampler, card, params))
-            append(table, rows[-1])
-            right = sum(row.correct for row in rows)
+    done = {row.idx for row in rows}
+    missing = [image for image in chosen if image.index not in done]
+    with (
+        closing(_certified(missing, config, card, registry.path(card.id))) as certified,
+        reporting("evaluate", len(chosen), start=len(rows)) as report,
+    ):
+        for row in certified:
+            rows.append(row)
+            append(table, row)
+            right = sum(each.correct for each in rows)
             report(len(rows), f"certified accuracy at r=0 {right / len(rows):.3f}")
-    summary = summarise(rows)
     logger.info("table: %s", table)
     if config.write_card:
         _write_card(config, card, params, rows, registry.path(card.id) / CARD_FILE)
-    return summary
+    return summarise(rows)
 
 
 def describe(summary: Summary, params: SmoothingParams) -> str:
@@ -162,11 +158,48 @@ def portable_command(config: EvaluateConfig, params: SmoothingParams) -> str:
     return " ".join(word for word in words if word)
 
 
+def _certified(
+    images: Sequence[LabelledImage], config: EvaluateConfig, card: ModelCard, directory: Path
+) -> Generator[Row, None, None]:
+    """The rows of the images, in their order, by one or more workers."""
+    params = params_of(config)
+    idle: SimpleQueue[Sampler] = SimpleQueue()
+    for _ in range(config.workers):
+        idle.put(_sampler(config, card, directory))
+
+    def certify_one(image: LabelledImage) -> Row:
+        sampler = idle.get()
+        try:
+            return _certify_image(image, sampler, card, params)
+        finally:
+            idle.put(sampler)
+
+    if config.workers == 1:
+        yield from map(certify_one, images)
+        return
+    pool = ThreadPoolExecutor(config.workers, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        yield from pool.map(certify_one, images)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _sampler(config: EvaluateConfig, card: ModelCard, directory: Path) -> Sampler:
+    size = card.preprocessing.size
+    return Sampler(
+        load_classifier(card, directory),
+        num_classes=card.num_classes,
+        input_shape=(3, size, size),
+        batch_size=config.batch_size,
+        device=config.device,
+    )
+
+
 def _certify_image(
     image: LabelledImage, sampler: Sampler, card: ModelCard, params: SmoothingParams
 ) -> Row:
     began = time.perf_counter()
-    prepared = prepare(decode(image.path.read_bytes(), ImageLimits()), card.preprocessing)
+    prepared = prepare(decode(image.path.read_bytes()), card.preprocessing)
     certificate = certify(sampler, prepared.tensor, key=noise_key(image.index), params=params)
     return _row(image, certificate, time.perf_counter() - began)
 
@@ -239,7 +272,7 @@ def _write_card(
         radius_ceiling=_ceiling(params),
         command=portable_command(config, params),
         hardware=describe_hardware(config.device),
-        duration_s=round(sum(row.time_s for row in rows), 1),
+        duration_s=round(sum(row.time_s for row in rows) / config.workers, 1),
     )
     others = tuple(each for each in card.evaluations if each.command != entry.command)
     dump_card(replace(card, evaluations=(*others, entry)), path)

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from smoothing.sampler import Sampler
 from torch import Tensor
 
 from model_store import checkpoint
@@ -14,6 +13,7 @@ from model_store.card import Architecture, ModelCard, Preprocessing, Weights, du
 from model_store.classifier import load_classifier
 from model_store.evidence import Provenance
 from model_store.registry import CARD_FILE
+from smoothing.sampler import Sampler
 from training import checkpoints
 from training.config import ExportConfig
 from training.errors import BadCheckpoint
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 WEIGHTS_FILE = "weights.safetensors"
 MEASURE_BATCH = 100
 PREFIX = "vit."
+# Where a reader would have what an option names.
+FOLDERS = {"--data.path": "data/", "--init": "runs/"}
 
 
 def export(config: ExportConfig) -> Path:
@@ -38,8 +40,8 @@ def export(config: ExportConfig) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     weights = _write_weights(config, target)
     card = _card(config, settings, weights, draws_per_s=1.0)
-    measured = _card(config, settings, weights, draws_per_s=_measure(card, target))
-    dump_card(measured, target / CARD_FILE)
+    speed = _measure(card, target, config.measure_s)
+    dump_card(replace(card, draws_per_s=speed), target / CARD_FILE)
     logger.info("exported %s", target)
     return target
 
@@ -55,17 +57,13 @@ def portable_command(origin: Mapping[str, Any], command: str, out: Path) -> str:
     """The command that a run was started with, its paths put where a reader would have them."""
     words = ["python -m training", command, "--recipe", str(origin.get("recipe", "unknown"))]
     words += ["--out", f"runs/{out.name}"]
-    arguments: Sequence[str] = origin.get("arguments", ())
-    for name, value in zip(arguments[::2], arguments[1::2], strict=False):
-        match name:
-            case "--data.path":
-                words += [name, f"data/{Path(value).name}"]
-            case "--data.cache":
-                pass
-            case "--init":
-                words += [name, f"runs/{Path(value).name}"]
-            case _:
-                words += [name, value]
+    option = ""
+    for word in origin.get("arguments", ()):
+        option = word if word.startswith("--") else option
+        if option == "--data.cache":
+            continue
+        folder = "" if word == option else FOLDERS.get(option, "")
+        words.append(f"{folder}{Path(word).name}" if folder else word)
     return " ".join(words)
 
 
@@ -156,7 +154,7 @@ def _origin(run: Path) -> dict[str, Any]:
     return json.loads(path.read_text()) if path.is_file() else {}
 
 
-def _measure(card: ModelCard, target: Path) -> float:
+def _measure(card: ModelCard, target: Path, seconds: float) -> float:
     size = card.preprocessing.size
     sampler = Sampler(
         load_classifier(card, target),
@@ -164,7 +162,7 @@ def _measure(card: ModelCard, target: Path) -> float:
         input_shape=(3, size, size),
         batch_size=MEASURE_BATCH,
     )
-    return round(sampler.measure(), 1)
+    return round(sampler.measure(seconds=seconds), 1)
 
 
 def _triple(values: Sequence[float]) -> tuple[float, float, float]:

@@ -1,0 +1,51 @@
+"""Settings check themselves and compare by field."""
+
+from dataclasses import replace
+
+import pytest
+
+from training import recipes
+from training.config import LoopConfig, as_json, differences
+from training.errors import BadConfig
+
+
+@pytest.mark.parametrize("name", recipes.PRETRAIN)
+def test_every_recipe_is_a_whole_configuration(name: str):
+    assert as_json(recipes.PRETRAIN[name]())["command"] == "pretrain"
+    assert as_json(recipes.FINETUNE[name]())["command"] == "finetune"
+
+
+@pytest.mark.parametrize("name", recipes.PRETRAIN)
+def test_the_two_stages_of_a_recipe_fit_together(name: str):
+    assert recipes.PRETRAIN[name]().architecture == recipes.FINETUNE[name]().architecture
+
+
+@pytest.mark.parametrize("field", ["steps", "batch_size", "shares", "log_every"])
+def test_a_count_of_zero_is_refused_by_name(field: str):
+    with pytest.raises(BadConfig, match=f"{field} must be 1 or above, got 0"):
+        LoopConfig(**{field: 0})
+
+
+def test_shares_divide_the_batch():
+    with pytest.raises(BadConfig, match="shares must divide batch_size 256, got 3"):
+        LoopConfig(shares=3)
+
+
+def test_stochastic_depth_does_not_go_with_shares():
+    config = recipes.smoke_finetune()
+
+    with pytest.raises(BadConfig, match=r"drop_path 0\.1 needs loop\.shares 1"):
+        replace(config, drop_path=0.1, loop=replace(config.loop, shares=2))
+
+
+@pytest.mark.parametrize("ratio", [-0.1, 1.0])
+def test_a_mask_hides_some_patches_but_not_all(ratio: float):
+    with pytest.raises(BadConfig, match="mask_ratio"):
+        replace(recipes.smoke_pretrain(), mask_ratio=ratio)
+
+
+def test_differences_are_dotted_names_without_execution_fields():
+    config = recipes.smoke_pretrain()
+    other = replace(config, sigma=0.5, loop=replace(config.loop, seed=1, threads=7))
+
+    assert differences(as_json(config), as_json(other)) == ("loop.seed", "sigma")
