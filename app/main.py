@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
+from app.allow import Handler, method_not_allowed
 from app.edge import Edge
 from app.guards import HostGuard, SameSiteGuard
 from app.limits import BodyLimit
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 DISTRIBUTION = "dmae-certify"
 FORM_OVERHEAD_BYTES = 64 * 1024
+ROUTERS = (certify.router, jobs.router, models.router, health.router, pages.router)
 DESCRIPTION = """
 Certified robustness of image classifiers by randomized smoothing: upload an image and a noise
 level, get the class and an L2 radius within which no perturbation changes it.
@@ -43,6 +45,11 @@ def create_app(services: Services) -> FastAPI:
         await services.aclose()
 
     settings = services.settings
+    handlers: dict[int | type[Exception], Handler] = {
+        405: method_not_allowed(ROUTERS),
+        HTTPException: handle,
+        RequestValidationError: handle,
+    }
     app = FastAPI(
         title="dmae-certify",
         version=_version(),
@@ -52,7 +59,7 @@ def create_app(services: Services) -> FastAPI:
         redirect_slashes=False,
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        exception_handlers={HTTPException: handle, RequestValidationError: handle},
+        exception_handlers=handlers,
         middleware=[
             Middleware(Edge),
             Middleware(HostGuard, allowed=settings.allowed_hosts),
@@ -65,8 +72,8 @@ def create_app(services: Services) -> FastAPI:
         ],
     )
     app.state.services = services
-    for routes in (certify, jobs, models, health, pages):
-        app.include_router(routes.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.openapi = partial(complete_openapi, app, services.registry.ids())
     return app
 

@@ -1,0 +1,43 @@
+"""Why the stack on this machine could not start, or stopped.
+
+EmbeddedError
++-- ServerNotFound     no Valkey or Redis server that could be started
++-- StateDirUnusable   the state directory cannot be made, or is not private
++-- AlreadyRunning     another stack uses the state directory
++-- RemoteRefused      an address that others can reach, without saying so
++-- PortInUse          another program listens there
++-- ChildFailed        a part of the stack does not start, or dies again and again
++-- StartTimeout       the parts run, but do not become ready
+"""
+
+
+class EmbeddedError(Exception):
+    """Root of this package's errors; the message is meant for the person at the terminal."""
+
+
+class ServerNotFound(EmbeddedError):
+    """No Valkey or Redis server that could be started."""
+
+
+class StateDirUnusable(EmbeddedError):
+    """The state directory cannot be made, or others could reach into it."""
+
+
+class AlreadyRunning(EmbeddedError):
+    """Another stack uses the state directory."""
+
+
+class RemoteRefused(EmbeddedError):
+    """Others could reach the address, and no flag says that they may."""
+
+
+class PortInUse(EmbeddedError):
+    """Another program listens at the address."""
+
+
+class ChildFailed(EmbeddedError):
+    """A part of the stack does not start, or dies again and again."""
+
+
+class StartTimeout(EmbeddedError):
+    """The parts run, but did not become ready in time."""
