@@ -1,6 +1,6 @@
 """What a job whose request is complete needs next. Pure."""
 
-from jobs.ledger import Snapshot
+from jobs.outcomes import Snapshot
 from smoothing.certificate import Certificate, Phase, Votes
 from smoothing.procedures import DrawMore, procedure_for
 

@@ -21,6 +21,7 @@ from hypothesis.stateful import (
 from jobs import ledger, store
 from jobs.advance import advance
 from jobs.errors import JobNotCancellable, JobNotFound
+from jobs.outcomes import Snapshot
 from jobs.record import Chunk, JobState
 from smoothing.certificate import Certificate, Phase, SmoothingParams, Votes
 
@@ -143,7 +144,7 @@ class _Jobs(RuleBasedStateMachine):
             return multiple()
         return multiple(*self.advance_from(snapshot))
 
-    def advance_from(self, snapshot: ledger.Snapshot) -> tuple[Chunk, ...]:
+    def advance_from(self, snapshot: Snapshot) -> tuple[Chunk, ...]:
         job_id = snapshot.spec.id
         step, planned = advance(snapshot)
         if isinstance(step, Certificate):

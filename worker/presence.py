@@ -1,0 +1,140 @@
+"""The worker's tick: says that it lives, and looks after jobs whose messages were lost."""
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from threading import Event, Lock, Thread
+from typing import NoReturn
+
+from jobs import ledger, store
+from jobs.errors import StoreUnavailable
+from jobs.record import WorkerInfo, WorkerModel
+from worker.drawing import Drawing, Runner
+
+logger = logging.getLogger(__name__)
+
+SMALLEST_WINDOW = 4
+EXIT_STUCK = 70
+
+
+def window_for(workers: tuple[WorkerInfo, ...], model_id: str) -> int:
+    """Chunks of one job that may be under way: enough for all threads, and some on their way.
+
+    More would only make other jobs wait behind them.
+    """
+    threads = sum(
+        info.threads
+        for info in workers
+        if info.state == "ready" and any(model.id == model_id for model in info.models)
+    )
+    return max(SMALLEST_WINDOW, threads + threads // 2)
+
+
+class Windows:
+    """The window of each model, as the latest look at the live workers gave it."""
+
+    def __init__(self) -> None:
+        self._windows: dict[str, int] = {}
+
+    def __call__(self, model_id: str) -> int:
+        """The window of a model."""
+        return self._windows.get(model_id, SMALLEST_WINDOW)
+
+    def update(self, workers: tuple[WorkerInfo, ...], model_ids: tuple[str, ...]) -> None:
+        """Look at the live workers again."""
+        self._windows = {model_id: window_for(workers, model_id) for model_id in model_ids}
+
+
+def _end_process(busy_s: float) -> NoReturn:
+    logger.critical("device stuck, ending the process", extra={"busy_s": busy_s})
+    os._exit(EXIT_STUCK)
+
+
+class Presence:
+    """A thread that ticks about once a second, whatever happens to Redis.
+
+    Args:
+        runner: The store.
+        info: What this worker says of itself while it starts.
+        drawing: Admits and revives; not before the worker is ready.
+        windows: Kept up to date.
+        busy_s: Seconds that the batch on the device has taken.
+        stuck_s: After so many the process ends, and its chunks go to others.
+        interval_s: Seconds between ticks.
+        end: Ends the process.
+    """
+
+    def __init__(
+        self,
+        *,
+        runner: Runner,
+        info: WorkerInfo,
+        drawing: Drawing,
+        windows: Windows,
+        busy_s: Callable[[], float],
+        stuck_s: float,
+        interval_s: float = 1.0,
+        end: Callable[[float], object] = _end_process,
+    ) -> None:
+        self._runner = runner
+        self._info = info
+        self._drawing = drawing
+        self._windows = windows
+        self._busy_s = busy_s
+        self._stuck_s = stuck_s
+        self._interval_s = interval_s
+        self._end = end
+        self._stopping = Event()
+        self._lock = Lock()
+        self._thread = Thread(target=self._main, name="presence", daemon=True)
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self._thread.start()
+
+    def ready(self, models: tuple[WorkerModel, ...]) -> None:
+        """Say from now on that chunks can be drawn."""
+        with self._lock:
+            self._info = replace(self._info, state="ready", models=models)
+        self.tick()
+
+    def stop(self) -> None:
+        """Tick no more, and take leave."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(2)
+        try:
+            self._runner.run(ledger.leave(self._info.instance))
+        except StoreUnavailable:
+            logger.info("left without a word")
+
+    def tick(self) -> None:
+        """One look after everything; never raises."""
+        if self._busy_s() > self._stuck_s:
+            self._end(self._busy_s())
+        try:
+            self._look_after_everything()
+        except StoreUnavailable:
+            logger.warning("tick without Redis")
+        except Exception:  # a tick that ended would let this worker seem dead
+            logger.exception("tick failed")
+
+    def _look_after_everything(self) -> None:
+        with self._lock:
+            info = self._info
+        self._runner.run(ledger.heartbeat(info))
+        self._drawing.release_abandoned()
+        self._drawing.assignments.forget_idle()
+        if info.state != "ready":
+            return
+        model_ids = tuple(model.id for model in info.models)
+        self._windows.update(self._runner.run(store.workers()), model_ids)
+        for model_id in model_ids:
+            self._drawing.admit(model_id)
+            self._drawing.revive(model_id)
+
+    def _main(self) -> None:
+        while not self._stopping.is_set():
+            self.tick()
+            self._stopping.wait(self._interval_s)

@@ -1,0 +1,129 @@
+"""The composition root of a worker process."""
+
+import importlib.metadata
+import logging
+import os
+import platform
+import secrets
+import socket
+import time
+from collections.abc import Mapping
+
+import celery
+import torch
+
+from jobs.command import SyncRunner
+from jobs.connection import make_redis
+from jobs.queue import send_draw
+from jobs.record import Chunk, ModelRef, WorkerInfo, WorkerModel
+from worker.batcher import Batcher, BatchSampler
+from worker.drawing import Drawing, Machine
+from worker.models import Models, choose_device, describe_device, load_models
+from worker.presence import EXIT_STUCK, Presence, Windows
+from worker.settings import WorkerSettings
+
+logger = logging.getLogger(__name__)
+
+STORE_TIMEOUT_S = 5.0
+PACKAGES = ("torch", "timm", "numpy", "scipy", "dmae-certify")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what takes part in a certificate."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "from source"
+    return found
+
+
+def _end_if_the_device_is_broken(error: Exception) -> None:
+    """After such an error every later batch would fail too, and with it innocent jobs."""
+    if isinstance(error, torch.AcceleratorError):
+        logger.critical("device broken, ending the process", exc_info=error)
+        os._exit(EXIT_STUCK)
+
+
+class Service:
+    """Everything that one worker process holds. Nothing is loaded before `start`.
+
+    Args:
+        settings: Of this process.
+        app: Sends messages.
+    """
+
+    def __init__(self, settings: WorkerSettings, app: celery.Celery) -> None:
+        self._settings = settings
+        self._app = app
+        self._models = Models()
+        device = choose_device(settings.device)
+        runtime = f"torch {torch.__version__}, {describe_device(device)}"
+        hostname = socket.gethostname()
+        instance = f"{hostname}-{os.getpid()}-{secrets.token_hex(4)}"
+        runner = SyncRunner(make_redis(settings.redis_url, timeout_s=STORE_TIMEOUT_S))
+        windows = Windows()
+        self._device = device
+        self._batcher = Batcher(self._load, on_error=_end_if_the_device_is_broken)
+        self.drawing = Drawing(
+            runner=runner,
+            batcher=self._batcher,
+            problem=self._problem,
+            send=self._send,
+            machine=Machine(instance=instance, runtime=runtime, versions=versions()),
+            window=windows,
+            patience_s=settings.patience_s,
+        )
+        info = WorkerInfo(
+            instance=instance,
+            hostname=hostname,
+            state="starting",
+            started_at=time.time(),
+            threads=settings.threads,
+            device=describe_device(device),
+            runtime=runtime,
+            models=tuple(
+                WorkerModel(id=model_id, weights_sha256="", draws_per_s=None, batch_size=None)
+                for model_id in settings.model_ids()
+            ),
+        )
+        self._presence = Presence(
+            runner=runner,
+            info=info,
+            drawing=self.drawing,
+            windows=windows,
+            busy_s=self._batcher.busy_s,
+            stuck_s=settings.stuck_s,
+        )
+
+    def start(self) -> None:
+        """Load and measure the models; chunks can be drawn when it returns."""
+        if self._settings.torch_threads is not None:
+            torch.set_num_threads(self._settings.torch_threads)
+        self._presence.start()
+        self._batcher.start()
+        self._presence.ready(tuple(self._models.info.values()))
+        logger.info("ready to certify", extra={"models": list(self._models.samplers)})
+
+    def stop(self) -> None:
+        """Let go of everything; no chunk may be at work."""
+        self._batcher.close()
+        self._presence.stop()
+
+    def _load(self) -> Mapping[str, BatchSampler]:
+        settings = self._settings
+        self._models = load_models(
+            settings.model_store_dir,
+            settings.model_ids(),
+            device=self._device,
+            batch_sizes=settings.batch_sizes,
+            measure_s=settings.measure_s,
+        )
+        return self._models.samplers
+
+    def _problem(self, model: ModelRef) -> str | None:
+        return self._models.problem(model)
+
+    def _send(self, model_id: str, chunk: Chunk) -> None:
+        send_draw(self._app, model_id, chunk)

@@ -1,0 +1,77 @@
+"""What a worker reads from its environment."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from model_store.registry import BUNDLED, Registry
+
+PREFIX = "WORKER_"
+
+
+class UnknownSetting(Exception):
+    """The environment has a WORKER_ name that means nothing."""
+
+
+class WorkerSettings(BaseSettings):
+    """Settings of one worker process; each WORKER_ name is a field in capitals.
+
+    Attributes:
+        redis_url: REDIS_URL. redis://, rediss://, unix:// or redis+socket://.
+        model_store_dir: MODEL_STORE_DIR. Where the models are.
+        models: Ids to serve, separated by commas; all of the store where empty.
+        threads: Chunks taken on at once, so that batches are full.
+        device: "auto" is the first CUDA device, else the CPU.
+        torch_threads: CPU threads of a forward pass; torch's own choice where empty.
+        batch_sizes: Rows of a batch to choose from by measuring; by device where empty.
+        measure_s: Seconds to measure each batch size.
+        stuck_s: The process ends when one batch takes longer; its supervisor starts another.
+        patience_s: Seconds for which votes are kept while Redis is away.
+        log_level: Of all loggers.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    redis_url: str = Field(
+        default="redis://127.0.0.1:6379/0", validation_alias=AliasChoices("redis_url", "REDIS_URL")
+    )
+    model_store_dir: Path = Field(
+        default=BUNDLED, validation_alias=AliasChoices("model_store_dir", "MODEL_STORE_DIR")
+    )
+    models: Annotated[tuple[str, ...], NoDecode] = ()
+    threads: int = Field(default=4, ge=1, le=64)
+    device: str = "auto"
+    torch_threads: int | None = Field(default=None, ge=1)
+    batch_sizes: Annotated[tuple[int, ...], NoDecode] = ()
+    measure_s: float = Field(default=0.5, gt=0, le=60)
+    stuck_s: float = Field(default=120, gt=0)
+    patience_s: float = Field(default=30, ge=0)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("models", "batch_sizes", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    def model_ids(self) -> tuple[str, ...]:
+        """The models to serve."""
+        return self.models or Registry(self.model_store_dir).ids()
+
+
+def load_settings() -> WorkerSettings:
+    """The settings of this process.
+
+    Raises:
+        UnknownSetting: A misspelt name would silently leave a default in place.
+    """
+    known = {f"{PREFIX}{name.upper()}" for name in WorkerSettings.model_fields}
+    known -= {f"{PREFIX}REDIS_URL", f"{PREFIX}MODEL_STORE_DIR"}
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise UnknownSetting(f"unknown: {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+    return WorkerSettings()
