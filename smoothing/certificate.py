@@ -227,19 +227,17 @@ class Certificate:
         if self.selected is None or votes is None or votes.leader is None:
             return "Every draw that was looked at gave logits that are not finite."
         leading = f"class {votes.leader} won {votes.counts[votes.leader]} of {votes.total} draws"
-        match reason:
-            case "unstable_selection":
-                return (
-                    f"The selection draws favoured class {self.selected}, but {leading}: "
-                    f"too close to call with n0={self.params.n0}."
-                )
-            case "too_few_draws":
-                return (
-                    f"Though {leading}, its probability is only known to exceed "
-                    f"{self.p_lower:.4f} at alpha={self.params.alpha}, and must exceed 1/2."
-                )
-            case "no_majority":
-                return f"No class has a majority under this noise: {leading}."
+        if reason == "unstable_selection":
+            return (
+                f"The selection draws favoured class {self.selected}, but {leading}: "
+                f"too close to call with n0={self.params.n0}."
+            )
+        if reason == "too_few_draws":
+            return (
+                f"Though {leading}, its probability is only known to exceed "
+                f"{self.p_lower:.4f} at alpha={self.params.alpha}, and must exceed 1/2."
+            )
+        return f"No class has a majority under this noise: {leading}."
 
 
 def _number(value: float, field: str, highest: float) -> float:

@@ -33,7 +33,7 @@ of second order, and pairs are independent, so a draw's total variation is at mo
     size x u x [19.5 (s + 1) + 256 + 0.8 s + 102 / s + 4]
 
 which `total_variation_bound` returns: 9.1e-8 for 150,528 coordinates (3 x 224 x 224) at
-sigma = 1, 2.5e-8 at 0.25, 1.9e-9 for 3,072 (3 x 32 x 32) at 1. Where it exceeds the 1e-7
+sigma = 1, 2.6e-8 at 0.25, 1.9e-9 for 3,072 (3 x 32 x 32) at 1. Where it exceeds the 1e-7
 that every certificate pays, sound noise is refused.
 
 Assumed, not proved: that Philox's words under a secret key are as good as independent and

@@ -1,10 +1,11 @@
 """Procedures: pure state machines that turn votes into more draws, or into a certificate."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from smoothing.bounds import certified_radius, lower_confidence_bound, radius_ceiling
-from smoothing.certificate import Certificate, Phase, SmoothingParams, Tally, Votes
+from smoothing.certificate import Certificate, Mode, Phase, SmoothingParams, Tally, Votes
 from smoothing.errors import InvalidCounts, InvalidParams
 
 
@@ -177,6 +178,9 @@ class FixedProcedure:
         )
 
 
+_PROCEDURES: Mapping[Mode, type[FixedProcedure]] = {"fixed": FixedProcedure}
+
+
 def procedure_for(params: SmoothingParams, num_classes: int) -> Procedure:
     """The procedure of a mode: the only place that tells modes apart.
 
@@ -186,6 +190,4 @@ def procedure_for(params: SmoothingParams, num_classes: int) -> Procedure:
     if num_classes < 2:
         message = f"num_classes must be at least 2, got {num_classes}"
         raise InvalidParams(message, field="num_classes")
-    match params.mode:
-        case "fixed":
-            return FixedProcedure(params=params, num_classes=num_classes)
+    return _PROCEDURES[params.mode](params=params, num_classes=num_classes)
