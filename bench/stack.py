@@ -1,0 +1,57 @@
+"""The real stack for a benchmark: `dmae serve` on a free port, with a state of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import httpx
+
+START_S = 180
+
+
+@contextmanager
+def running_stack(*, workers: int = 1, batch_size: int = 64) -> Iterator[httpx.Client]:
+    """A client of a stack that is ready to certify; the stack ends with the block.
+
+    Args:
+        workers: Worker processes; the cores are shared among them.
+        batch_size: Rows of their batches, fixed so that runs compare.
+
+    Raises:
+        RuntimeError: It was not ready in time, or ended.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with tempfile.TemporaryDirectory(prefix="dmae-bench-") as state:
+        command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
+        process = subprocess.Popen(
+            [*command, "--workers", str(workers), "--state-dir", state],
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "WORKER_BATCH_SIZES": str(batch_size)},
+        )
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
+                _wait_until_ready(client, process)
+                yield client
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=60)
+
+
+def _wait_until_ready(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
+    give_up_at = time.monotonic() + START_S
+    while time.monotonic() < give_up_at:
+        if process.poll() is not None:
+            raise RuntimeError(f"dmae serve ended with {process.returncode}")
+        with suppress(httpx.TransportError):
+            if client.get("/readyz").status_code == 200:
+                return
+        time.sleep(0.2)
+    raise RuntimeError(f"dmae serve was not ready within {START_S} s")
