@@ -10,6 +10,7 @@ import celery
 from jobs.connection import celery_url
 from jobs.queue_names import ADMIT_TASK, DRAW_TASK, KEY_PREFIX, admit_queue, draw_queue
 from jobs.record import Chunk
+from jobs.transport import register
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ def make_celery(redis_url: str) -> celery.Celery:
     Messages carry a chunk's address in JSON and no result: the job's record is the only truth. A
     message is acknowledged after its task, so what a killed worker held comes back.
     """
+    register()
     app = celery.Celery("dmae", broker=celery_url(redis_url), set_as_current=False)
     app.conf.update(
         accept_content=["json"],
