@@ -4,7 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def private_directory(path: Path) -> Path:
 
 
 @contextmanager
-def held(state_dir: Path, *, url: str) -> Iterator[None]:
+def held(state_dir: Path, *, url: str) -> Generator[None]:
     """Keeps other stacks out of a state directory; the lock ends with this process.
 
     Args:
@@ -45,7 +45,8 @@ def held(state_dir: Path, *, url: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AlreadyRunning(_who(state_dir, file.seek(0) or file.read())) from None
+            file.seek(0)
+            raise AlreadyRunning(_who(state_dir, file.read())) from None
         file.truncate(0)
         file.write(json.dumps({"pid": os.getpid(), "url": url}))
         file.flush()

@@ -1,10 +1,10 @@
 """Ties a process to the life of the one that started it. Run as a file; standard library only.
 
-    tether.py exec SIGNAL PARENT PROGRAM ARGUMENTS...   (Linux)
-    tether.py watch                                     (elsewhere)
+    tether.py exec PARENT PROGRAM ARGUMENTS...   (Linux)
+    tether.py watch                              (elsewhere)
 
-`exec` asks the kernel to send SIGNAL when the thread that started this process ends, and becomes
-the program: one process, with the id that the parent knows. The parent must therefore start its
+`exec` asks the kernel to kill this process when the thread that started it ends, and becomes the
+program: one process, with the id that the parent knows. The parent must therefore start its
 children from a thread that lives as long as it does.
 
 `watch` reads "+PID" and "-PID" lines from its standard input. When the input ends, which it does
@@ -20,9 +20,9 @@ from collections.abc import Iterable
 PR_SET_PDEATHSIG = 1
 
 
-def tie_and_become(number: int, parent: int, arguments: list[str]) -> None:
-    """Become a program that gets a signal when its parent ends."""
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0) != 0:
+def tie_and_become(parent: int, arguments: list[str]) -> None:
+    """Become a program that is killed when its parent ends."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl")
     # The parent may have ended before the request was made.
     if os.getppid() != parent:
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> None:
     if arguments[0] == "watch":
         watch(sys.stdin)
     else:
-        tie_and_become(int(arguments[1]), int(arguments[2]), arguments[3:])
+        tie_and_become(int(arguments[1]), arguments[2:])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,64 @@
+"""Where the web process listens, and that it may."""
+
+import ipaddress
+import socket
+from contextlib import closing
+
+from app.embedded.errors import PortInUse, RemoteRefused
+
+
+def base_url(host: str, port: int) -> str:
+    """The address for a client on this machine."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - a comparison
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the host."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def require_loopback(host: str) -> None:
+    """Raises RemoteRefused for a host that other machines can reach."""
+    if not is_loopback(host):
+        raise RemoteRefused(
+            f"{host} can be reached by other machines, and the service asks nobody for a key. "
+            "Add --allow-remote if a firewall or a proxy decides who gets in"
+        )
+
+
+def require_free(host: str, port: int) -> None:
+    """Raises PortInUse if something listens there, or the host is none of this machine."""
+    try:
+        with closing(_bound(host, port)):
+            return
+    except OSError as error:
+        raise PortInUse(
+            f"cannot listen on {host} port {port}: {error.strerror or error}. "
+            "Name another one with --port, 0 for any that is free"
+        ) from error
+
+
+def free_port(host: str) -> int:
+    """A port that nobody uses at this moment."""
+    with closing(_bound(host, 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        # As the web server does: connections that are still closing do not count.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(1)
+    except OSError:
+        listener.close()
+        raise
+    return listener

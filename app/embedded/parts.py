@@ -1,0 +1,133 @@
+"""The parts of the stack: their command lines, and how each shows that it does its work."""
+
+import asyncio
+import os
+import socket
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+
+import app
+from app.client import Client, ClientError
+from app.embedded.part import Part
+from app.embedded.valkey import Server, configuration
+from jobs import store
+from jobs.command import SyncRunner
+from jobs.connection import make_redis
+from jobs.errors import JobsError
+
+ROOT = Path(app.__file__).resolve().parents[1]
+"""What `python -m` has to see: the directory of the packages."""
+
+WEB_STOP_S = 10.0
+WORKER_STOP_S = 30.0
+STORE_STOP_S = 20.0
+LONGEST_PROBE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What the parts of one stack have in common.
+
+    Attributes:
+        logs: Directory of their logs.
+        environment: What they get to see.
+        redis_url: Where the store is.
+    """
+
+    logs: Path
+    environment: Mapping[str, str]
+    redis_url: str
+
+
+def store_part(place: Place, server: Server, *, directory: Path, socket_path: Path) -> Part:
+    """The Valkey server; writes its configuration."""
+    file = directory / "valkey.conf"
+    file.write_text(configuration(directory, socket_path), encoding="utf-8")
+
+    def answers() -> bool:
+        with make_redis(place.redis_url) as connection:
+            return bool(connection.ping())  # pyright: ignore[reportUnknownMemberType]
+
+    return Part(
+        name="store",
+        arguments=[str(server.program), str(file)],
+        environment=place.environment,
+        directory=directory,
+        log=place.logs / "store.log",
+        is_ready=_probe(lambda _: answers()),
+        stop_s=STORE_STOP_S,
+    )
+
+
+def worker_part(place: Place, number: int, *, torch_threads: int) -> Part:
+    """A worker; ready when it has loaded and measured its models and says so in the store."""
+    began_after = time.time()
+
+    def is_heard_of(pid: int) -> bool:
+        with make_redis(place.redis_url) as connection:
+            infos = SyncRunner(connection).run(store.workers())
+        name = f"{socket.gethostname()}-{pid}-"
+        # Process ids come again; a worker of an earlier stack may not have been forgotten yet.
+        return any(
+            info.state == "ready"
+            and info.instance.startswith(name)
+            and info.started_at >= began_after
+            for info in infos
+        )
+
+    return Part(
+        name=f"worker-{number}",
+        arguments=[sys.executable, "-m", "worker"],
+        environment={"WORKER_TORCH_THREADS": str(torch_threads), **place.environment},
+        directory=ROOT,
+        log=place.logs / f"worker-{number}.log",
+        is_ready=_probe(is_heard_of),
+        stop_s=WORKER_STOP_S,
+    )
+
+
+def web_part(place: Place, *, host: str, port: int, url: str) -> Part:
+    """The web process; ready when it answers."""
+
+    def answers() -> bool:
+        with Client(url, timeout_s=LONGEST_PROBE_S) as client:
+            return client.is_alive()
+
+    return Part(
+        name="web",
+        arguments=[
+            *(sys.executable, "-m", "uvicorn", "--factory", "app.main:from_environment"),
+            *("--host", host, "--port", str(port), "--no-access-log", "--no-server-header"),
+            # Long polls would hold the stop up.
+            *("--timeout-graceful-shutdown", "5"),
+        ],
+        environment=place.environment,
+        directory=ROOT,
+        log=place.logs / "web.log",
+        is_ready=_probe(lambda _: answers()),
+        stop_s=WEB_STOP_S,
+    )
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _probe(look: Callable[[int], bool]) -> Callable[[int], Awaitable[bool]]:
+    """A question to a process that may not be there yet, asked in a thread."""
+
+    async def is_ready(pid: int) -> bool:
+        try:
+            return await asyncio.to_thread(look, pid)
+        except (redis.RedisError, JobsError, ClientError):
+            return False
+
+    return is_ready

@@ -1,0 +1,186 @@
+"""`dmae serve`: the store, the workers and the web process, started, kept and stopped."""
+
+import asyncio
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.client import Client, ClientError
+from app.embedded.address import base_url, free_port, is_loopback, require_free, require_loopback
+from app.embedded.lifeline import lifeline
+from app.embedded.part import Part
+from app.embedded.parts import (
+    LONGEST_PROBE_S,
+    ROOT,
+    Place,
+    cores,
+    store_part,
+    web_part,
+    worker_part,
+)
+from app.embedded.settings import EmbeddedSettings, environment_with, is_set
+from app.embedded.state_dir import held, private_directory, socket_path
+from app.embedded.supervisor import Report, Supervisor
+from app.embedded.valkey import Server, find_server, socket_url
+
+STORE_START_S = 120.0
+"""A long append-only file takes a while to read."""
+
+START_S = 600.0
+"""On a slow disk the imports of the first start alone can take minutes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """What the command line asks for.
+
+    Attributes:
+        host: Address to listen on.
+        port: Port to listen on; 0 for any that is free.
+        workers: Worker processes, at least 1.
+        allow_remote: Whether other machines may reach the host.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    workers: int = 1
+    allow_remote: bool = False
+
+
+def serve(options: ServeOptions, settings: EmbeddedSettings, report: Report) -> bool:
+    """Run the stack until SIGINT, SIGTERM or SIGHUP; call from the main thread.
+
+    Args:
+        options: What the command line asks for.
+        settings: What the environment asks for.
+        report: Told what happens, a line or a few at a time.
+
+    Returns:
+        Whether everything stopped by itself; False if a second signal had it killed.
+
+    Raises:
+        EmbeddedError: It could not start, or a part dies again and again.
+    """
+    if not options.allow_remote:
+        require_loopback(options.host)
+    port = options.port or free_port(options.host)
+    require_free(options.host, port)
+    url = base_url(options.host, port)
+    server = None if settings.redis_url else find_server()
+    private_directory(settings.state_dir)
+    with held(settings.state_dir, url=url):
+        stack = _Stack(options, settings, report, server=server, port=port, url=url)
+        return asyncio.run(stack.run())
+
+
+class _Stack:
+    def __init__(
+        self,
+        options: ServeOptions,
+        settings: EmbeddedSettings,
+        report: Report,
+        *,
+        server: Server | None,
+        port: int,
+        url: str,
+    ) -> None:
+        self._options = options
+        self._settings = settings
+        self._report = report
+        self._server = server
+        self._port = port
+        self._url = url
+        self._socket = socket_path(settings.state_dir, settings.runtime_dir)
+        redis_url = settings.redis_url or socket_url(self._socket)
+        models = str(settings.model_store_dir)
+        self._place = Place(
+            logs=private_directory(settings.state_dir / "logs"),
+            environment=environment_with({"REDIS_URL": redis_url, "MODEL_STORE_DIR": models}),
+            redis_url=redis_url,
+        )
+
+    async def run(self) -> bool:
+        with lifeline() as ties:
+            supervisor = Supervisor(ties=ties, report=self._report)
+            with _signals(supervisor):
+                try:
+                    if await self._start(supervisor):
+                        await self._announce()
+                        await supervisor.until_stopped()
+                finally:
+                    self._report("stopping (once more to kill)")
+                    await supervisor.stop()
+                    self._report("killed" if supervisor.forced else "stopped; jobs are kept")
+        return not supervisor.forced
+
+    async def _start(self, supervisor: Supervisor) -> bool:
+        if self._server is None:
+            self._report("using the store that REDIS_URL names")
+        else:
+            self._report(f"starting the store ({self._server.program.name} in {self._directory})")
+            supervisor.add(
+                store_part(
+                    self._place, self._server, directory=self._store(), socket_path=self._socket
+                )
+            )
+            if not await supervisor.until_ready(STORE_START_S):
+                return False
+        self._report("loading the model (imports take 10-30 s)")
+        supervisor.add(*self._workers())
+        host, port = self._options.host, self._port
+        supervisor.add(web_part(self._place, host=host, port=port, url=self._url))
+        return await supervisor.until_ready(START_S)
+
+    @property
+    def _directory(self) -> Path:
+        return self._settings.state_dir
+
+    def _store(self) -> Path:
+        return private_directory(self._directory / "valkey")
+
+    def _workers(self) -> list[Part]:
+        count = self._options.workers
+        threads = max(1, cores() // count)
+        return [worker_part(self._place, i + 1, torch_threads=threads) for i in range(count)]
+
+    async def _announce(self) -> None:
+        sigma = await asyncio.to_thread(_example_sigma, self._url)
+        picture = ROOT / "examples" / "images" / "cat.jpg"
+        image = "examples/images/cat.jpg" if picture.exists() else "picture.jpg"
+        self._report(
+            f"ready to certify at {self._url} (what it can do: {self._url}/docs; "
+            f"logs: {self._place.logs})\n"
+            f"  curl -F image=@{image} -F sigma={sigma} -H 'Prefer: wait=60' {self._url}/certify\n"
+            f"  dmae certify {image} --sigma {sigma}{self._url_option()}\n"
+            "Ctrl-C stops."
+        )
+        if not is_loopback(self._options.host) and not is_set("APP_ALLOWED_HOSTS"):
+            self._report(
+                "requests to other names than localhost are refused: set APP_ALLOWED_HOSTS"
+            )
+
+    def _url_option(self) -> str:
+        return "" if self._url == "http://127.0.0.1:8000" else f" --url {self._url}"
+
+
+def _example_sigma(url: str) -> str:
+    try:
+        with Client(url, timeout_s=LONGEST_PROBE_S) as client:
+            return f"{client.models()[0].sigmas[0]:g}"
+    except (ClientError, IndexError):
+        return "0.25"
+
+
+@contextmanager
+def _signals(supervisor: Supervisor) -> Generator[None]:
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    for number in numbers:
+        loop.add_signal_handler(number, supervisor.interrupt)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
