@@ -8,6 +8,7 @@ EmbeddedError
 +-- PortInUse          another program listens there
 +-- ChildFailed        a part of the stack does not start, or dies again and again
 +-- StartTimeout       the parts run, but do not become ready
++-- DemoFailed         the demonstration did not show what it should
 """
 
 
@@ -41,3 +42,7 @@ class ChildFailed(EmbeddedError):
 
 class StartTimeout(EmbeddedError):
     """The parts run, but did not become ready in time."""
+
+
+class DemoFailed(EmbeddedError):
+    """The demonstration did not show what it should."""

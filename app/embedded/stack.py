@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.client import Client, ClientError
 from app.embedded.address import base_url, free_port, is_loopback, require_free, require_loopback
+from app.embedded.follow import follow
 from app.embedded.lifeline import lifeline
 from app.embedded.part import Part
 from app.embedded.parts import (
@@ -41,12 +42,14 @@ class ServeOptions:
         port: Port to listen on; 0 for any that is free.
         workers: Worker processes, at least 1.
         allow_remote: Whether other machines may reach the host.
+        verbose: Whether to report what the parts log.
     """
 
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
     allow_remote: bool = False
+    verbose: bool = False
 
 
 def serve(options: ServeOptions, settings: EmbeddedSettings, report: Report) -> bool:
@@ -105,6 +108,7 @@ class _Stack:
         with lifeline() as ties:
             supervisor = Supervisor(ties=ties, report=self._report)
             with _signals(supervisor):
+                following = asyncio.create_task(self._follow())
                 try:
                     if await self._start(supervisor):
                         await self._announce()
@@ -112,6 +116,8 @@ class _Stack:
                 finally:
                     self._report("stopping (once more to kill)")
                     await supervisor.stop()
+                    following.cancel()
+                    await asyncio.wait({following})
                     self._report("killed" if supervisor.forced else "stopped; jobs are kept")
         return not supervisor.forced
 
@@ -119,7 +125,9 @@ class _Stack:
         if self._server is None:
             self._report("using the store that REDIS_URL names")
         else:
-            self._report(f"starting the store ({self._server.program.name} in {self._directory})")
+            self._report(
+                f"starting the store ({self._server.program.name} in {self._settings.state_dir})"
+            )
             supervisor.add(
                 store_part(
                     self._place, self._server, directory=self._store(), socket_path=self._socket
@@ -133,12 +141,13 @@ class _Stack:
         supervisor.add(web_part(self._place, host=host, port=port, url=self._url))
         return await supervisor.until_ready(START_S)
 
-    @property
-    def _directory(self) -> Path:
-        return self._settings.state_dir
+    async def _follow(self) -> None:
+        names = ["store", "web", *(part.name for part in self._workers())]
+        if self._options.verbose:
+            await follow({name: self._place.logs / f"{name}.log" for name in names}, self._report)
 
     def _store(self) -> Path:
-        return private_directory(self._directory / "valkey")
+        return private_directory(self._settings.state_dir / "valkey")
 
     def _workers(self) -> list[Part]:
         count = self._options.workers

@@ -1,0 +1,76 @@
+"""A certificate in words, for a terminal."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+WIDTH = 88
+
+
+def describe(certificate: Mapping[str, Any], labels: Sequence[str] = ()) -> str:
+    """What a certificate says.
+
+    Args:
+        certificate: The certificate document.
+        labels: Names of the classes, where they are known; their numbers are shown otherwise.
+    """
+    body = _abstained(certificate) if certificate["predicted"] is None else _certified(certificate)
+    rows = [*body, ("votes", _votes(certificate, labels)), ("model", _model(certificate))]
+    width = max(len(name) for name, _ in rows)
+    lines = [
+        textwrap.fill(
+            value,
+            WIDTH,
+            initial_indent=f"  {name:<{width}}  ",
+            subsequent_indent=" " * (width + 4),
+            break_on_hyphens=False,
+        )
+        for name, value in rows
+    ]
+    statement = textwrap.fill(certificate["statement"], WIDTH, break_on_hyphens=False)
+    return "\n".join([_headline(certificate), *lines, "", statement])
+
+
+def _headline(certificate: Mapping[str, Any]) -> str:
+    if certificate["predicted"] is None:
+        return "abstained: no class can be certified"
+    return (
+        f"certified {certificate['predicted']['label']!r} "
+        f"within L2 radius {certificate['radius']:.6f}"
+    )
+
+
+def _certified(certificate: Mapping[str, Any]) -> list[tuple[str, str]]:
+    width, height = certificate["image"]["original_size"]
+    radius, radius_255 = certificate["radius"], certificate["radius_255"]
+    original, ceiling = certificate["radius_original"], certificate["radius_ceiling"]
+    upload = f"{original:.6f}, over the {width} x {height} pixels of the uploaded picture (0..1)"
+    most = f"{ceiling:.6f} is the most that n = {certificate['n']:,} draws can show"
+    return [
+        ("radius", f"{radius:.6f} with pixels in 0..1, {radius_255:.4f} in 0..255"),
+        ("in the upload", upload),
+        ("ceiling", most),
+    ]
+
+
+def _abstained(certificate: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [("why", certificate["abstention"]["explanation"])]
+
+
+def _votes(certificate: Mapping[str, Any], labels: Sequence[str]) -> str:
+    def name(key: str) -> str:
+        known = key.isdecimal() and int(key) < len(labels)
+        return labels[int(key)] if known else key
+
+    votes: Mapping[str, int] = certificate["counts"].get("estimation", {})
+    ranked = sorted(votes.items(), key=lambda vote: -vote[1])
+    shown = ", ".join(f"{name(key)} {count:,}" for key, count in ranked[:4])
+    more = f", {len(ranked) - 4} more classes" if len(ranked) > 4 else ""
+    return (
+        f"{shown}{more} of {sum(votes.values()):,}, under noise of sigma {certificate['sigma']:g}"
+    )
+
+
+def _model(certificate: Mapping[str, Any]) -> str:
+    seconds, speed = certificate["duration_s"], certificate["draws_per_s"]
+    return f"{certificate['model']['id']}, {seconds:.1f} s at {speed:,.0f} draws/s"

@@ -1,0 +1,156 @@
+"""`dmae demo`: the whole real stack for a minute, and certificates for the example pictures."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+
+from app.client import Client
+from app.client_views import JobView, ModelView, Request
+from app.embedded.address import base_url, free_port
+from app.embedded.errors import DemoFailed
+from app.embedded.lifeline import lifeline
+from app.embedded.parts import ROOT
+from app.embedded.settings import environment_with
+
+HOST = "127.0.0.1"
+PICTURES = ROOT / "examples" / "images"
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+DRAWS = 1_000
+LONGEST_JOB_S = 600.0
+LONGEST_STOP_S = 90.0
+
+Report = Callable[[str], None]
+
+
+def run(report: Report, pictures: Path = PICTURES) -> None:
+    """Start the stack in a temporary directory, certify pictures, stop it.
+
+    Call from the main thread.
+
+    Args:
+        report: Told what happens, a line or a few at a time.
+        pictures: Directory with the pictures.
+
+    Raises:
+        DemoFailed: The stack did not start or stop as it should, or nothing was certified.
+        ClientError: The service refused a picture.
+    """
+    files = sorted(file for file in pictures.glob("*") if file.suffix.lower() in SUFFIXES)
+    if not files:
+        raise DemoFailed(f"no pictures in {pictures}; run this from a checkout of the project")
+    with served(report) as url, Client(url) as client:
+        model = client.models()[0]
+        report(
+            f"\n{model.id}: {model.description}\n"
+            f"sigma {model.sigmas[0]:g}, {DRAWS:,} draws a picture, so that this takes a minute "
+            "or two on two cores; the service's own choice of up to 10,000 shows larger radii\n"
+        )
+        jobs = [_certify(client, model, file, report) for file in files]
+    certificates = [job.certificate for job in jobs if job.certificate is not None]
+    certified = [it for it in certificates if it["predicted"] is not None]
+    if not certified:
+        raise DemoFailed("none of the pictures was certified")
+    report("\none whole certificate:")
+    report(json.dumps(certified[0], indent=2, ensure_ascii=False))
+
+
+@contextmanager
+def served(report: Report) -> Generator[str]:
+    """The address of a stack of its own, which ends with the block.
+
+    Raises:
+        DemoFailed: It did not get ready, or did not stop by itself.
+    """
+    port = free_port(HOST)
+    with (
+        _sigterm_unwinds(),
+        tempfile.TemporaryDirectory(prefix="dmae-demo-") as directory,
+        lifeline() as ties,
+    ):
+        command = [sys.executable, "-m", "app.cli", "serve"]
+        command += ["--host", HOST, "--port", str(port), "--state-dir", directory]
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            ties.command(command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=ROOT,
+            # A stack of its own, whatever server the environment names.
+            env=environment_with({"REDIS_URL": ""}),
+            start_new_session=True,
+        )
+        ties.started(process.pid)
+        lines = process.stdout or ()
+        try:
+            _until_ready(lines, report)
+            pump = Thread(target=_pass_on, args=(lines, report))
+            pump.start()
+            yield base_url(HOST, port)
+        finally:
+            process.terminate()
+            code = _end(process)
+            ties.ended(process.pid)
+        pump.join()
+        process.communicate()
+        if code != 0:
+            raise DemoFailed(f"the stack ended with code {code}")
+
+
+def _until_ready(lines: Iterable[str], report: Report) -> None:
+    for line in lines:
+        report(f"  {line.rstrip()}")
+        if line.startswith("ready to certify"):
+            return
+    raise DemoFailed("the stack did not get ready")
+
+
+def _pass_on(lines: Iterable[str], report: Report) -> None:
+    for line in lines:
+        if line.startswith((" ", "Ctrl-C")):
+            continue
+        report(f"  {line.rstrip()}")
+
+
+def _end(process: "subprocess.Popen[str]") -> int:
+    try:
+        return process.wait(LONGEST_STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def _certify(client: Client, model: ModelView, file: Path, report: Report) -> JobView:
+    began = time.monotonic()
+    request = Request(image=file.read_bytes(), sigma=model.sigmas[0], n=DRAWS)
+    job = client.wait(client.submit(request), timeout_s=LONGEST_JOB_S)
+    if job.certificate is None:
+        raise DemoFailed(f"{file.name}: job {job.id} {job.state}: {job.error}")
+    predicted, radius = job.certificate["predicted"], job.certificate["radius"]
+    verdict = (
+        "abstained                       "
+        if predicted is None
+        else f"{predicted['label']:<12} radius {radius:.6f}     "
+    )
+    seconds = time.monotonic() - began
+    report(f"  {file.name:<18} {verdict} {job.draws_done:>6,} draws  {seconds:5.1f} s")
+    return job
+
+
+@contextmanager
+def _sigterm_unwinds() -> Generator[None]:
+    def leave(*_: object) -> None:
+        sys.exit(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
