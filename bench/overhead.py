@@ -129,7 +129,8 @@ Written by `make bench`. Ratios are of one run; absolute speeds are those of the
 
 One job of {draws:,} draws (n0 {n0}, n {n:,}) of a new 32 x 32 image with the bundled model, one
 worker, `sound` numerics, float32; {rounds} interleaved rounds after one of warm-up.
-Machine: {processor()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}, torch {torch.__version__}.
+Machine: {processor()}, {os.cpu_count()} cores, {platform.system()},
+Python {platform.python_version()}, torch {torch.__version__}.
 
 | | median s | range s | draws/s |
 |---|---|---|---|
