@@ -75,7 +75,8 @@ class Draws:
 class Sampler:
     """A base classifier that counts its votes, in batches of one static shape.
 
-    Not to be shared between threads: one thread owns the model and its device.
+    It keeps nothing from one run to the next, so threads may share it as far as the classifier
+    allows; a transformer in eval mode does.
 
     Args:
         classifier: The base classifier, in eval mode.

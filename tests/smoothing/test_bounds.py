@@ -135,6 +135,14 @@ def test_radius_has_six_decimals(millionths: int) -> None:
     assert certified_radius(p_below, sigma=1.0) == float(Decimal(millionths - 1).scaleb(-6))
 
 
+def test_a_radius_too_close_to_a_decimal_is_given_away() -> None:
+    """2.000000 is within the error that special functions are allowed, 1e-9."""
+    with mpmath.workdps(30):
+        p_lower = float(mpmath.ncdf(2 + mpmath.mpf("5e-10")))
+
+    assert certified_radius(p_lower, sigma=1.0) == 1.999999
+
+
 @pytest.mark.parametrize("p_lower", [0.0, 0.3, 0.5, 0.5 + 1e-12])
 def test_no_radius_without_a_majority(p_lower: float) -> None:
     assert certified_radius(p_lower, sigma=0.5) == 0.0

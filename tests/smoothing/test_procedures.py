@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import betainc
 from scipy.stats import binom
 
 from smoothing import (
@@ -76,6 +77,20 @@ def test_invalid_draws_count_against_the_class(procedure: Procedure) -> None:
 
     assert result.abstained
     assert result.abstention_reason == "no_majority"
+
+
+@pytest.mark.parametrize(("numerics", "predicted"), [("sound", None), ("fast", 0)])
+def test_a_majority_smaller_than_the_noise_costs_is_none(numerics, predicted: int | None) -> None:
+    """At this alpha the bound of 540 in 1,000 is 0.5 + 5e-8, and sound noise costs 1e-7."""
+    alpha = float(betainc(540, 461, 0.5 + 5e-8))
+    params = SmoothingParams(sigma=0.5, n0=1, n=1_000, alpha=alpha, numerics=numerics)
+    tally = {SELECTION: Votes(counts=(1, 0)), ESTIMATION: Votes(counts=(540, 460))}
+
+    result = procedure_for(params, 2).step(tally)
+
+    assert result.p_lower > 0.5
+    assert result.predicted == predicted
+    assert result.radius == 0.0
 
 
 @given(st.integers(0, 9))
