@@ -212,6 +212,11 @@ def revive(model_id: str, *, window: int, now: float) -> Command[tuple[Revived, 
     return Command(call=script("revive"), args=args, parse=parse)
 
 
+def waiting(model_id: str) -> Command[int]:
+    """Messages with chunks of a model that no worker took yet."""
+    return Command(call="LLEN", args=(draw_messages(model_id),), parse=int)
+
+
 def heartbeat(info: WorkerInfo, *, seconds: int = HEARTBEAT_S) -> Command[None]:
     """Say that a worker lives, and what it can do."""
     args = (info.instance, dump_worker(info), seconds)

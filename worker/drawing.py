@@ -92,6 +92,7 @@ class Drawing:
         self._lock = Lock()
         self._at_work: set[Chunk] = set()
         self._abandoned: set[Chunk] = set()
+        self.draws_begun = 0
         self.assignments = Assignments(runner.run)
 
     def admit(self, model_id: str) -> None:
@@ -115,6 +116,7 @@ class Drawing:
             StoreUnavailable: Redis stayed away; the message will come again.
         """
         with self._lock:
+            self.draws_begun += 1
             if chunk in self._at_work:
                 return
             self._at_work.add(chunk)

@@ -1,21 +1,18 @@
 """The worker's tick: says that it lives, and looks after jobs whose messages were lost."""
 
 import logging
-import os
-from collections.abc import Callable
 from dataclasses import replace
 from threading import Event, Lock, Thread
-from typing import NoReturn
 
 from jobs import ledger, store
 from jobs.errors import StoreUnavailable
 from jobs.record import WorkerInfo, WorkerModel
 from worker.drawing import Drawing, Runner
+from worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
 SMALLEST_WINDOW = 4
-EXIT_STUCK = 70
 
 
 def window_for(workers: tuple[WorkerInfo, ...], model_id: str) -> int:
@@ -46,11 +43,6 @@ class Windows:
         self._windows = {model_id: window_for(workers, model_id) for model_id in model_ids}
 
 
-def _end_process(busy_s: float) -> NoReturn:
-    logger.critical("device stuck, ending the process", extra={"busy_s": busy_s})
-    os._exit(EXIT_STUCK)
-
-
 class Presence:
     """A thread that ticks about once a second, whatever happens to Redis.
 
@@ -59,10 +51,8 @@ class Presence:
         info: What this worker says of itself while it starts.
         drawing: Admits and revives; not before the worker is ready.
         windows: Kept up to date.
-        busy_s: Seconds that the batch on the device has taken.
-        stuck_s: After so many the process ends, and its chunks go to others.
+        watchdog: Ends the process when it is of no use.
         interval_s: Seconds between ticks.
-        end: Ends the process.
     """
 
     def __init__(
@@ -72,19 +62,15 @@ class Presence:
         info: WorkerInfo,
         drawing: Drawing,
         windows: Windows,
-        busy_s: Callable[[], float],
-        stuck_s: float,
+        watchdog: Watchdog,
         interval_s: float = 1.0,
-        end: Callable[[float], object] = _end_process,
     ) -> None:
         self._runner = runner
         self._info = info
         self._drawing = drawing
         self._windows = windows
-        self._busy_s = busy_s
-        self._stuck_s = stuck_s
+        self._watchdog = watchdog
         self._interval_s = interval_s
-        self._end = end
         self._stopping = Event()
         self._lock = Lock()
         self._thread = Thread(target=self._main, name="presence", daemon=True)
@@ -111,8 +97,7 @@ class Presence:
 
     def tick(self) -> None:
         """One look after everything; never raises."""
-        if self._busy_s() > self._stuck_s:
-            self._end(self._busy_s())
+        self._watchdog.watch_device()
         try:
             self._look_after_everything()
         except StoreUnavailable:
@@ -133,6 +118,10 @@ class Presence:
         for model_id in model_ids:
             self._drawing.admit(model_id)
             self._drawing.revive(model_id)
+        waiting = sum(self._runner.run(ledger.waiting(model_id)) for model_id in model_ids)
+        self._watchdog.watch_consumer(
+            messages_waiting=waiting, draws_begun=self._drawing.draws_begun
+        )
 
     def _main(self) -> None:
         while not self._stopping.is_set():

@@ -19,8 +19,9 @@ from jobs.record import Chunk, ModelRef, WorkerInfo, WorkerModel
 from worker.batcher import Batcher, BatchSampler
 from worker.drawing import Drawing, Machine
 from worker.models import Models, choose_device, describe_device, load_models
-from worker.presence import EXIT_STUCK, Presence, Windows
+from worker.presence import Presence, Windows
 from worker.settings import WorkerSettings
+from worker.watchdog import Watchdog, end_process
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +43,8 @@ def versions() -> dict[str, str]:
 def _end_if_the_device_is_broken(error: Exception) -> None:
     """After such an error every later batch would fail too, and with it innocent jobs."""
     if isinstance(error, torch.AcceleratorError):
-        logger.critical("device broken, ending the process", exc_info=error)
-        os._exit(EXIT_STUCK)
+        logger.critical("device broken", exc_info=error)
+        end_process("the device is broken")
 
 
 class Service:
@@ -93,8 +94,7 @@ class Service:
             info=info,
             drawing=self.drawing,
             windows=windows,
-            busy_s=self._batcher.busy_s,
-            stuck_s=settings.stuck_s,
+            watchdog=Watchdog(busy_s=self._batcher.busy_s, stuck_s=settings.stuck_s),
         )
 
     def start(self) -> None:

@@ -1,0 +1,187 @@
+"""One thread, one batch shape, many callers."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pytest
+
+from smoothing.certificate import Phase, Votes
+from smoothing.sampler import Draws
+from worker.batcher import Batcher, BatcherClosed
+
+IMAGE = np.zeros((3, 2, 2), dtype=np.float32)
+
+
+def draws(start: int, stop: int, sigma: float = 0.25) -> Draws:
+    return Draws(
+        image=IMAGE, sigma=sigma, key=bytes(32), phase=Phase.SELECTION, start=start, stop=stop
+    )
+
+
+class _Sampler:
+    """Even draws vote for class 0, odd ones for class 1; sigma 9 breaks a batch."""
+
+    def __init__(self, batch_size: int = 8) -> None:
+        self.batch_size = batch_size
+        self.batches: list[list[tuple[float, int, int]]] = []
+        self.go_on = Event()
+
+    def run(self, slices: Sequence[Draws]) -> list[Votes]:
+        self.go_on.wait(5)
+        self.batches.append([(each.sigma, each.start, each.stop) for each in slices])
+        if any(each.sigma == 9 for each in slices):
+            raise RuntimeError("broken")
+        return [votes(each.start, each.stop) for each in slices]
+
+
+def votes(start: int, stop: int) -> Votes:
+    odd = sum(index % 2 for index in range(start, stop))
+    return Votes(counts=(stop - start - odd, odd))
+
+
+def occupy(batcher: Batcher) -> "Future[Votes]":
+    """Puts a batch on the device, where it stays until the sampler may go on."""
+    future = batcher.submit("m", draws(0, 1))
+    while batcher.busy_s() == 0:
+        pass
+    return future
+
+
+@pytest.fixture
+def sampler() -> _Sampler:
+    """A sampler that waits until it may go on."""
+    return _Sampler()
+
+
+@pytest.fixture
+def batcher(sampler: _Sampler) -> Iterator[Batcher]:
+    """A batcher of that sampler."""
+    made = Batcher(lambda: {"m": sampler})
+    made.start()
+    yield made
+    sampler.go_on.set()
+    made.close()
+
+
+def test_a_long_request_is_drawn_in_batches(batcher: Batcher, sampler: _Sampler) -> None:
+    sampler.go_on.set()
+
+    counted = batcher.submit("m", draws(5, 26)).result(5)
+
+    assert counted == votes(5, 26)
+    assert sampler.batches == [[(0.25, 5, 13)], [(0.25, 13, 21)], [(0.25, 21, 26)]]
+
+
+def test_requests_share_batches_whatever_their_noise(batcher: Batcher, sampler: _Sampler) -> None:
+    blocking = occupy(batcher)
+    long = batcher.submit("m", draws(0, 12, sigma=0.5))
+    short = batcher.submit("m", draws(100, 102, sigma=1.0))
+
+    sampler.go_on.set()
+
+    assert [each.result(5) for each in (blocking, short, long)] == [
+        votes(0, 1),
+        votes(100, 102),
+        votes(0, 12),
+    ]
+    assert sorted(map(sorted, sampler.batches[1:])) == [
+        [(0.5, 0, 6), (1.0, 100, 102)],
+        [(0.5, 6, 12)],
+    ]
+
+
+def test_more_requests_than_rows_are_all_served(batcher: Batcher, sampler: _Sampler) -> None:
+    waiting = [batcher.submit("m", draws(index, index + 3)) for index in range(20)]
+
+    sampler.go_on.set()
+
+    assert [each.result(5) for each in waiting] == [votes(i, i + 3) for i in range(20)]
+    assert max(sum(stop - start for _, start, stop in batch) for batch in sampler.batches) == 8
+
+
+def test_an_error_reaches_only_those_who_caused_it(batcher: Batcher, sampler: _Sampler) -> None:
+    blocking = occupy(batcher)
+    broken = batcher.submit("m", draws(0, 30, sigma=9))
+    fine = batcher.submit("m", draws(0, 30))
+
+    sampler.go_on.set()
+
+    assert (blocking.result(5), fine.result(5)) == (votes(0, 1), votes(0, 30))
+    with pytest.raises(RuntimeError, match="broken"):
+        broken.result(5)
+
+
+def test_an_unknown_model_is_an_error_and_not_the_end(batcher: Batcher, sampler: _Sampler) -> None:
+    sampler.go_on.set()
+
+    with pytest.raises(KeyError, match="other"):
+        batcher.submit("other", draws(0, 1)).result(5)
+    assert batcher.submit("m", draws(0, 1)).result(5) == votes(0, 1)
+
+
+def test_models_take_turns() -> None:
+    samplers = {"a": _Sampler(), "b": _Sampler()}
+    order: list[str] = []
+    batcher = Batcher(lambda: {name: _Noting(it, name, order) for name, it in samplers.items()})
+    batcher.start()
+    first = batcher.submit("a", draws(0, 32))
+    second = batcher.submit("b", draws(0, 32))
+
+    [sampler.go_on.set() for sampler in samplers.values()]
+
+    first.result(5), second.result(5)
+    assert order in (["a", "b"] * 4, ["a", "a", *["b", "a"] * 2, "b", "b"])
+    batcher.close()
+
+
+class _Noting:
+    def __init__(self, sampler: _Sampler, name: str, order: list[str]) -> None:
+        self.batch_size, self._sampler = sampler.batch_size, sampler
+        self._name, self._order = name, order
+
+    def run(self, slices: Sequence[Draws]) -> list[Votes]:
+        result = self._sampler.run(slices)
+        self._order.append(self._name)
+        return result
+
+
+def test_what_waits_at_the_end_is_told_so(sampler: _Sampler) -> None:
+    batcher = Batcher(lambda: {"m": sampler})
+    batcher.start()
+    at_work = batcher.submit("m", draws(0, 8))
+    while batcher.busy_s() == 0:
+        pass
+    waiting = batcher.submit("m", draws(0, 8))
+    batcher.close(timeout_s=0)
+
+    sampler.go_on.set()
+
+    assert at_work.result(5) == votes(0, 8)
+    for late in (waiting, batcher.submit("m", draws(0, 8))):
+        with pytest.raises(BatcherClosed):
+            late.result(5)
+
+
+def test_an_error_in_loading_is_raised_where_the_start_waits() -> None:
+    def load() -> Mapping[str, Any]:
+        raise OSError("no store")
+
+    with pytest.raises(OSError, match="no store"):
+        Batcher(load).start()
+
+
+def test_errors_are_told_before_those_who_wait_hear_of_them(sampler: _Sampler) -> None:
+    told: list[Exception] = []
+    tell: Callable[[Exception], None] = told.append
+    batcher = Batcher(lambda: {"m": sampler}, on_error=tell)
+    batcher.start()
+    sampler.go_on.set()
+
+    with pytest.raises(RuntimeError):
+        batcher.submit("m", draws(0, 1, sigma=9)).result(5)
+
+    assert [str(error) for error in told] == ["broken"]
+    batcher.close()

@@ -1,0 +1,102 @@
+"""Real Celery workers in processes of their own, and ways for them to die."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.record import JobState
+from model_store.classifier import load_classifier
+from smoothing.certificate import Certificate, SmoothingParams
+from smoothing.sampler import Sampler, certify
+
+pytestmark = [pytest.mark.redis, pytest.mark.slow]
+ROOT = Path(__file__).parents[2]
+LONG = SmoothingParams(sigma=0.25, n0=100, n=30_000)
+
+
+@pytest.fixture
+def spawn(server: Any, client: Any, model_store_dir: Path) -> Iterator[Callable[[], Any]]:
+    """Starts a worker process; all are killed in the end."""
+    _ = client
+    started: list[subprocess.Popen[bytes]] = []
+    environment = os.environ | {
+        "REDIS_URL": server.url,
+        "MODEL_STORE_DIR": str(model_store_dir),
+        "WORKER_TORCH_THREADS": "1",
+        "WORKER_BATCH_SIZES": "32",
+        "WORKER_MEASURE_S": "0.05",
+        "WORKER_LOG_LEVEL": "WARNING",
+    }
+
+    def start() -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "worker"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def ready(jobs: Any, count: int) -> None:
+    until = time.monotonic() + 60
+    while sum(info.state == "ready" for info in jobs.workers()) < count:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def undisturbed(jobs: Any, spec: Any, model_store_dir: Path) -> Certificate:
+    """The certificate as one process alone computes it."""
+    classifier = load_classifier(jobs.card, model_store_dir / jobs.model)
+    sampler = Sampler(classifier, num_classes=3, input_shape=(3, 8, 8), batch_size=64)
+    return certify(sampler, jobs.image, key=jobs.key(spec), params=spec.params)
+
+
+def test_killed_workers_change_no_vote(
+    jobs: Any, spawn: Callable[[], Any], model_store_dir: Path
+) -> None:
+    first, _ = spawn(), spawn()
+    ready(jobs, 2)
+    spec = jobs.submit(params=LONG, chunk_size=250)
+    while jobs.read(spec.id).progress.draws_done < 5_000:
+        time.sleep(0.01)
+    first.send_signal(signal.SIGKILL)
+
+    job = jobs.ended(spec.id)
+
+    expected = undisturbed(jobs, spec, model_store_dir)
+    assert job.state is JobState.SUCCEEDED
+    assert job.certificate["radius"] == expected.radius
+    assert job.certificate["counts"] == {
+        str(phase): votes.sparse() for phase, votes in expected.tally.items()
+    }
+
+
+def test_a_worker_outlives_redis_and_leaves_when_asked(
+    jobs: Any, spawn: Callable[[], Any], server: Any
+) -> None:
+    worker = spawn()
+    ready(jobs, 1)
+    spec = jobs.submit(params=LONG, chunk_size=250)
+    while jobs.read(spec.id).progress.draws_done < 3_000:
+        time.sleep(0.01)
+    server.kill()
+    time.sleep(1)
+    server.start()
+
+    job = jobs.ended(spec.id)
+    worker.send_signal(signal.SIGTERM)
+
+    assert job.state is JobState.SUCCEEDED
+    assert worker.wait(20) == 0
+    assert jobs.workers() == ()

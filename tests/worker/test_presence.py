@@ -1,0 +1,140 @@
+"""The tick, and the watchdog that it feeds."""
+
+from typing import Any
+
+import pytest
+
+from jobs import ledger
+from jobs.errors import StoreUnavailable
+from jobs.record import WorkerInfo, WorkerModel
+from worker.presence import Presence, Windows, window_for
+from worker.watchdog import Watchdog
+
+MODEL = WorkerModel(id="m", weights_sha256="", draws_per_s=None, batch_size=None)
+
+
+def info(name: str = "me", *, threads: int = 4, state: Any = "ready") -> WorkerInfo:
+    return WorkerInfo(
+        instance=name,
+        hostname="h",
+        state=state,
+        started_at=0,
+        threads=threads,
+        device="cpu",
+        runtime="",
+        models=(MODEL,),
+    )
+
+
+class _Drawing:
+    """Notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.assignments = self
+        self.draws_begun = 0
+
+    def forget_idle(self) -> None:
+        pass
+
+    def release_abandoned(self) -> None:
+        pass
+
+    def admit(self, model_id: str) -> None:
+        self.calls.append(f"admit {model_id}")
+
+    def revive(self, model_id: str) -> None:
+        self.calls.append(f"revive {model_id}")
+
+
+def presence(run: Any, drawing: Any, *, ended: list[str] | None = None) -> Presence:
+    class Runner:
+        def run(self, command: Any) -> Any:
+            return run(command)
+
+    dog = Watchdog(busy_s=lambda: 0, stuck_s=1, end=(ended or []).append)
+    return Presence(
+        runner=Runner(),
+        info=info(state="starting"),
+        drawing=drawing,
+        windows=Windows(),
+        watchdog=dog,
+    )
+
+
+def test_the_window_feeds_all_live_threads_and_is_never_tiny() -> None:
+    workers = (info("a"), info("b", threads=8), info("c", state="starting"))
+
+    assert window_for(workers, "m") == 18
+    assert window_for(workers, "other") == 4
+    assert window_for((info("a", threads=1),), "m") == 4
+
+
+@pytest.mark.redis
+def test_a_worker_admits_only_once_it_is_ready(run: Any, jobs: Any) -> None:
+    drawing = _Drawing()
+    made = presence(run, drawing)
+    made.tick()
+    before = [worker.state for worker in jobs.workers()], list(drawing.calls)
+
+    made.ready((MODEL,))
+
+    assert before == (["starting"], [])
+    assert [worker.state for worker in jobs.workers()] == ["ready"]
+    assert drawing.calls == ["admit m", "revive m"]
+
+
+@pytest.mark.redis
+def test_a_worker_that_stops_is_gone_at_once(run: Any, jobs: Any) -> None:
+    made = presence(run, _Drawing())
+    made.start()
+    made.ready((MODEL,))
+
+    made.stop()
+
+    assert jobs.workers() == ()
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), RuntimeError("a bug")])
+def test_a_tick_survives_every_error(error: Exception) -> None:
+    def run(_command: Any) -> Any:
+        raise error
+
+    presence(run, _Drawing()).tick()
+
+
+def test_a_batch_that_takes_too_long_ends_the_process() -> None:
+    ended: list[str] = []
+    busy = 0.0
+    dog = Watchdog(busy_s=lambda: busy, stuck_s=120, end=ended.append)
+    dog.watch_device()
+    busy = 121.0
+
+    dog.watch_device()
+
+    assert ended == ["one batch has taken 121 s"]
+
+
+def test_a_consumer_that_hears_nothing_ends_the_process() -> None:
+    ended: list[str] = []
+    clock = [0.0]
+    dog = Watchdog(busy_s=lambda: 0, stuck_s=1, deaf_s=60, end=ended.append, clock=lambda: clock[0])
+    # Idle without work, then drawing with a full queue: nothing is wrong.
+    for now, waiting, begun in ((0, 0, 0), (500, 0, 0), (501, 9, 0), (550, 9, 1), (600, 9, 2)):
+        clock[0] = now
+        dog.watch_consumer(messages_waiting=waiting, draws_begun=begun)
+    before = list(ended)
+
+    for now in (640, 661):
+        clock[0] = now
+        dog.watch_consumer(messages_waiting=9, draws_begun=2)
+
+    assert before == []
+    assert ended == ["9 chunks wait, none came in 61 s"]
+
+
+@pytest.mark.redis
+def test_waiting_messages_are_counted(run: Any, client: Any) -> None:
+    client.rpush("dmae:celery:draws.m", "a", "b")
+
+    assert run(ledger.waiting("m")) == 2
