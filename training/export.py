@@ -23,7 +23,7 @@ from training.hardware import describe_hardware
 logger = logging.getLogger(__name__)
 
 WEIGHTS_FILE = "weights.safetensors"
-MEASURE_BATCH = 100
+MEASURE_BATCH = 20
 PREFIX = "vit."
 # Where a reader would have what an option names.
 FOLDERS = {"--data.path": "data/", "--init": "runs/"}
