@@ -22,6 +22,7 @@ from smoothing.certificate import (
     SmoothingParams,
 )
 from smoothing.errors import InvalidParams
+from smoothing.noise import check_sound
 
 IMAGE = "image"
 TEXT_FIELDS = tuple(CertifyForm.model_fields)
@@ -87,10 +88,12 @@ def smoothing_params(request: CertifyRequest, *, default_n: int) -> SmoothingPar
 
     Raises:
         InvalidRequest: They cannot be used together, such as an n with which every answer would
-            be an abstention.
+            be an abstention, or sound noise of a sigma for which it is not proved.
     """
     form = request.form
     try:
+        if form.numerics == "sound":
+            check_sound(3 * request.card.preprocessing.size**2, form.sigma)
         return SmoothingParams(
             sigma=form.sigma,
             mode=form.mode,

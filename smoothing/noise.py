@@ -25,15 +25,15 @@ error at h), and opposite flows cancel, so the total variation of a coordinate i
 the sum of this over all h. A sum over integers is at most the integral, s E, plus half the
 total variation of the summand, which is below E term by term (0.4, 0.6 and 0.1 of it).
 The product 255 x is exact (24 + 8 bits). Rounding the sum a = 255 x + s Z is off by at most
-u |a|, which adds u (256 + 0.8 s + 102 / s) in the same way. Pairs with U1 < 2^-50, where
-first-order estimates end, have probability 8 u. (The rest of the tail, |Z| > 8.57, is
-missing; it lies within these.) A pair's two coordinates cross at once with a probability
-of second order, and pairs are independent, so a draw's total variation is at most
+u |a|, and |255 x| < 512, which adds u (512 + 0.8 s + 102 / s) in the same way. Pairs with
+U1 < 2^-50, where first-order estimates end, have probability 8 u. (The rest of the tail,
+|Z| > 8.57, is missing; it lies within these.) A pair's two coordinates cross at once with a
+probability of second order, and pairs are independent, so a draw's total variation is at most
 
-    size x u x [19.5 (s + 1) + 256 + 0.8 s + 102 / s + 4]
+    size x u x [19.5 (s + 1) + 512 + 0.8 s + 102 / s + 4]
 
-which `total_variation_bound` returns: 9.1e-8 for 150,528 coordinates (3 x 224 x 224) at
-sigma = 1, 2.6e-8 at 0.25, 1.9e-9 for 3,072 (3 x 32 x 32) at 1. Where it exceeds the 1e-7
+which `total_variation_bound` returns: 9.6e-8 for 150,528 coordinates (3 x 224 x 224) at
+sigma = 1, 3.1e-8 at 0.25, 1.9e-9 for 3,072 (3 x 32 x 32) at 1. Where it exceeds the 1e-7
 that every certificate pays, sound noise is refused.
 
 Assumed, not proved: that Philox's words under a secret key are as good as independent and
@@ -80,7 +80,7 @@ def total_variation_bound(size: int, sigma: float) -> float:
         The derivation in the module's docstring.
     """
     scale = 255.0 * sigma
-    return size * _ROUNDOFF * (19.5 * (scale + 1) + 256 + 0.8 * scale + 102 / scale + 4)
+    return size * _ROUNDOFF * (19.5 * (scale + 1) + 512 + 0.8 * scale + 102 / scale + 4)
 
 
 def standard_normals(
@@ -119,7 +119,8 @@ def noisy_rows(
     """The image under the noise of the draws [start, stop).
 
     Args:
-        image: Shape (channels, height, width), values in [0, 1].
+        image: Shape (channels, height, width), values in [-1, 2]: an antialiased resize
+            overshoots [0, 1] a little, and clipping it would not be linear.
         sigma: Standard deviation of the noise, in units of a [0, 1] pixel.
         key: The job's secret key, 32 bytes.
         phase: Selection or estimation.
@@ -136,8 +137,8 @@ def noisy_rows(
             proved for this size and sigma.
     """
     # A comparison with nan is false, so this refuses nan as well.
-    if not (image.size and image.min() >= 0 and image.max() <= 1):
-        raise InvalidParams("image values must be in [0, 1]", field="image")
+    if not (image.size and image.min() >= -1 and image.max() <= 2):
+        raise InvalidParams("image values must be in [-1, 2]", field="image")
     pixels = image.reshape(-1)
     if numerics == "sound":
         check_sound(image.size, sigma)

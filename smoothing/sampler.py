@@ -37,7 +37,7 @@ class Draws:
     """A range of draws of one image: rows for a batch.
 
     Attributes:
-        image: Shape (channels, height, width), values in [0, 1].
+        image: Shape (channels, height, width), values in [-1, 2], nominally [0, 1].
         sigma: Standard deviation of the noise, in units of a [0, 1] pixel.
         key: The job's secret key, 32 bytes.
         phase: Selection or estimation.
@@ -237,7 +237,7 @@ def certify(
 
     Args:
         sampler: The base classifier.
-        image: Shape (channels, height, width), values in [0, 1].
+        image: Shape (channels, height, width), values in [-1, 2], nominally [0, 1].
         key: 32 secret bytes; equal keys give equal noise, and whoever knows the key could
             choose an image for it.
         params: What to certify with.
