@@ -35,12 +35,19 @@ def save(
     partial = out / f"{name}.partial"
     save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, partial)
     partial.replace(out / name)
-    head = out / f"{HEAD}.partial"
-    head.write_text(json.dumps({"step": step, "tensors": name, **scalars}, indent=1) + "\n")
-    head.replace(out / HEAD)
+    head = {"step": step, "tensors": name, **scalars}
+    write_whole(out / HEAD, json.dumps(head, indent=1) + "\n")
     for stale in out.glob("checkpoint-*.safetensors*"):
         if stale.name != name:
             stale.unlink()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file beside `path` and renames it: a reader sees the old text or the new one."""
+    partial = path.with_name(f"{path.name}.partial")
+    with partial.open("w", newline="") as file:
+        file.write(text)
+    partial.replace(path)
 
 
 def read_head(out: Path) -> dict[str, Any] | None:

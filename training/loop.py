@@ -1,6 +1,7 @@
 """The training loop: steps, checkpoints, losses.csv, exact resume."""
 
 import csv
+import io
 import json
 import logging
 import math
@@ -73,8 +74,8 @@ def open_run_directory(out: Path, config: RunConfig, origin: Mapping[str, Any]) 
     path, ours = out / "config.json", as_json(config)
     if not path.exists():
         recorded = {**origin, "hardware": describe_hardware(config.loop.device)}
-        (out / "origin.json").write_text(json.dumps(recorded, indent=1) + "\n")
-        path.write_text(json.dumps(ours, indent=1) + "\n")
+        checkpoints.write_whole(out / "origin.json", json.dumps(recorded, indent=1) + "\n")
+        checkpoints.write_whole(path, json.dumps(ours, indent=1) + "\n")
         return
     fields = differences(ours, json.loads(path.read_text()))
     if fields:
@@ -231,6 +232,8 @@ def _loss_table(path: Path, start: int) -> Iterator[_Table]:
     if path.exists():
         with path.open(newline="") as file:
             kept += [tuple(row) for row in list(csv.reader(file))[1:] if int(row[0]) <= start]
-    with path.open("w", newline="") as file:
-        csv.writer(file).writerows(kept)
+    text = io.StringIO()
+    csv.writer(text).writerows(kept)
+    checkpoints.write_whole(path, text.getvalue())
+    with path.open("a", newline="") as file:
         yield _Table(file)
