@@ -11,7 +11,6 @@ import pytest
 
 from jobs import codec, keys
 from jobs.errors import MalformedRecord
-from smoothing.certificate import SmoothingParams
 
 
 @pytest.mark.parametrize(
@@ -23,13 +22,6 @@ def test_every_parameter_changes_the_dice(make_spec: Any, change: dict[str, Any]
     params = replace(spec.params, **change)
 
     assert keys.request_digest(spec.model, spec.image, params) != spec.request_digest
-
-
-def test_whole_numbers_and_floats_of_one_value_are_one_request(make_spec: Any) -> None:
-    one = make_spec(params=SmoothingParams(sigma=1, n0=20, n=100))
-    other = make_spec(params=SmoothingParams(sigma=1.0, n0=20, n=100))
-
-    assert one.request_digest == other.request_digest
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ class _Sampler:
     def run(self, slices: Sequence[Draws]) -> list[Votes]:
         self.go_on.wait(5)
         self.batches.append([(each.sigma, each.start, each.stop) for each in slices])
-        if any(each.sigma == 9 for each in slices):
+        if any(each.sigma == 9.0 for each in slices):
             raise RuntimeError("broken")
         return [votes(each.start, each.stop) for each in slices]
 
@@ -104,7 +104,7 @@ def test_more_requests_than_rows_are_all_served(batcher: Batcher, sampler: _Samp
 
 def test_an_error_reaches_only_those_who_caused_it(batcher: Batcher, sampler: _Sampler) -> None:
     blocking = occupy(batcher)
-    broken = batcher.submit("m", draws(0, 30, sigma=9))
+    broken = batcher.submit("m", draws(0, 30, sigma=9.0))
     fine = batcher.submit("m", draws(0, 30))
 
     sampler.go_on.set()
@@ -181,7 +181,7 @@ def test_errors_are_told_before_those_who_wait_hear_of_them(sampler: _Sampler) -
     sampler.go_on.set()
 
     with pytest.raises(RuntimeError):
-        batcher.submit("m", draws(0, 1, sigma=9)).result(5)
+        batcher.submit("m", draws(0, 1, sigma=9.0)).result(5)
 
     assert [str(error) for error in told] == ["broken"]
     batcher.close()
