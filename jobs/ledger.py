@@ -95,8 +95,17 @@ def begin(chunk: Chunk, *, worker: str, now: float, alone: bool = False) -> Comm
     return Command(call=script("begin"), args=args, parse=parse)
 
 
-def commit(chunk: Chunk, votes: Votes, *, worker: str, now: float) -> Command[Committed]:
+def commit(
+    chunk: Chunk, votes: Votes, *, worker: str, window: int, now: float
+) -> Command[Committed]:
     """Store a chunk's votes if its job still runs and nobody's are there yet.
+
+    Args:
+        chunk: What was drawn.
+        votes: What came out.
+        worker: Who drew it.
+        window: Chunks of one job that may be under way at a time.
+        now: Current time.
 
     Raises:
         ValueError: There are not as many votes as draws.
@@ -105,15 +114,14 @@ def commit(chunk: Chunk, votes: Votes, *, worker: str, now: float) -> Command[Co
         raise ValueError(f"{chunk.stop - chunk.start} draws need as many votes, got {votes.total}")
 
     def parse(answer: Any) -> Committed:
-        outcome, complete, start, stop = answer
-        following = _chunks(chunk.job_id, chunk.phase, [start, stop] if stop else [])
+        outcome, complete, bounds = answer
         return Committed(
             outcome=outcome.decode(),
             complete=bool(complete),
-            following=following[0] if following else None,
+            following=_chunks(chunk.job_id, chunk.phase, bounds),
         )
 
-    args = (*_address(chunk), dump_object(votes.sparse()), worker, now)
+    args = (*_address(chunk), dump_object(votes.sparse()), worker, now, window)
     return Command(call=script("commit"), args=args, parse=parse)
 
 
@@ -210,6 +218,11 @@ def revive(model_id: str, *, window: int, now: float) -> Command[tuple[Revived, 
         max(window, 1),
     )
     return Command(call=script("revive"), args=args, parse=parse)
+
+
+def running(model_id: str) -> Command[int]:
+    """Jobs of a model that share its workers now."""
+    return Command(call="ZCARD", args=(f"dmae:running:{model_id}",), parse=int)
 
 
 def waiting(model_id: str) -> Command[int]:

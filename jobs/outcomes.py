@@ -43,12 +43,12 @@ class Committed:
     Attributes:
         outcome: "accepted", "duplicate" (another's votes count), "gone" or "refused".
         complete: The job's request has all its votes, and may wait to be advanced.
-        following: The chunk to send next, or None.
+        following: The chunks to send next.
     """
 
     outcome: Literal["accepted", "duplicate", "gone", "refused"]
     complete: bool
-    following: Chunk | None
+    following: tuple[Chunk, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

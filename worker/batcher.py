@@ -56,8 +56,9 @@ class _Request:
 class Batcher:
     """Runs the draws of many callers in batches of one static shape.
 
-    A batch is shared evenly among the requests that wait for its model, whatever their job, noise
-    level or numerics, so a short request need not wait for a long one to end.
+    A batch is shared evenly among the jobs that wait for its model, whatever their noise level or
+    numerics, so a short job need not wait for a long one to end. The requests of one job, told by
+    their key, are served in turn, so that the first is done soon.
 
     Args:
         load: Called first, in the batcher's thread: the samplers by model id.
@@ -156,18 +157,22 @@ class Batcher:
                 requests.remove(request)
 
     def _share(self, room: int, requests: deque[_Request]) -> list[tuple[_Request, int]]:
-        """Even shares of a batch for the requests that wait."""
+        """Which requests get how many rows of a batch."""
+        jobs: dict[bytes, list[_Request]] = {}
         with self._changed:
-            waiting = [each for each in requests if each.left]
-        # Few rows first: what they do not need of their share goes to the others.
-        waiting.sort(key=lambda request: request.left)
+            for request in requests:
+                jobs.setdefault(request.draws.key, []).append(request)
         shares: list[tuple[_Request, int]] = []
-        for place, request in enumerate(waiting[:room]):
-            rows = min(request.left, -(-room // min(len(waiting) - place, room)))
-            shares.append((request, rows))
-            room -= rows
-            if room == 0:
-                break
+        # Few rows first: what they do not need of their share goes to the others.
+        waiting = sorted(jobs.values(), key=lambda job: sum(each.left for each in job))
+        for place, job in enumerate(waiting):
+            share = -(-room // (len(waiting) - place))
+            for request in job:
+                rows = min(request.left, share)
+                if rows:
+                    shares.append((request, rows))
+                    share -= rows
+                    room -= rows
         return shares
 
     def _count(self, sampler: BatchSampler, slices: list[tuple[_Request, Draws]]) -> None:

@@ -220,12 +220,13 @@ class Drawing:
     def _commit(self, model_id: str, chunk: Chunk, votes: Votes) -> None:
         worker = self._machine.instance
         committed = self._persist(
-            lambda: ledger.commit(chunk, votes, worker=worker, now=self._clock())
+            lambda: ledger.commit(
+                chunk, votes, worker=worker, window=self._window(model_id), now=self._clock()
+            )
         )
         if committed.outcome == "gone":
             self.assignments.forget(chunk.job_id)
-        if committed.following is not None:
-            self._send_all(model_id, (committed.following,))
+        self._send_all(model_id, committed.following)
         if committed.complete:
             self.advance(chunk.job_id)
 

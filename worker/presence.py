@@ -12,20 +12,29 @@ from worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 
-SMALLEST_WINDOW = 4
+CHUNKS_PER_WORKER = 3
+"""One on the device, one behind it, one on its way: a worker so always has work of a job that is
+alone, and what comes later need not wait long."""
 
 
-def window_for(workers: tuple[WorkerInfo, ...], model_id: str) -> int:
-    """Chunks of one job that may be under way: enough for all threads, and some on their way.
+def window_for(workers: tuple[WorkerInfo, ...], model_id: str, *, running: int) -> int:
+    """Chunks of one job that may be under way.
 
-    More would only make other jobs wait behind them.
+    Enough to keep every worker busy if the job is alone; fewer when many share the workers'
+    threads, since what waits in the queue only makes others wait behind it.
+
+    Args:
+        workers: All that live.
+        model_id: Whose jobs.
+        running: Jobs that share them.
     """
-    threads = sum(
+    serving = [
         info.threads
         for info in workers
         if info.state == "ready" and any(model.id == model_id for model in info.models)
-    )
-    return max(SMALLEST_WINDOW, threads + threads // 2)
+    ]
+    share = -(-sum(serving) // max(running, 1))
+    return max(1, min(CHUNKS_PER_WORKER * len(serving), share))
 
 
 class Windows:
@@ -36,11 +45,11 @@ class Windows:
 
     def __call__(self, model_id: str) -> int:
         """The window of a model."""
-        return self._windows.get(model_id, SMALLEST_WINDOW)
+        return self._windows.get(model_id, CHUNKS_PER_WORKER)
 
-    def update(self, workers: tuple[WorkerInfo, ...], model_ids: tuple[str, ...]) -> None:
-        """Look at the live workers again."""
-        self._windows = {model_id: window_for(workers, model_id) for model_id in model_ids}
+    def update(self, windows: dict[str, int]) -> None:
+        """Replace all windows."""
+        self._windows = windows
 
 
 class Presence:
@@ -114,7 +123,15 @@ class Presence:
         if info.state != "ready":
             return
         model_ids = tuple(model.id for model in info.models)
-        self._windows.update(self._runner.run(store.workers()), model_ids)
+        workers = self._runner.run(store.workers())
+        self._windows.update(
+            {
+                model_id: window_for(
+                    workers, model_id, running=self._runner.run(ledger.running(model_id))
+                )
+                for model_id in model_ids
+            }
+        )
         for model_id in model_ids:
             self._drawing.admit(model_id)
             self._drawing.revive(model_id)

@@ -23,7 +23,7 @@ class WorkerSettings(BaseSettings):
         redis_url: REDIS_URL. redis://, rediss://, unix:// or redis+socket://.
         model_store_dir: MODEL_STORE_DIR. Where the models are.
         models: Ids to serve, separated by commas; all of the store where empty.
-        threads: Chunks taken on at once, so that batches are full.
+        threads: Chunks taken on at once; they wait for batches, so many cost little.
         device: "auto" is the first CUDA device, else the CPU.
         torch_threads: CPU threads of a forward pass; torch's own choice where empty.
         batch_sizes: Rows of a batch to choose from by measuring; by device where empty.
@@ -42,7 +42,7 @@ class WorkerSettings(BaseSettings):
         default=BUNDLED, validation_alias=AliasChoices("model_store_dir", "MODEL_STORE_DIR")
     )
     models: Annotated[tuple[str, ...], NoDecode] = ()
-    threads: int = Field(default=4, ge=1, le=64)
+    threads: int = Field(default=8, ge=1, le=64)
     device: str = "auto"
     torch_threads: int | None = Field(default=None, ge=1)
     batch_sizes: Annotated[tuple[int, ...], NoDecode] = ()

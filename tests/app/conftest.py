@@ -247,14 +247,14 @@ class _Worker:
         counts = [0] * len(LABELS)
         counts[3] = chunk.stop - chunk.start
         votes = Votes(counts=tuple(counts))
-        return self.run(ledger.commit(chunk, votes, worker="one", now=time.time()))
+        return self.run(ledger.commit(chunk, votes, worker="one", window=4, now=time.time()))
 
     def work(self) -> None:
         """Takes all queued jobs to their end."""
         waiting = self.admit()
         while waiting:
             done = self.commit(chunk := waiting.pop(0))
-            waiting += [done.following] if done.following else []
+            waiting += done.following
             waiting += self._advance(chunk.job_id) if done.complete else []
 
     def _advance(self, job_id: str) -> list[Any]:

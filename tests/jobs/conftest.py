@@ -158,9 +158,12 @@ class _Life:
         command = ledger.begin(chunk, worker=worker, now=self.now, alone=alone)
         return self.run(command).outcome
 
-    def commit(self, chunk: Chunk, votes: Votes | None = None, worker: str = "w") -> Any:
+    def commit(
+        self, chunk: Chunk, votes: Votes | None = None, worker: str = "w", window: int = 100
+    ) -> Any:
         votes = votes or Votes(counts=(chunk.stop - chunk.start, 0, 0))
-        return self.run(ledger.commit(chunk, votes, worker=worker, now=self.now))
+        command = ledger.commit(chunk, votes, worker=worker, window=window, now=self.now)
+        return self.run(command)
 
     def release(self, chunk: Chunk, worker: str = "w", *, failed: bool = True) -> bool:
         return self.run(ledger.release(chunk, worker=worker, now=self.now, failed=failed))

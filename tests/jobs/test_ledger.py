@@ -37,10 +37,20 @@ def test_admitting_starts_a_queued_job_and_hands_out_its_first_chunks(life: Any)
 def test_no_more_than_a_window_is_handed_out(life: Any) -> None:
     _, chunks = life.started(window=2, chunk_size=5)
 
-    following = life.commit(chunks[0]).following
+    following = life.commit(chunks[0], window=2).following
 
     assert bounds(chunks) == [(0, 5), (5, 10)]
-    assert bounds([following]) == [(10, 15)]
+    assert bounds(following) == [(10, 15)]
+
+
+def test_a_commit_follows_the_window_as_it_narrows_and_widens(life: Any) -> None:
+    _, chunks = life.started(window=2, chunk_size=2)
+
+    narrowed = life.commit(chunks[0], window=1).following
+    widened = life.commit(chunks[1], window=3).following
+
+    assert narrowed == ()
+    assert bounds(widened) == [(4, 6), (6, 8), (8, 10)]
 
 
 def test_jobs_beyond_the_limit_wait_their_turn(life: Any) -> None:
@@ -66,7 +76,7 @@ def test_votes_committed_twice_count_once_and_the_first_stay(life: Any) -> None:
 
     second = life.commit(chunk, Votes(counts=(0, 0, 10)), worker="other")
 
-    assert (first.outcome, second.outcome, second.following) == ("accepted", "duplicate", None)
+    assert (first.outcome, second.outcome, second.following) == ("accepted", "duplicate", ())
     assert life.snapshot(job_id).chunks == {Phase.SELECTION: {0: (10, {"0": 7, "1": 3})}}
     assert life.read(job_id).progress.draws_done == 10
 

@@ -98,11 +98,11 @@ class _Jobs(RuleBasedStateMachine):
 
     @rule(target=chunks, work=begun)
     def commit(self, work: tuple[Chunk, str]) -> Any:
-        return self.commit_votes(*work) or multiple()
+        return multiple(*self.commit_votes(*work))
 
-    def commit_votes(self, chunk: Chunk, worker: str) -> Chunk | None:
+    def commit_votes(self, chunk: Chunk, worker: str) -> tuple[Chunk, ...]:
         address = (chunk.phase.value, chunk.start)
-        result = self.life.commit(chunk, drawn(chunk), worker)
+        result = self.life.commit(chunk, drawn(chunk), worker, window=2)
         known = self.committed.get(chunk.job_id, set())
         if result.outcome == "accepted":
             assert address not in known
@@ -110,7 +110,7 @@ class _Jobs(RuleBasedStateMachine):
             self.counted[chunk.job_id] += chunk.stop - chunk.start
         else:
             assert result.outcome in ("duplicate", "gone")
-            assert result.following is None
+            assert result.following == ()
         return result.following
 
     @rule(job_id=jobs)

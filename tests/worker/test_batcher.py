@@ -15,10 +15,9 @@ from worker.batcher import Batcher, BatcherClosed
 IMAGE = np.zeros((3, 2, 2), dtype=np.float32)
 
 
-def draws(start: int, stop: int, sigma: float = 0.25) -> Draws:
-    return Draws(
-        image=IMAGE, sigma=sigma, key=bytes(32), phase=Phase.SELECTION, start=start, stop=stop
-    )
+def draws(start: int, stop: int, sigma: float = 0.25, job: int = 0) -> Draws:
+    key = bytes([job]) * 32
+    return Draws(image=IMAGE, sigma=sigma, key=key, phase=Phase.SELECTION, start=start, stop=stop)
 
 
 class _Sampler:
@@ -75,10 +74,10 @@ def test_a_long_request_is_drawn_in_batches(batcher: Batcher, sampler: _Sampler)
     assert sampler.batches == [[(0.25, 5, 13)], [(0.25, 13, 21)], [(0.25, 21, 26)]]
 
 
-def test_requests_share_batches_whatever_their_noise(batcher: Batcher, sampler: _Sampler) -> None:
+def test_jobs_share_batches_whatever_their_noise(batcher: Batcher, sampler: _Sampler) -> None:
     blocking = occupy(batcher)
-    long = batcher.submit("m", draws(0, 12, sigma=0.5))
-    short = batcher.submit("m", draws(100, 102, sigma=1.0))
+    long = batcher.submit("m", draws(0, 12, sigma=0.5, job=1))
+    short = batcher.submit("m", draws(100, 102, sigma=1.0, job=2))
 
     sampler.go_on.set()
 
@@ -93,8 +92,20 @@ def test_requests_share_batches_whatever_their_noise(batcher: Batcher, sampler: 
     ]
 
 
+def test_the_requests_of_one_job_are_served_in_turn(batcher: Batcher, sampler: _Sampler) -> None:
+    blocking = occupy(batcher)
+    mine = [batcher.submit("m", draws(start, start + 10, sigma=0.5)) for start in (0, 10)]
+    other = batcher.submit("m", draws(0, 4, sigma=1.0, job=1))
+
+    sampler.go_on.set()
+
+    assert all(each.result(5) for each in (blocking, *mine, other))
+    assert sorted(sampler.batches[1]) == [(0.5, 0, 4), (1.0, 0, 4)]
+    assert sampler.batches[2:] == [[(0.5, 4, 10), (0.5, 10, 12)], [(0.5, 12, 20)]]
+
+
 def test_more_requests_than_rows_are_all_served(batcher: Batcher, sampler: _Sampler) -> None:
-    waiting = [batcher.submit("m", draws(index, index + 3)) for index in range(20)]
+    waiting = [batcher.submit("m", draws(index, index + 3, job=index)) for index in range(20)]
 
     sampler.go_on.set()
 

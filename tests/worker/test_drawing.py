@@ -207,7 +207,7 @@ def test_a_complete_request_is_advanced_by_whoever_comes_next(world: _World, job
     selection = tuple(world.sent)
     for chunk in selection:
         votes = Votes(counts=(0, chunk.stop - chunk.start, 0))
-        jobs.run(ledger.commit(chunk, votes, worker="dead", now=time.time()))
+        jobs.run(ledger.commit(chunk, votes, worker="dead", window=3, now=time.time()))
     world.sent.clear()
 
     world.drawing.draw(selection[0])

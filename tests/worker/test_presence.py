@@ -62,12 +62,16 @@ def presence(run: Any, drawing: Any, *, ended: list[str] | None = None) -> Prese
     )
 
 
-def test_the_window_feeds_all_live_threads_and_is_never_tiny() -> None:
+@pytest.mark.parametrize(
+    ("model_id", "running", "window"),
+    [("m", 0, 6), ("m", 1, 6), ("m", 2, 6), ("m", 4, 3), ("m", 64, 1), ("other", 1, 1)],
+)
+def test_the_window_feeds_all_workers_and_narrows_when_many_jobs_share_them(
+    model_id: str, running: int, window: int
+) -> None:
     workers = (info("a"), info("b", threads=8), info("c", state="starting"))
 
-    assert window_for(workers, "m") == 18
-    assert window_for(workers, "other") == 4
-    assert window_for((info("a", threads=1),), "m") == 4
+    assert window_for(workers, model_id, running=running) == window
 
 
 @pytest.mark.redis
