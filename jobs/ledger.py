@@ -192,8 +192,9 @@ def fail(job_id: str, *, code: str, message: str, now: float) -> Command[bool]:
 def revive(model_id: str, *, window: int, now: float) -> Command[tuple[Revived, ...]]:
     """What the jobs need that saw no commit for seconds: their messages may be lost.
 
-    Also expires what is past its deadline. Each job is looked at after 4 s, then half as often
-    each time until it commits again; while many messages wait, none is sent again.
+    Also expires what is past its deadline. Each job is looked at after 4 s; if something
+    was sent, then half as often each time until it commits again. While many messages wait, none
+    is sent again.
     """
 
     def parse(answer: Any) -> tuple[Revived, ...]:

@@ -1,6 +1,6 @@
 -- Looks at the running jobs that saw no commit for a while. Returns for each what to do: its id,
 -- its phase, 1 when its request is complete and only has to be advanced, and the starts and stops
--- of the chunks to send again. A job is looked at half as often each time.
+-- of the chunks to send again. Each time something was sent, the next look comes later.
 local model, window, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local lease_seconds, longest = tonumber(ARGV[4]), tonumber(ARGV[5])
 local messages, most_messages = ARGV[6], tonumber(ARGV[7])
@@ -41,8 +41,13 @@ for _, id in ipairs(due) do
     for _, bound in ipairs(hand_out(job, window - at_work - #chunks / 2)) do
       chunks[#chunks + 1] = bound
     end
-    watch(job, now, math.min(2 * job.backoff, longest))
-    if #chunks > 0 then found[#found + 1] = { id, job.phase, 0, chunks } end
+    if #chunks > 0 then
+      watch(job, now, math.min(2 * job.backoff, longest))
+      found[#found + 1] = { id, job.phase, 0, chunks }
+    else
+      -- All are at work; but one of the workers may just have died.
+      watch(job, now, job.backoff)
+    end
   end
 end
 return found

@@ -293,6 +293,19 @@ def test_what_a_live_worker_computes_is_not_sent_again(life: Any) -> None:
     assert revived.chunks == (second,)
 
 
+def test_a_chunk_of_a_worker_that_dies_while_it_is_waited_for_is_sent_soon(life: Any) -> None:
+    life.worker("a")
+    _, (first, second) = life.started()
+    life.commit(first), life.begin(second, "a")
+    life.now += 4
+    waited_for = life.revive()
+    life.die("a")
+    life.now += 4
+
+    assert waited_for == ()
+    assert [stuck.chunks for stuck in life.revive()] == [(second,)]
+
+
 def test_reviving_fills_the_window_again(life: Any) -> None:
     _, chunks = life.started(window=1, chunk_size=5)
     life.now += 5
