@@ -110,7 +110,7 @@ def how_it_ended(code: int) -> str:
         return f"was killed by signal {-code}"
 
 
-def last_lines(log: Path, count: int = 12) -> list[str]:
+def last_lines(log: Path, count: int = 8) -> list[str]:
     """The end of a log."""
     try:
         with log.open("rb") as file:

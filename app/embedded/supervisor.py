@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 from app.embedded.errors import ChildFailed, StartTimeout
 from app.embedded.lifeline import Lifeline
@@ -169,8 +168,7 @@ class Supervisor:
             StartTimeout: After `timeout_s` seconds a part is not ready.
         """
         keepers = [keeper for stage in self._stages for keeper in stage]
-        ready = asyncio.gather(*(keeper.ready.wait() for keeper in keepers))
-        if await self._first_of(asyncio.ensure_future(ready), timeout_s):
+        if await self._first_of(asyncio.create_task(_all_ready(keepers)), timeout_s):
             return not self._stop_asked.is_set()
         late = [keeper.part for keeper in keepers if not keeper.ready.is_set()]
         ends = [f"{part.name}:\n    " + "\n    ".join(last_lines(part.log)) for part in late]
@@ -182,7 +180,7 @@ class Supervisor:
         Raises:
             ChildFailed: A part dies too often.
         """
-        await self._first_of(asyncio.ensure_future(self._keep_logs_short()), None)
+        await self._first_of(asyncio.create_task(self._keep_logs_short()), None)
 
     async def stop(self) -> None:
         """Stop all parts, those that were added last first."""
@@ -200,17 +198,17 @@ class Supervisor:
         for keeper in (keeper for stage in self._stages for keeper in stage):
             keeper.kill()
 
-    async def _first_of(self, future: "asyncio.Future[Any]", timeout_s: float | None) -> bool:
-        """Wait for a future, a failure or the wish to stop; False if none came in time."""
+    async def _first_of(self, task: asyncio.Task[None], timeout_s: float | None) -> bool:
+        """Wait for a task, a failure or the wish to stop; False if none came in time."""
         stop = asyncio.create_task(self._stop_asked.wait())
-        tasks = [task for stage in self._stages for task in stage.values()]
+        keeping = [keeper for stage in self._stages for keeper in stage.values()]
         done, _ = await asyncio.wait(
-            {future, stop, *tasks}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
+            {task, stop, *keeping}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
         )
-        for pending in (future, stop):
-            pending.cancel()
-        for task in done.intersection(tasks):
-            task.result()
+        task.cancel()
+        stop.cancel()
+        for failed in done.intersection(keeping):
+            failed.result()
         return bool(done)
 
     async def _keep_logs_short(self) -> None:
@@ -218,3 +216,8 @@ class Supervisor:
             await asyncio.sleep(10)
             for keeper in (keeper for stage in self._stages for keeper in stage):
                 trim(keeper.part.log)
+
+
+async def _all_ready(keepers: list[Keeper]) -> None:
+    for keeper in keepers:
+        await keeper.ready.wait()

@@ -1,0 +1,166 @@
+"""What the `dmae` command prints, and how it exits."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from app.cli import cli
+from app.embedded.address import free_port
+from app.embedded.state_dir import held, private_directory
+
+Body = Callable[..., dict[str, Any]]
+
+
+def dmae(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+
+def certify(service: Any, picture: Path, *options: str) -> Result:
+    return dmae("certify", picture, "--sigma", "0.25", "--url", service.url, *options)
+
+
+@pytest.fixture
+def knows_the_picture(service: Any, job_body: Body, model_body: Any, certificate: Any) -> None:
+    done = job_body("succeeded", certificate=certificate, cached=True)
+    service.says("POST /certify", done).says("GET /models/tiny", model_body)
+
+
+@pytest.mark.usefixtures("knows_the_picture")
+def test_a_certificate_is_put_in_words(service: Any, picture: Path) -> None:
+    result = certify(service, picture)
+
+    assert result.exit_code == 0
+    for words in (
+        "cat.jpg: certified 'cat' within L2 radius 0.374123",
+        "95.4014 in 0..255",
+        "0.374110, over the 32 x 32 pixels of the uploaded picture",
+        "0.615814 is the most that n = 1,000 draws can show",
+        "cat 988, dog 12 of 1,000, under noise of sigma 0.25",
+        "job job-1 (known before)",
+    ):
+        assert words in result.stdout
+
+
+@pytest.mark.usefixtures("knows_the_picture")
+def test_json_is_the_certificate_and_nothing_else(
+    service: Any, picture: Path, certificate: dict[str, Any]
+) -> None:
+    result = certify(service, picture, "--json")
+
+    assert (result.exit_code, json.loads(result.stdout)) == (0, certificate)
+
+
+def test_an_abstention_is_a_result_and_explained(
+    service: Any, picture: Path, job_body: Body, model_body: Any, certificate: dict[str, Any]
+) -> None:
+    why = {"reason": "no_majority", "explanation": "no class won half of the votes"}
+    abstained = certificate | {"predicted": None, "radius": 0.0, "abstention": why}
+    service.says("POST /certify", job_body("succeeded", certificate=abstained))
+    service.says("GET /models/tiny", model_body)
+
+    result = certify(service, picture)
+
+    assert result.exit_code == 0
+    assert "abstained: no class can be certified" in result.stdout
+    assert "no class won half of the votes" in result.stdout
+
+
+def test_every_fault_of_a_request_is_named(service: Any, picture: Path) -> None:
+    faults = [{"field": "sigma", "detail": "must be 0.25"}, {"field": "n", "detail": "too small"}]
+    problem = {"title": "Parameters are wrong", "detail": "two of them", "errors": faults}
+    service.says("POST /certify", problem, 422)
+
+    result = certify(service, picture)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.splitlines() == [
+        "Parameters are wrong: two of them",
+        "  sigma: must be 0.25",
+        "  n: too small",
+    ]
+
+
+def test_a_failed_job_says_why(service: Any, picture: Path, job_body: Body) -> None:
+    error = {"code": "chunk_killed_workers", "message": "three workers died"}
+    service.says("POST /certify", job_body("failed", error=error))
+
+    result = certify(service, picture)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "job job-1 failed: three workers died (chunk_killed_workers)\n"
+
+
+def test_nobody_at_the_address_suggests_serve(picture: Path) -> None:
+    url = f"http://127.0.0.1:{free_port('127.0.0.1')}"
+
+    result = dmae("certify", picture, "--sigma", "0.25", "--url", url)
+
+    assert result.exit_code == 3
+    assert "Is `dmae serve` running?" in result.stderr
+
+
+def test_ctrl_c_cancels_the_job(service: Any, picture: Path, job_body: Body) -> None:
+    service.says("POST /certify", job_body("queued"), 202)
+    service.says("GET /jobs/job-1", job_body("running"))
+    service.says("POST /jobs/job-1/cancel", job_body("cancelled"))
+    command = [sys.executable, "-m", "app.cli", "certify", str(picture), "--sigma", "0.25"]
+    with subprocess.Popen(
+        [*command, "--url", service.url], stderr=subprocess.PIPE, text=True
+    ) as process:
+        wait_until(lambda: len(service.requests) > 1)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+
+    assert (process.returncode, said) == (130, "interrupted; cancelled job job-1\n")
+    assert service.requests[-1] == "POST /jobs/job-1/cancel"
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + 20
+    while not condition() and time.monotonic() < give_up:
+        time.sleep(0.01)
+
+
+def test_models_are_listed(service: Any, model_body: dict[str, Any]) -> None:
+    service.says("GET /models", {"models": [model_body]})
+
+    result = dmae("models", "--url", service.url)
+
+    assert result.exit_code == 0
+    for words in ("tiny (default)", "0.25", "32 x 32", "95"):
+        assert words in result.stdout
+
+
+def test_serve_refuses_a_state_directory_in_use(tmp_path: Path) -> None:
+    state = private_directory(tmp_path / "state")
+
+    with held(state, url="http://127.0.0.1:8000"):
+        result = dmae("serve", "--state-dir", state, "--port", "0")
+
+    assert result.exit_code == 1
+    assert f"process {os.getpid()} serves http://127.0.0.1:8000" in result.stderr
+
+
+def test_serve_does_not_let_the_world_in_by_itself(tmp_path: Path) -> None:
+    result = dmae("serve", "--state-dir", tmp_path, "--host", "0.0.0.0")  # noqa: S104
+
+    assert result.exit_code == 1
+    assert "--allow-remote" in result.stderr
+
+
+def test_help_starts_quickly_because_it_loads_little() -> None:
+    heavy = "{'torch', 'celery', 'httpx', 'pydantic', 'numpy'}"
+    code = f"import sys; import app.cli; print(sorted({heavy} & set(sys.modules)))"
+
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert said.stdout.strip() == "[]"
