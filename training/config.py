@@ -195,6 +195,7 @@ class EvaluateConfig:
         workers: Images in work at once, each on a thread of its own; above 1 for CPUs only.
         threads: Threads inside an operation where there is one worker; 0 leaves torch's choice.
         write_card: Put the figures and this command into the model's card.
+        images: What the images are, in words, for the card; the folder's name where empty.
     """
 
     model: str
@@ -213,6 +214,7 @@ class EvaluateConfig:
     workers: int = 1
     threads: int = 0
     write_card: bool = False
+    images: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -266,7 +266,7 @@ def _write_card(
         alpha=params.alpha,
         numerics=params.numerics,
         images=(
-            f"{config.data.name} folder, ImageFolder index 0, {config.stride}, "
+            f"{config.images or config.data.name}: ImageFolder index 0, {config.stride}, "
             f"{2 * config.stride}, ..., {rows[-1].idx}"
         ),
         num_images=summary.num_images,
