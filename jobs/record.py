@@ -129,7 +129,8 @@ class JobError:
     """Why a job failed.
 
     Attributes:
-        code: Stable name: "chunk_killed_workers", "chunk_failed" or "model_unavailable".
+        code: Stable name: "chunk_killed_workers", "chunk_failed", "model_unavailable" or
+            "inconsistent_votes".
         message: For people; no traceback.
     """
 
