@@ -26,7 +26,6 @@ from training.config import EvaluateConfig
 from training.data import list_images
 from training.errors import BadData
 from training.hardware import describe_hardware
-from training.inference import use_one_dnn
 from training.progress import reporting
 from training.summary import Summary, summarise
 from training.table import Row, append, open_table
@@ -187,11 +186,8 @@ def _certified(
 
 def _sampler(config: EvaluateConfig, card: ModelCard, directory: Path) -> Sampler:
     size = card.preprocessing.size
-    classifier = load_classifier(card, directory)
-    if torch.device(config.device).type == "cpu":
-        use_one_dnn(classifier)
     return Sampler(
-        classifier,
+        load_classifier(card, directory, device=config.device),
         num_classes=card.num_classes,
         input_shape=(3, size, size),
         batch_size=config.batch_size,

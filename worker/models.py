@@ -17,7 +17,7 @@ from smoothing.sampler import Sampler
 
 logger = logging.getLogger(__name__)
 
-BATCH_SIZES = {"cpu": (32, 64, 128), "cuda": (128, 256, 512, 1024)}
+BATCH_SIZES = {"cpu": (16, 32, 64, 128), "cuda": (128, 256, 512, 1024)}
 WORTH_DOUBLING = 1.05
 """A larger batch must be this much faster: smaller ones share better and waste less."""
 
@@ -107,7 +107,7 @@ def _add(
     s: float,
 ) -> None:
     ref = model_ref(card)
-    classifier = load_classifier(card, directory)
+    classifier = load_classifier(card, directory, device=device)
     best: tuple[float, Sampler] | None = None
     for size in sorted(sizes):
         sampler = Sampler(

@@ -1,7 +1,5 @@
 """Faster float32 inference on CPUs."""
 
-from typing import cast
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -38,4 +36,4 @@ def use_one_dnn(model: nn.Module) -> None:
     for module in list(model.modules()):
         for name, child in module.named_children():
             if type(child) is nn.Linear:
-                setattr(module, name, OneDnnLinear(cast(nn.Linear, child)))
+                setattr(module, name, OneDnnLinear(child))
