@@ -1,6 +1,7 @@
 """Starts parts, replaces those that die, and stops them in order."""
 
 import asyncio
+import signal
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,15 +14,19 @@ from app.embedded.part import Life, Part, how_it_ended, last_lines, trim
 Report = Callable[[str], None]
 """Tells the person at the terminal one thing."""
 
+FROM_OUTSIDE = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP})
+"""Exit codes of what somebody else ended. That says nothing against a part that was ready once, which
+is started again however often it happens."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """When to go on, and when to give up.
 
     Attributes:
-        deaths: So many deaths of one part within `window_s` end the stack.
+        deaths: So many deaths of one part's own making within `window_s` end the stack.
         window_s: See `deaths`.
-        unready_lives: So many processes of one part in a row that die before they are ready do too.
+        unready_lives: So many in a row of its processes that die before they are ready do too.
         first_pause_s: Before the first restart; doubled for each further death in the window.
         longest_pause_s: Between restarts.
         probe_s: Between looks at whether a part is ready.
@@ -54,6 +59,7 @@ class Keeper:
         self._stop_asked = asyncio.Event()
         self._life: Life | None = None
         self._deaths: deque[float] = deque()
+        self._crashes: deque[float] = deque()
         self._unready_lives = 0
 
     async def run(self) -> None:
@@ -103,17 +109,20 @@ class Keeper:
         patience, name = self._patience, self.part.name
         now = asyncio.get_running_loop().time()
         self._deaths.append(now)
-        while now - self._deaths[0] > patience.window_s:
-            self._deaths.popleft()
-        self._unready_lives = self._unready_lives + 1 if unready else 0
+        if code not in FROM_OUTSIDE or not self.ready.is_set():
+            self._crashes.append(now)
+            self._unready_lives = self._unready_lives + 1 if unready else 0
+        for recent in (self._deaths, self._crashes):
+            while recent and now - recent[0] > patience.window_s:
+                recent.popleft()
         what = f"{name} {how_it_ended(code)}"
         # A part that ends by itself at the very start has a reason that a restart does not change.
         if code >= 0 and not self.ready.is_set():
             raise ChildFailed(self._with_log(f"{what} before it was ready"))
-        if len(self._deaths) >= patience.deaths:
+        if len(self._crashes) >= patience.deaths:
             raise ChildFailed(
                 self._with_log(
-                    f"{what}, and {len(self._deaths)} times within {patience.window_s:g} s"
+                    f"{what}, and {len(self._crashes)} times within {patience.window_s:g} s"
                 )
             )
         if self._unready_lives >= patience.unready_lives:

@@ -65,6 +65,26 @@ def test_a_killed_part_is_replaced_and_reported(tmp_path: Path, shell_part: Shel
     assert reports[0].endswith("    hello")
 
 
+def test_a_part_that_somebody_keeps_killing_is_always_replaced(
+    tmp_path: Path, shell_part: ShellPart
+) -> None:
+    """What comes from outside says nothing against the part."""
+    pids, reports = tmp_path / "pids", list[str]()
+    kills = QUICK.deaths + 2
+
+    async def scene(supervisor: Supervisor) -> None:
+        supervisor.add(shell_part("worker", FOREVER))
+        await supervisor.until_ready(5)
+        for number in range(1, kills + 1):
+            await wait_for(lambda number=number: len(lines(pids)) == number)
+            os.kill(int(lines(pids)[-1]), signal.SIGKILL)
+        await wait_for(lambda: len(lines(pids)) == kills + 1)
+
+    supervise(scene, reports)
+
+    assert len(reports) == kills
+
+
 def test_stopping_ends_what_was_added_last_first(tmp_path: Path, shell_part: ShellPart) -> None:
     def part(name: str) -> Part:
         return shell_part(name, FOREVER.replace("echo term", f"echo {name}"))

@@ -16,43 +16,43 @@ def lone(serve: Callable[..., Any]) -> Any:
 
 
 def half_way(stack: Any, job_id: str) -> Callable[[], bool]:
-    return lambda: stack.read(job_id)["progress"]["draws_done"] >= 600
+    return lambda: stack.read(job_id)["progress"]["draws_done"] >= 400
 
 
 def test_a_worker_killed_half_way_changes_no_vote(
     lone: Any, picture: Callable[..., bytes], in_process: Callable[..., Any]
 ) -> None:
-    job = lone.submit(picture(101), n=3000)
+    job = lone.submit(picture(101), n=2000)
     lone.wait_until(half_way(lone, job["id"]))
 
     lone.kill("celery")
 
-    assert lone.wait(job["id"])["certificate"]["counts"] == in_process(picture(101), n=3000)
+    assert lone.wait(job["id"])["certificate"]["counts"] == in_process(picture(101), n=2000)
 
 
 def test_the_store_killed_half_way_changes_no_vote(
     lone: Any, picture: Callable[..., bytes], in_process: Callable[..., Any]
 ) -> None:
-    job = lone.submit(picture(103), n=3000)
+    job = lone.submit(picture(103), n=2000)
     lone.wait_until(half_way(lone, job["id"]))
 
     lone.kill("valkey-server")
 
-    assert lone.wait(job["id"])["certificate"]["counts"] == in_process(picture(103), n=3000)
+    assert lone.wait(job["id"])["certificate"]["counts"] == in_process(picture(103), n=2000)
 
 
 def test_kills_of_both_during_several_jobs_leave_every_count_exact(
     lone: Any, picture: Callable[..., bytes], in_process: Callable[..., Any]
 ) -> None:
     lone.wait_until(lone.ready)
-    jobs = {seed: lone.submit(picture(seed), n=2000)["id"] for seed in (107, 109, 113)}
+    jobs = {seed: lone.submit(picture(seed), n=1000)["id"] for seed in (107, 109, 113)}
 
     for victim in ("celery", "valkey-server", "celery"):
         lone.wait_until(lambda: lone.ready() and not terminal(lone, jobs.values()))
         lone.kill(victim)
 
     counts = {seed: lone.wait(job)["certificate"]["counts"] for seed, job in jobs.items()}
-    assert counts == {seed: in_process(picture(seed), n=2000) for seed in jobs}
+    assert counts == {seed: in_process(picture(seed), n=1000) for seed in jobs}
 
 
 def terminal(stack: Any, job_ids: Any) -> bool:
@@ -67,7 +67,7 @@ def test_jobs_survive_a_restart_of_everything(
 ) -> None:
     first = serve(state_dir=tmp_path)
     done = first.wait(first.submit(picture(127), n=100)["id"])
-    running = first.submit(picture(131), n=4000)
+    running = first.submit(picture(131), n=1500)
 
     code = stop_stack(first)
     second = serve(state_dir=tmp_path)
