@@ -15,8 +15,8 @@ Report = Callable[[str], None]
 """Tells the person at the terminal one thing."""
 
 FROM_OUTSIDE = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP})
-"""Exit codes of what somebody else ended. That says nothing against a part that was ready once, which
-is started again however often it happens."""
+"""Exit codes of what somebody else ended. That says nothing against a part that was ready once,
+which is started again however often it happens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
