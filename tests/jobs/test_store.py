@@ -1,14 +1,11 @@
 """The store as the web process sees it."""
 
-import time
 from typing import Any
 
 import pytest
 
 from jobs import keys, ledger, store
-from jobs.command import AsyncRunner, SyncRunner
-from jobs.connection import make_async_redis, make_redis
-from jobs.errors import JobNotCancellable, JobNotFound, StoreUnavailable
+from jobs.errors import JobNotCancellable, JobNotFound
 from jobs.record import JobState
 from smoothing.certificate import Phase, SmoothingParams
 from smoothing.procedures import DrawMore
@@ -275,27 +272,3 @@ def test_no_json_holds_the_job_key(life: Any) -> None:
 
     assert [name for name, value in stored.items() if key.hex().encode() in value] == [b"key"]
     assert key.hex() not in repr(life.read(spec.id))
-
-
-def test_a_server_that_does_not_answer_is_known_to_be_away_within_a_second() -> None:
-    begun = time.monotonic()
-
-    with make_redis("unix:///nowhere/redis.sock") as client, pytest.raises(StoreUnavailable):
-        SyncRunner(client).run(store.read("x", now=0))
-
-    assert time.monotonic() - begun < 1
-
-
-async def _read_asynchronously(url: str) -> object:
-    async with make_async_redis(url) as client:
-        return await AsyncRunner(client).run(store.read("x", now=0))
-
-
-def test_the_event_loop_has_the_same_operations_and_errors(server: str) -> None:
-    import asyncio
-
-    assert asyncio.run(_read_asynchronously(server)) is None
-    begun = time.monotonic()
-    with pytest.raises(StoreUnavailable):
-        asyncio.run(_read_asynchronously("redis://127.0.0.1:1"))
-    assert time.monotonic() - begun < 1

@@ -65,9 +65,9 @@ def test_the_card_says_where_the_weights_are_from(finetuned: Path, tmp_path: Pat
 def test_commands_name_no_path_of_this_machine():
     arguments = [
         "--data.path",
-        "/home/me/cifar/train",
+        "/data/cifar/train",
         "--data.cache",
-        "/home/me/cache",
+        "/data/cache",
         "--sigma",
         "0.5",
     ]

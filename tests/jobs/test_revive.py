@@ -1,0 +1,111 @@
+"""Nothing is lost between the store and the queue: what is missing is sent again."""
+
+from typing import Any
+
+import pytest
+
+from jobs import ledger
+from smoothing.certificate import Phase
+from smoothing.procedures import DrawMore
+
+pytestmark = pytest.mark.redis
+ESTIMATION = DrawMore(phase=Phase.ESTIMATION, start=0, stop=100)
+
+
+def extend(life: Any, job_id: str, step: int = 0, window: int = 100) -> Any:
+    command = ledger.extend(
+        job_id, step=step, request=ESTIMATION, planned=120, window=window, now=life.now
+    )
+    return life.run(command)
+
+
+def bounds(chunks: Any) -> list[tuple[int, int]]:
+    return [(chunk.start, chunk.stop) for chunk in chunks]
+
+
+def test_lost_messages_are_sent_again_after_a_while_and_ever_more_rarely(life: Any) -> None:
+    job_id, chunks = life.started()
+    life.commit(chunks[0])
+    times = []
+    for _ in range(200):
+        life.now += 1
+        revived = life.revive()
+        times += [life.now - 1_800_000_000] if revived else []
+        assert all(again.chunks == chunks[1:] and again.job_id == job_id for again in revived)
+
+    assert times == [4, 12, 28, 58, 88, 118, 148, 178]
+
+
+def test_a_commit_puts_reviving_off(life: Any) -> None:
+    _, chunks = life.started()
+    life.now += 3
+    life.commit(chunks[0])
+    life.now += 3
+    early = life.revive()
+    life.now += 1
+
+    assert early == ()
+    assert len(life.revive()) == 1
+
+
+def test_what_a_live_worker_computes_is_not_sent_again(life: Any) -> None:
+    life.worker("a"), life.worker("b")
+    _, (first, second) = life.started()
+    life.begin(first, "a"), life.begin(second, "b")
+    life.die("b")
+    life.now += 5
+
+    (revived,) = life.revive()
+
+    assert revived.chunks == (second,)
+
+
+def test_a_chunk_of_a_worker_that_dies_while_it_is_waited_for_is_sent_soon(life: Any) -> None:
+    life.worker("a")
+    _, (first, second) = life.started()
+    life.commit(first), life.begin(second, "a")
+    life.now += 4
+    waited_for = life.revive()
+    life.die("a")
+    life.now += 4
+
+    assert waited_for == ()
+    assert [stuck.chunks for stuck in life.revive()] == [(second,)]
+
+
+def test_reviving_fills_the_window_again(life: Any) -> None:
+    _, chunks = life.started(window=1, chunk_size=5)
+    life.now += 5
+
+    (revived,) = life.revive(window=3)
+
+    assert bounds(revived.chunks) == [(0, 5), (5, 10), (10, 15)]
+    assert revived.chunks[0] == chunks[0]
+
+
+def test_a_complete_request_that_nobody_advanced_is_noticed(life: Any) -> None:
+    _, chunks = life.started()
+    for chunk in chunks:
+        life.commit(chunk)
+    life.now += 5
+
+    (revived,) = life.revive()
+
+    assert (revived.advance, revived.chunks) == (True, ())
+    assert life.run(ledger.begin(chunks[0], worker="w", now=life.now)).complete
+
+
+def test_nothing_is_sent_again_while_many_messages_wait(life: Any) -> None:
+    life.started()
+    life.client.rpush("dmae:celery:draws.tiny", *range(ledger.MAX_WAITING_MESSAGES + 1))
+    life.now += 5
+
+    assert life.revive() == ()
+
+
+def test_reviving_expires_what_is_past_its_deadline(life: Any) -> None:
+    job_id, _ = life.started()
+    life.now += 600
+
+    assert life.revive() == ()
+    assert life.client.hget(f"dmae:job:{{{job_id}}}", "state") == b"expired"
