@@ -8,7 +8,7 @@ took too long, 2 the command line is wrong, 3 nothing answers at the address, 13
 import json
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,7 +69,7 @@ def serve(
     )
     settings = settings_from_environment(state_dir=state_dir, model_store_dir=model_store)
     with _errors_in_words():
-        if not run(options, settings, typer.echo):
+        if not run(options, settings, _say):
             raise typer.Exit(FAILED)
 
 
@@ -151,7 +151,13 @@ def demo() -> None:
     from app.demo import run
 
     with _errors_in_words():
-        run(typer.echo)
+        run(_say)
+
+
+def _say(text: str) -> None:
+    # A terminal that was closed must not keep the stack from stopping in order.
+    with suppress(OSError):
+        typer.echo(text)
 
 
 def _finish(client: "Client", request: "Request", timeout_s: float | None) -> "JobView":

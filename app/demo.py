@@ -6,13 +6,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 from app.client import Client
-from app.client_views import JobView, ModelView, Request
+from app.client_views import ModelView, Request
 from app.embedded.address import base_url, free_port
 from app.embedded.errors import DemoFailed
 from app.embedded.lifeline import lifeline
@@ -25,6 +26,9 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 DRAWS = 1_000
 LONGEST_JOB_S = 600.0
 LONGEST_STOP_S = 90.0
+
+_LEFT_OUT = (" ", "Ctrl-C", "stopp")
+"""What `dmae serve` says to somebody who can type."""
 
 Report = Callable[[str], None]
 
@@ -45,6 +49,7 @@ def run(report: Report, pictures: Path = PICTURES) -> None:
     files = sorted(file for file in pictures.glob("*") if file.suffix.lower() in SUFFIXES)
     if not files:
         raise DemoFailed(f"no pictures in {pictures}; run this from a checkout of the project")
+    began = time.monotonic()
     with served(report) as url, Client(url) as client:
         model = client.models()[0]
         report(
@@ -52,13 +57,17 @@ def run(report: Report, pictures: Path = PICTURES) -> None:
             f"sigma {model.sigmas[0]:g}, {DRAWS:,} draws a picture, so that this takes a minute "
             "or two on two cores; the service's own choice of up to 10,000 shows larger radii\n"
         )
-        jobs = [_certify(client, model, file, report) for file in files]
-    certificates = [job.certificate for job in jobs if job.certificate is not None]
-    certified = [it for it in certificates if it["predicted"] is not None]
-    if not certified:
-        raise DemoFailed("none of the pictures was certified")
-    report("\none whole certificate:")
-    report(json.dumps(certified[0], indent=2, ensure_ascii=False))
+        certificates = [_certify(client, model, file, report) for file in files]
+        certified = [it for it in certificates if it["predicted"] is not None]
+        if not certified:
+            raise DemoFailed("none of the pictures was certified")
+        report("\none whole certificate:")
+        report(f"{json.dumps(certified[0], indent=2, ensure_ascii=False)}\n")
+    seconds = time.monotonic() - began
+    report(
+        f"certified {len(certified)} of {len(files)} pictures, and stopped everything, "
+        f"in {seconds:.0f} s"
+    )
 
 
 @contextmanager
@@ -114,9 +123,8 @@ def _until_ready(lines: Iterable[str], report: Report) -> None:
 
 def _pass_on(lines: Iterable[str], report: Report) -> None:
     for line in lines:
-        if line.startswith((" ", "Ctrl-C")):
-            continue
-        report(f"  {line.rstrip()}")
+        if not line.startswith(_LEFT_OUT):
+            report(f"  {line.rstrip()}")
 
 
 def _end(process: "subprocess.Popen[str]") -> int:
@@ -127,7 +135,7 @@ def _end(process: "subprocess.Popen[str]") -> int:
         return process.wait()
 
 
-def _certify(client: Client, model: ModelView, file: Path, report: Report) -> JobView:
+def _certify(client: Client, model: ModelView, file: Path, report: Report) -> Mapping[str, Any]:
     began = time.monotonic()
     request = Request(image=file.read_bytes(), sigma=model.sigmas[0], n=DRAWS)
     job = client.wait(client.submit(request), timeout_s=LONGEST_JOB_S)
@@ -141,7 +149,7 @@ def _certify(client: Client, model: ModelView, file: Path, report: Report) -> Jo
     )
     seconds = time.monotonic() - began
     report(f"  {file.name:<18} {verdict} {job.draws_done:>6,} draws  {seconds:5.1f} s")
-    return job
+    return job.certificate
 
 
 @contextmanager

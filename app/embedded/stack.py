@@ -69,11 +69,11 @@ def serve(options: ServeOptions, settings: EmbeddedSettings, report: Report) -> 
     if not options.allow_remote:
         require_loopback(options.host)
     port = options.port or free_port(options.host)
-    require_free(options.host, port)
     url = base_url(options.host, port)
     server = None if settings.redis_url else find_server()
     private_directory(settings.state_dir)
     with held(settings.state_dir, url=url):
+        require_free(options.host, port)
         stack = _Stack(options, settings, report, server=server, port=port, url=url)
         return asyncio.run(stack.run())
 
@@ -185,7 +185,10 @@ def _example_sigma(url: str) -> str:
 @contextmanager
 def _signals(supervisor: Supervisor) -> Generator[None]:
     loop = asyncio.get_running_loop()
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    # nohup ignores it: then the end of the terminal is not to end the stack.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
     for number in numbers:
         loop.add_signal_handler(number, supervisor.interrupt)
     try:
