@@ -142,13 +142,11 @@ def _certify(client: Client, model: ModelView, file: Path, report: Report) -> Ma
     if job.certificate is None:
         raise DemoFailed(f"{file.name}: job {job.id} {job.state}: {job.error}")
     predicted, radius = job.certificate["predicted"], job.certificate["radius"]
-    verdict = (
-        "abstained                       "
-        if predicted is None
-        else f"{predicted['label']:<12} radius {radius:.6f}     "
-    )
+    label, proof = "abstained", "no class has a proven majority"
+    if predicted is not None:
+        label, proof = predicted["label"], f"radius {radius:.6f}"
     seconds = time.monotonic() - began
-    report(f"  {file.name:<18} {verdict} {job.draws_done:>6,} draws  {seconds:5.1f} s")
+    report(f"  {file.name:<15} {label:<11} {proof:<32} {job.draws_done:,} draws {seconds:5.1f} s")
     return job.certificate
 
 
