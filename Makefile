@@ -52,7 +52,7 @@ layers: $(READY)  ## Check who imports whom
 check: lint types layers test  ## Everything that has to hold before a change lands
 
 bench: $(READY)  ## Measure the service against the bare sampler (writes docs/benchmarks.md)
-	@$(BIN)/python -m bench.overhead
+	@MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=1073741824 $(BIN)/python -m bench.overhead
 
 lock: $(READY)  ## Resolve the dependencies anew into requirements/
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \

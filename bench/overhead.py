@@ -2,7 +2,8 @@
 
 Interleaved in one run on one machine: a job through HTTP, Redis, Celery and the batcher, from the
 upload to the certificate; then as many draws by the same sampler in a bare loop, with the service's
-batch size and number of torch threads. Allowed are 10 % of the bare time plus 100 ms.
+batch size, number of torch threads and allocator settings (which is why it is started by make).
+Allowed are 10 % of the bare time plus 100 ms.
 
     make bench
 """

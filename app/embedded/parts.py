@@ -28,6 +28,10 @@ WORKER_STOP_S = 30.0
 STORE_STOP_S = 20.0
 LONGEST_PROBE_S = 2.0
 
+# Keep the memory of a batch for the next one: glibc would give it back and fault it in again.
+# The bundled model, batches of 64 on two Zen 5 cores: 850 draws/s with it, 540 to 700 without.
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "1073741824"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -83,7 +87,7 @@ def worker_part(place: Place, number: int, *, torch_threads: int) -> Part:
     return Part(
         name=f"worker-{number}",
         arguments=[sys.executable, "-m", "worker"],
-        environment={"WORKER_TORCH_THREADS": str(torch_threads), **place.environment},
+        environment={"WORKER_TORCH_THREADS": str(torch_threads), **ALLOCATOR, **place.environment},
         directory=ROOT,
         log=place.logs / f"worker-{number}.log",
         is_ready=_probe(is_heard_of),
