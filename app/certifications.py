@@ -12,6 +12,7 @@ from app.settings import AppSettings
 from app.waiting import read_job
 from jobs import keys, store
 from jobs.record import Job, JobSpec
+from model_store.errors import ModelStoreError
 from smoothing.certificate import SmoothingParams
 
 
@@ -77,7 +78,10 @@ async def expected(job: Job, services: Services) -> Expected:
     """A job that was read, with an estimate from the queue where its own progress has none yet."""
     if job.state.terminal or job.progress.eta_s is not None:
         return Expected(job=job, seconds=None)
-    card = services.registry.get(job.spec.model.id)
+    try:
+        card = services.registry.get(job.spec.model.id)
+    except ModelStoreError:  # the model has left the store since
+        return Expected(job=job, seconds=None)
     crew = await services.fleet.crew(card)
     backlog = await services.runner.run(store.backlog(card.id, now=time.time()))
     return Expected(job=job, seconds=_expected_s(job, backlog.draws, crew))

@@ -47,7 +47,7 @@ def _certified(certificate: Mapping[str, Any]) -> list[tuple[str, str]]:
     upload = f"{original:.6f}, over the {width} x {height} pixels of the uploaded picture (0..1)"
     most = f"{ceiling:.6f} is the most that n = {certificate['n']:,} draws can show"
     return [
-        ("radius", f"{radius:.6f} with pixels in 0..1, {radius_255:.4f} in 0..255"),
+        ("radius", f"{radius:.6f} with pixels in 0..1, {radius_255:.6f} in 0..255"),
         ("in the upload", upload),
         ("ceiling", most),
     ]

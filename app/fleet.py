@@ -1,5 +1,6 @@
 """Who is working: the live workers of each model, and how fast they are."""
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,10 @@ from app.prompt_runner import PromptRunner
 from jobs import store
 from jobs.record import WorkerInfo
 from model_store.card import ModelCard
+from model_store.errors import ModelStoreError
+from model_store.registry import Registry
+
+logger = logging.getLogger(__name__)
 
 FRESH_S = 1.0
 
@@ -81,5 +86,22 @@ def crew_of(card: ModelCard, workers: Sequence[WorkerInfo]) -> Crew:
         starting=len(workers) - len(ready),
         draws_per_s=together,
         draws_per_s_each=together / max(len(speeds), 1),
-        problems=tuple(model.problem for model in held if model.problem),
+        # A model that could not be loaded has no digest to compare.
+        problems=tuple(
+            model.problem
+            for worker in ready
+            for model in worker.models
+            if model.id == card.id and model.problem
+        ),
     )
+
+
+def readable_cards(registry: Registry) -> list[ModelCard]:
+    """All cards of a store but those that break the schema, which the log names."""
+    cards: list[ModelCard] = []
+    for model in registry.ids():
+        try:
+            cards.append(registry.get(model))
+        except ModelStoreError as error:
+            logger.warning("card left out", extra={"model": model, "reason": str(error)})
+    return cards

@@ -16,6 +16,7 @@ from model_store.registry import Registry
 from smoothing.bounds import minimum_draws
 from smoothing.certificate import (
     MAX_ALPHA,
+    MIN_ALPHA,
     TOTAL_VARIATION,
     Mode,
     Numerics,
@@ -179,7 +180,7 @@ def _limits(card: ModelCard | None, registry: Registry, max_draws: int) -> dict[
         "numerics": {"supported": list(get_args(Numerics))},
         "n": {"minimum": minimum_draws(0.001), "maximum": max_draws},
         "n0": {"minimum": 1, "maximum": max_draws},
-        "alpha": {"exclusive_minimum": 0, "maximum": MAX_ALPHA},
+        "alpha": {"minimum": MIN_ALPHA, "maximum": MAX_ALPHA},
     }
     return limits | ({} if card is None else {"sigma": {"supported": list(card.sigmas)}})
 

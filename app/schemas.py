@@ -9,7 +9,7 @@ from app.fleet import Crew
 from app.pacing import default_n
 from jobs.record import Job, JobState
 from model_store.card import ModelCard
-from smoothing.certificate import MAX_ALPHA, MAX_SIGMA, Mode, Numerics
+from smoothing.certificate import MAX_ALPHA, MAX_SIGMA, MIN_ALPHA, Mode, Numerics
 
 EXAMPLE_JOB_ID = "019a9f0e-8c3a-7d11-9b5e-3f1c2a4d5e6f"
 
@@ -41,7 +41,7 @@ class CertifyForm(_Body):
     )
     n0: int = Field(100, ge=1, description="Draws that select the class.")
     alpha: float = Field(
-        0.001, gt=0, le=MAX_ALPHA, description="Probability that the certificate is wrong."
+        0.001, ge=MIN_ALPHA, le=MAX_ALPHA, description="Probability that the certificate is wrong."
     )
     numerics: Numerics = Field(
         "sound", description="`sound` noise pays for its rounding; `fast` is heuristic."

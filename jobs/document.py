@@ -85,14 +85,14 @@ def statement(spec: JobSpec, certificate: Certificate) -> str:
     )
     if certificate.predicted is None:
         return (
-            f"No radius is claimed: the votes do not show with confidence {1 - params.alpha:.6g} "
+            f"No radius is claimed: the votes do not show, at alpha {params.alpha:g}, "
             f"that any one class has a majority under {subject}. Abstaining is a final result; "
             "the same request gives the same votes."
         )
     channels, height, width = spec.image.shape
     label = spec.model.labels[certificate.predicted]
     claim = (
-        f"With confidence {1 - params.alpha:.6g} over the service's own randomness, every image "
+        f"Except with probability {params.alpha:g} over the service's own randomness, every image "
         f"whose certified tensor ({channels} x {height} x {width}, pixels scaled to 0..1, after "
         f"the stated preprocessing) lies within L2 distance {certificate.radius:.6f} of this "
         f"one's is classified {label!r} by {subject}."
@@ -104,7 +104,7 @@ def statement(spec: JobSpec, certificate: Certificate) -> str:
         "certificate: rounding errors of the noise are not accounted for."
     )
     return (
-        f"{claim}{heuristic} The confidence is that of this certificate alone, not of several "
+        f"{claim}{heuristic} That probability is of this certificate alone, not of several "
         f"together. Nothing is said about whether {label!r} is right, about the model without the "
         "noise, about other noise levels, or about changes outside the ball, such as rotations, "
         "crops or large patches. Whoever relies on it must classify by the smoothed classifier."
@@ -124,7 +124,7 @@ def _radii(image: ImageRef, certificate: Certificate) -> dict[str, Any]:
         "radius_original": radius_original(radius, image),
         "radius_ceiling": certificate.radius_ceiling,
         "radius_linf": _floor(radius / math.sqrt(math.prod(image.shape))),
-        # A pixel of three channels in 0..1 can move by at most the square root of three.
+        # Pixels of the certified tensor that may each change by up to 1 in every channel.
         "l0_pixels": math.floor(radius**2 / image.shape[0]),
     }
 

@@ -44,9 +44,11 @@ def model_ref(card: ModelCard) -> ModelRef:
 def request_digest(model: ModelRef, image: ImageRef, params: SmoothingParams) -> str:
     """Hex digest of all that fixes the votes: classifier, certified tensor and parameters.
 
-    Names, labels and the file in which the tensor was uploaded do not count: the same question
-    asked under another name must meet the same dice, or an abstention could be tried again.
+    Names, labels and the file in which the tensor was uploaded do not count, and neither does
+    alpha, which changes no draw: the same question asked under another name or at another
+    confidence must meet the same dice, or an abstention could be tried again.
     """
+    draws = {name: value for name, value in asdict(params).items() if name != "alpha"}
     return _digest(
         {
             "schema": REQUEST_SCHEMA,
@@ -56,7 +58,7 @@ def request_digest(model: ModelRef, image: ImageRef, params: SmoothingParams) ->
             "num_classes": model.num_classes,
             "tensor": image.tensor_sha256,
             "shape": list(image.shape),
-            "params": asdict(params),
+            "params": draws,
         }
     )
 
@@ -64,12 +66,14 @@ def request_digest(model: ModelRef, image: ImageRef, params: SmoothingParams) ->
 def document_digest(spec: JobSpec) -> str:
     """Hex digest of all that fixes the certificate document: the request, and how it is named.
 
+    Alpha belongs to the document: two requests that differ in it share votes, not certificates.
     Two uploads may hold the same tensor, and then get the same votes; but their documents name
     different files and original sizes, so they share neither job nor cached certificate.
     """
     return _digest(
         {
             "request": spec.request_digest,
+            "params": asdict(spec.params),
             "model": asdict(spec.model),
             "image": asdict(spec.image),
         }

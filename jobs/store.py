@@ -4,11 +4,12 @@ Each function returns a `Command`; a runner carries it out. Times are seconds si
 always passed in, from a clock that all machines share well enough (NTP).
 """
 
+import logging
 from typing import Any, Literal, cast
 
 from jobs.codec import dump_spec, load_object, load_spec, load_worker
 from jobs.command import Command, script
-from jobs.errors import JobNotCancellable, JobNotFound
+from jobs.errors import JobNotCancellable, JobNotFound, MalformedRecord
 from jobs.keys import document_digest
 from jobs.record import (
     Backlog,
@@ -22,6 +23,8 @@ from jobs.record import (
 )
 from smoothing.certificate import Phase
 from smoothing.procedures import DrawMore, procedure_for
+
+logger = logging.getLogger(__name__)
 
 MAX_BACKLOG_DRAWS = 20_000_000
 MAX_BACKLOG_JOBS = 1_000
@@ -165,9 +168,18 @@ def backlog(model_id: str, *, now: float) -> Command[Backlog]:
 
 def workers() -> Command[tuple[WorkerInfo, ...]]:
     """The workers whose heartbeat is at most some seconds old."""
-    return Command(
-        call=script("workers"), args=(), parse=lambda a: tuple(load_worker(text) for text in a)
-    )
+    return Command(call=script("workers"), args=(), parse=_readable)
+
+
+def _readable(heartbeats: Any) -> tuple[WorkerInfo, ...]:
+    """Heartbeats of this version; another one's, during an upgrade, must not hide them."""
+    found: list[WorkerInfo] = []
+    for text in heartbeats:
+        try:
+            found.append(load_worker(text))
+        except MalformedRecord:
+            logger.warning("a worker of another version is left out")
+    return tuple(found)
 
 
 def ping() -> Command[None]:

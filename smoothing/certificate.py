@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isfinite
+from math import floor, isfinite
 from typing import Literal, get_args
 
 from smoothing.bounds import minimum_draws
@@ -29,6 +29,9 @@ MAX_DRAWS = 1_000_000
 """The most draws a phase may ask for."""
 
 MAX_SIGMA = 10.0
+MIN_ALPHA = 1e-9
+"""Below this the arithmetic of the bound is no longer good enough to claim it."""
+
 MAX_ALPHA = 0.5
 INVALID = "invalid"
 """Key of the non-finite rows in sparse votes."""
@@ -56,7 +59,7 @@ class SmoothingParams:
         n0: Draws that select the class; in [1, 1,000,000].
         n: Draws that bound the class's probability, none shared with `n0`; at most
             1,000,000, and enough that a certificate is possible at all.
-        alpha: Probability that the certificate is wrong; in (0, 0.5].
+        alpha: Probability that the certificate is wrong; in [1e-9, 0.5].
         numerics: How noise is drawn and added.
         bound: Which probabilities are bounded.
 
@@ -76,6 +79,9 @@ class SmoothingParams:
         # 1 and 1.0 are one request: the digest of the parameters must not tell them apart.
         object.__setattr__(self, "sigma", _number(self.sigma, "sigma", MAX_SIGMA))
         object.__setattr__(self, "alpha", _number(self.alpha, "alpha", MAX_ALPHA))
+        if self.alpha < MIN_ALPHA:
+            message = f"alpha must be at least {MIN_ALPHA:g}, got {self.alpha!r}"
+            raise InvalidParams(message, field="alpha")
         _check_draws(self.n0, "n0")
         _check_draws(self.n, "n")
         _check_choice(self.mode, "mode", get_args(Mode))
@@ -233,9 +239,10 @@ class Certificate:
                 f"too close to call with n0={self.params.n0}."
             )
         if reason == "too_few_draws":
+            known = floor(self.p_lower * 1e4) / 1e4
             return (
                 f"Though {leading}, its probability is only known to exceed "
-                f"{self.p_lower:.4f} at alpha={self.params.alpha}, and must exceed 1/2."
+                f"{known:.4f} at alpha={self.params.alpha}, and must exceed 1/2."
             )
         return f"No class has a majority under this noise: {leading}."
 

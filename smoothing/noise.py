@@ -25,12 +25,12 @@ error at h), and opposite flows cancel, so the total variation of a coordinate i
 the sum of this over all h. A sum over integers is at most the integral, s E, plus half the
 total variation of the summand, which is below E term by term (0.4, 0.6 and 0.1 of it).
 The product 255 x is exact (24 + 8 bits). Rounding the sum a = 255 x + s Z is off by at most
-u |a|, and |255 x| < 512, which adds u (512 + 0.8 s + 102 / s) in the same way. Pairs with
+u |a|, and |255 x| < 512, which adds u (512 + 0.8 s + 205 / s) in the same way. Pairs with
 U1 < 2^-50, where first-order estimates end, have probability 8 u. (The rest of the tail,
 |Z| > 8.57, is missing; it lies within these.) A pair's two coordinates cross at once with a
 probability of second order, and pairs are independent, so a draw's total variation is at most
 
-    size x u x [19.5 (s + 1) + 512 + 0.8 s + 102 / s + 4]
+    size x u x [19.5 (s + 1) + 512 + 0.8 s + 205 / s + 4]
 
 which `total_variation_bound` returns: 9.6e-8 for 150,528 coordinates (3 x 224 x 224) at
 sigma = 1, 3.1e-8 at 0.25, 1.9e-9 for 3,072 (3 x 32 x 32) at 1. Where it exceeds the 1e-7
@@ -80,7 +80,7 @@ def total_variation_bound(size: int, sigma: float) -> float:
         The derivation in the module's docstring.
     """
     scale = 255.0 * sigma
-    return size * _ROUNDOFF * (19.5 * (scale + 1) + 512 + 0.8 * scale + 102 / scale + 4)
+    return size * _ROUNDOFF * (19.5 * (scale + 1) + 512 + 0.8 * scale + 205 / scale + 4)
 
 
 def standard_normals(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Protocol, TypeVar
 
-from jobs import ledger
+from jobs import ledger, store
 from jobs.advance import advance
 from jobs.command import Command
 from jobs.document import Making, certificate_document
@@ -95,6 +95,12 @@ class Drawing:
         self.draws_begun = 0
         self.assignments = Assignments(runner.run)
 
+    @property
+    def idle(self) -> bool:
+        """Whether no chunk is in hand."""
+        with self._lock:
+            return not self._at_work
+
     def admit(self, model_id: str) -> None:
         """Start queued jobs of a model, while there is room."""
         command = ledger.admit(model_id, window=self._window(model_id), now=self._clock())
@@ -113,7 +119,7 @@ class Drawing:
         """Draw a chunk and commit its votes, unless that is not wanted; any number of times.
 
         Raises:
-            StoreUnavailable: Redis stayed away; the message will come again.
+            StoreUnavailable: Redis stayed away; reviving sends the chunk again.
         """
         with self._lock:
             self.draws_begun += 1
@@ -193,7 +199,10 @@ class Drawing:
         model = assigned.spec.model
         problem = self._problem(model)
         if problem is not None:
-            self._fail(chunk.job_id, "model_unavailable", problem)
+            # Left to others by reviving; only where nobody can draw it is the job lost.
+            self._release(chunk, failed=False)
+            if not self._somebody_holds(model):
+                self._fail(chunk.job_id, "model_unavailable", problem)
             return
         draws = Draws(
             image=assigned.image,
@@ -216,6 +225,15 @@ class Drawing:
                 self._send_all(model.id, (chunk,))
             return
         self._commit(model.id, chunk, votes)
+
+    def _somebody_holds(self, model: ModelRef) -> bool:
+        return any(
+            held.problem is None and held.weights_sha256 == model.weights_sha256
+            for info in self._persist(store.workers)
+            if info.state == "ready" and info.instance != self._machine.instance
+            for held in info.models
+            if held.id == model.id
+        )
 
     def _commit(self, model_id: str, chunk: Chunk, votes: Votes) -> None:
         worker = self._machine.instance

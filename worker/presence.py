@@ -136,6 +136,8 @@ class Presence:
             self._drawing.admit(model_id)
             self._drawing.revive(model_id)
         waiting = sum(self._runner.run(ledger.waiting(model_id)) for model_id in model_ids)
+        if not self._drawing.idle:
+            waiting = 0  # who has chunks in hand need not take more
         self._watchdog.watch_consumer(
             messages_waiting=waiting, draws_begun=self._drawing.draws_begun
         )

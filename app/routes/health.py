@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.errors import NotReady
-from app.fleet import crew_of
+from app.fleet import crew_of, readable_cards
 from app.openapi import problems
 from app.routes.answers import ServicesOf, json_answer
 from app.schemas import AliveBody, ReadyBody
@@ -28,7 +28,7 @@ async def alive() -> Response:
 async def ready(services: ServicesOf) -> Response:
     """Whether Redis answers and a worker holds a model; loading one takes a worker some time."""
     workers = await services.fleet.workers()
-    cards = [services.registry.get(model) for model in services.registry.ids()]
+    cards = readable_cards(services.registry)
     crews = {card.id: crew_of(card, workers) for card in cards}
     held = [model for model, crew in crews.items() if crew.ready]
     starting = sum(worker.state == "starting" for worker in workers)

@@ -46,7 +46,7 @@ async def test_not_ready_without_a_worker(service: Any, problem: Problem) -> Non
 async def test_not_ready_when_no_worker_could_load_the_model(
     service: Any, worker: Any, problem: Problem
 ) -> None:
-    worker.beat(speed=None, problem="DigestMismatch: other bytes")
+    worker.beat(speed=None, weights_sha256="", problem="DigestMismatch: other bytes")
 
     body = problem(await service.http.get("/readyz"), 503, "not-ready")
 

@@ -41,7 +41,7 @@ def test_a_certificate_is_put_in_words(service: Any, picture: Path) -> None:
     assert result.exit_code == 0
     for words in (
         "cat.jpg: certified 'cat' within L2 radius 0.374123",
-        "95.4014 in 0..255",
+        "95.401365 in 0..255",
         "0.374110, over the 32 x 32 pixels of the uploaded picture",
         "0.615814 is the most that n = 1,000 draws can show",
         "cat 988, dog 12 of 1,000, under noise of sigma 0.25",

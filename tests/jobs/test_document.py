@@ -100,7 +100,7 @@ def test_the_statement_says_what_is_claimed_and_what_is_not(certified: dict[str,
     text = certified["statement"]
 
     assert f"{certified['radius']:.6f}" in text
-    assert "confidence 0.999 " in text
+    assert "Except with probability 0.001 " in text
     assert "Nothing is said about whether 'dog' is right" in text
     assert "heuristic" not in text
 

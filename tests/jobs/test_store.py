@@ -242,6 +242,14 @@ def test_only_live_workers_are_listed(life: Any) -> None:
     assert [info.instance for info in life.run(store.workers())] == ["one"]
 
 
+def test_a_worker_of_another_version_does_not_hide_the_others(life: Any) -> None:
+    life.worker("one")
+    life.client.sadd("dmae:workers", "two")
+    life.client.set("dmae:worker:two", '{"version": 99}')
+
+    assert [info.instance for info in life.run(store.workers())] == ["one"]
+
+
 def test_every_key_but_the_secret_expires(life: Any) -> None:
     life.worker("w")
     job_id, chunks = life.started()

@@ -200,3 +200,10 @@ def test_total_variation_is_paid_by_sound_numerics_only() -> None:
 
     assert sound.p_lower == fast.p_lower
     assert sound.radius == sound.radius_ceiling < fast.radius == fast.radius_ceiling
+
+
+def test_an_alpha_for_which_the_arithmetic_is_too_coarse_is_refused() -> None:
+    with pytest.raises(InvalidParams, match="alpha must be at least 1e-09, got 5e-324") as caught:
+        SmoothingParams(sigma=0.25, alpha=5e-324)
+    assert caught.value.field == "alpha"
+    assert SmoothingParams(sigma=0.25, alpha=1e-9).alpha == 1e-9

@@ -11,7 +11,7 @@ from scipy.stats import beta
 from jobs import ledger, store
 from jobs.errors import StoreUnavailable
 from jobs.keys import commitment
-from jobs.record import Chunk, JobState, ModelRef, WorkerInfo
+from jobs.record import Chunk, JobState, ModelRef, WorkerInfo, WorkerModel
 from smoothing.certificate import Votes
 from smoothing.sampler import Draws
 from worker.drawing import Drawing, Machine
@@ -160,6 +160,36 @@ def test_a_model_that_cannot_be_used_fails_its_jobs(world: _World, jobs: Any) ->
     job = jobs.read(spec.id)
     assert (job.state, job.error.code) == (JobState.FAILED, "model_unavailable")
     assert job.error.message == world.problem
+
+
+def test_a_worker_that_cannot_draw_a_model_leaves_its_jobs_to_one_that_can(
+    world: _World, jobs: Any
+) -> None:
+    spec = jobs.submit()
+    held = WorkerModel(
+        id=spec.model.id,
+        weights_sha256=spec.model.weights_sha256,
+        draws_per_s=1.0,
+        batch_size=32,
+    )
+    other = WorkerInfo(
+        instance="healthy",
+        hostname="there",
+        state="ready",
+        started_at=0,
+        threads=1,
+        device="cpu",
+        runtime="",
+        models=(held,),
+    )
+    jobs.run(ledger.heartbeat(other))
+    world.drawing.admit(jobs.model)
+    world.problem = "model tiny cannot be used: DigestMismatch"
+
+    world.work()
+
+    assert jobs.read(spec.id).state is JobState.RUNNING
+    assert jobs.run(ledger.revive(jobs.model, window=3, now=time.time() + 10))
 
 
 def test_votes_survive_a_short_absence_of_redis(world: _World, jobs: Any) -> None:

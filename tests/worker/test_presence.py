@@ -33,6 +33,7 @@ class _Drawing:
         self.calls: list[str] = []
         self.assignments = self
         self.draws_begun = 0
+        self.idle = True
 
     def forget_idle(self) -> None:
         pass
