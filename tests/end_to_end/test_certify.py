@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.stats import beta, norm
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow]
@@ -78,10 +80,6 @@ def test_the_same_picture_in_another_file_format_has_the_same_votes(
     stack: Any, picture: Callable[..., bytes]
 ) -> None:
     """What is certified is the tensor: a lossless copy is the same request."""
-    from io import BytesIO
-
-    from PIL import Image
-
     copy = BytesIO()
     Image.open(BytesIO(picture(13))).save(copy, "WEBP", lossless=True)
 

@@ -1,31 +1,15 @@
 """What a caller sees of a server that is away, and of the two ways to reach one."""
 
 import time
-from typing import Any
 
 import pytest
 
-from jobs import ledger, store
+from jobs import store
 from jobs.command import AsyncRunner, SyncRunner
 from jobs.connection import make_async_redis, make_redis
 from jobs.errors import StoreUnavailable
-from smoothing.certificate import Phase
-from smoothing.procedures import DrawMore
 
 pytestmark = pytest.mark.redis
-DOCUMENT = {"verdict": "certified", "radius": 0.5}
-
-
-def finish(life: Any, job_id: str, chunks: Any) -> None:
-    for chunk in chunks:
-        life.commit(chunk)
-    request = DrawMore(phase=Phase.ESTIMATION, start=0, stop=100)
-    more = life.run(
-        ledger.extend(job_id, step=0, request=request, planned=120, window=100, now=life.now)
-    )
-    for chunk in more:
-        life.commit(chunk)
-    assert life.run(ledger.finish(job_id, step=1, document=DOCUMENT, now=life.now))
 
 
 def test_a_server_that_does_not_answer_is_known_to_be_away_within_a_second() -> None:

@@ -5,18 +5,8 @@ from typing import Any
 import pytest
 
 from jobs import ledger
-from smoothing.certificate import Phase
-from smoothing.procedures import DrawMore
 
 pytestmark = pytest.mark.redis
-ESTIMATION = DrawMore(phase=Phase.ESTIMATION, start=0, stop=100)
-
-
-def extend(life: Any, job_id: str, step: int = 0, window: int = 100) -> Any:
-    command = ledger.extend(
-        job_id, step=step, request=ESTIMATION, planned=120, window=window, now=life.now
-    )
-    return life.run(command)
 
 
 def bounds(chunks: Any) -> list[tuple[int, int]]:
