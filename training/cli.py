@@ -1,6 +1,6 @@
 """The command line of training, from recipes to a card with measured figures.
 
-    pretrain   DMAE pre-training:      --recipe NAME --out DIR [--FIELD VALUE ...]
+    pretrain   an autoencoder:         --recipe NAME --out DIR [--objective dmae|mae|nim]
     finetune   a classifier at sigma:  --recipe NAME --out DIR [--init DIR] [--FIELD VALUE ...]
     export     run -> model store:     --run DIR --id MODEL_ID [--store DIR]
     evaluate   certified accuracy:     --model MODEL_ID --data DIR [--stride N] [--write-card]
@@ -14,7 +14,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,7 +23,7 @@ import tyro
 from model_store.errors import ModelStoreError
 from smoothing.errors import SmoothingError
 from training import recipes
-from training.config import EvaluateConfig, ExportConfig, FinetuneConfig, PretrainConfig
+from training.config import OBJECTIVES, EvaluateConfig, ExportConfig, FinetuneConfig, PretrainConfig
 from training.errors import TrainingError
 
 logger = logging.getLogger(__name__)
@@ -60,12 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Chosen:
     recipe: str
+    objective: str
     out: Path
     overrides: list[str]
 
     @property
     def origin(self) -> dict[str, Any]:
-        return {"recipe": self.recipe, "arguments": _split(self.overrides)}
+        objective = ["--objective", self.objective] if self.objective != "dmae" else []
+        return {"recipe": self.recipe, "arguments": [*objective, *_split(self.overrides)]}
 
 
 def _pretrain(arguments: Sequence[str]) -> None:
@@ -73,6 +75,7 @@ def _pretrain(arguments: Sequence[str]) -> None:
 
     chosen = _choose(arguments, "pretrain", recipes.PRETRAIN)
     default = recipes.PRETRAIN[chosen.recipe]()
+    default = replace(default, corruption=OBJECTIVES[chosen.objective])
     config = _configure(PretrainConfig, chosen, "pretrain", default)
     pretrain(config, chosen.out, origin=chosen.origin)
 
@@ -121,8 +124,15 @@ def _choose(arguments: Sequence[str], command: str, known: Mapping[str, Any]) ->
     parser.add_argument(
         "--out", type=Path, required=not asks_for_help, default=Path("runs") / command
     )
+    if command == "pretrain":
+        parser.add_argument("--objective", choices=tuple(OBJECTIVES), default="dmae")
     options, overrides = parser.parse_known_args(arguments)
-    return _Chosen(recipe=options.recipe, out=options.out, overrides=overrides)
+    return _Chosen(
+        recipe=options.recipe,
+        objective=getattr(options, "objective", "dmae"),
+        out=options.out,
+        overrides=overrides,
+    )
 
 
 def _configure(kind: type[Config], chosen: _Chosen, command: str, default: Config) -> Config:

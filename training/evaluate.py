@@ -25,10 +25,10 @@ from smoothing.sampler import Sampler, certify
 from training.config import EvaluateConfig
 from training.data import list_images
 from training.errors import BadData
+from training.evaluation.summary import Summary, summarise
+from training.evaluation.table import Row, append, open_table
 from training.hardware import describe_hardware
 from training.progress import reporting
-from training.summary import Summary, summarise
-from training.table import Row, append, open_table
 
 logger = logging.getLogger(__name__)
 

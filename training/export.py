@@ -15,8 +15,8 @@ from model_store.classifier import load_classifier
 from model_store.evidence import Provenance
 from model_store.registry import CARD_FILE
 from smoothing.sampler import Sampler
-from training import checkpoints
 from training.config import ExportConfig
+from training.engine import checkpoints
 from training.errors import BadCheckpoint
 from training.hardware import describe_hardware
 

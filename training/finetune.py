@@ -2,96 +2,24 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model_store.classifier import build_vit
-from training import checkpoints
 from training.config import FinetuneConfig
 from training.data import ImageSet, as_pixels, fetch, open_images, split
-from training.dmae import initialise
-from training.errors import BadCheckpoint
-from training.loop import Run, execute, open_run_directory, set_threads
-from training.losses import add_noise, consistency
-from training.optim import POSITIONS_AND_TOKENS, build_optimizers, parameter_groups
-from training.pos_embed import sin_cos_2d
-from training.precision import use_plain_attention
-from training.shares import Batch
+from training.engine.loop import Run, execute, open_run_directory, set_threads
+from training.engine.optim import POSITIONS_AND_TOKENS, build_optimizers, parameter_groups
+from training.engine.precision import use_plain_attention
+from training.engine.shares import Batch
+from training.network.classifier import build_classifier
+from training.objectives.classification import noisy_loss
+from training.objectives.corruption import add_noise
 from training.streams import stream
-
-FRESH = frozenset({"head.weight", "head.bias", "fc_norm.weight", "fc_norm.bias"})
-ENCODER = ("cls_token", "pos_embed", "patch_embed.", "blocks.")
-
-
-class NormalisedClassifier(nn.Module):
-    """A vision transformer that takes [0, 1] pixels with noise; it normalises them itself.
-
-    Args:
-        vit: The network behind the normalisation; its parameter names are the checkpoint's.
-        mean: Channel means of [0, 1] pixels.
-        std: Channel standard deviations of [0, 1] pixels.
-    """
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(
-        self, vit: VisionTransformer, *, mean: tuple[float, ...], std: tuple[float, ...]
-    ) -> None:
-        super().__init__()
-        self.vit = vit
-        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
-
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Logits, (batch, classes)."""
-        return self.vit(
-            ((pixels - self.mean) / self.std).to(self.vit.patch_embed.proj.weight.dtype)
-        )
-
-
-def build_classifier(config: FinetuneConfig, num_classes: int) -> NormalisedClassifier:
-    """The classifier a fine-tuning starts from: pre-trained where `init` says so.
-
-    Raises:
-        BadCheckpoint: The run at `init` does not fit the architecture.
-    """
-    vit = build_vit(config.architecture, num_classes, drop_path=config.drop_path)
-    generator = stream(config.loop.seed, "weights")
-    initialise(vit, generator)
-    nn.init.trunc_normal_(cast(nn.Linear, vit.head).weight, std=2e-5, generator=generator)
-    shape = config.architecture
-    positions = sin_cos_2d(shape.embed_dim, shape.image_size // shape.patch_size)
-    vit.pos_embed = nn.Parameter(positions)
-    if config.init is not None:
-        load_pretrained(vit, config.init)
-    return NormalisedClassifier(vit, mean=config.data.mean, std=config.data.std)
-
-
-def load_pretrained(vit: VisionTransformer, run: Path) -> None:
-    """Takes a run's weights over: a pre-training's encoder, or a whole fine-tuned classifier.
-
-    Raises:
-        BadCheckpoint: A tensor is missing or has another shape; names it.
-    """
-    tensors = checkpoints.load_weights(run)
-    if any(name.startswith("vit.") for name in tensors):
-        wanted = {name.removeprefix("vit."): value for name, value in tensors.items()}
-    else:
-        wanted = {name: value for name, value in tensors.items() if name.startswith(ENCODER)}
-    try:
-        missing, unexpected = vit.load_state_dict(wanted, strict=False)
-    except RuntimeError as error:
-        raise BadCheckpoint(f"{run} does not fit the architecture: {error}") from error
-    strangers = sorted((set(missing) - FRESH) | set(unexpected))
-    if strangers:
-        raise BadCheckpoint(f"{run} does not fit the architecture: {', '.join(strangers)}")
 
 
 def finetune(config: FinetuneConfig, out: Path, *, origin: Mapping[str, Any] | None = None) -> None:
@@ -144,20 +72,6 @@ def finetune(config: FinetuneConfig, out: Path, *, origin: Mapping[str, Any] | N
             validate=validate,
         )
     )
-
-
-def noisy_loss(network: nn.Module, batch: Batch, config: FinetuneConfig) -> Tensor:
-    """Cross-entropy of every noisy view, plus the consistency term between an image's views."""
-    views = batch.pixels.repeat(config.views, 1, 1, 1)
-    noisy = add_noise(views, sigma=config.sigma, generator=batch.generator)
-    logits = network(noisy).float()
-    loss = functional.cross_entropy(
-        logits, batch.labels.repeat(config.views), label_smoothing=config.label_smoothing
-    )
-    if config.consistency == 0.0:
-        return loss
-    by_view = logits.view(config.views, len(batch.labels), -1)
-    return loss + consistency(by_view, weight=config.consistency, entropy=config.entropy)
 
 
 @torch.inference_mode()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from training.config import PretrainConfig
 from training.data import ImageSet, as_pixels, fetch, open_images, split
-from training.dmae import DenoisingMaskedAutoencoder
-from training.loop import Run, execute, open_run_directory, set_threads
-from training.losses import add_noise
-from training.optim import build_optimizers, parameter_groups
-from training.precision import use_plain_attention
-from training.shares import Batch
+from training.engine.loop import Run, execute, open_run_directory, set_threads
+from training.engine.optim import build_optimizers, parameter_groups
+from training.engine.precision import use_plain_attention
+from training.engine.shares import Batch
+from training.network.autoencoder import DenoisingMaskedAutoencoder
+from training.objectives.denoising import denoising_loss
 from training.streams import stream
 
 VALIDATION_IMAGES = 512
@@ -29,8 +29,8 @@ def build_autoencoder(config: PretrainConfig) -> DenoisingMaskedAutoencoder:
         config.decoder,
         mean=config.data.mean,
         std=config.data.std,
-        mask_ratio=config.mask_ratio,
-        norm_pix=config.norm_pix,
+        mask_ratio=config.corruption.mask_ratio,
+        norm_pix=config.corruption.norm_pix,
         generator=stream(config.loop.seed, "weights"),
     )
 
@@ -64,7 +64,7 @@ def pretrain(config: PretrainConfig, out: Path, *, origin: Mapping[str, Any] | N
     held_out = parts.validation[:VALIDATION_IMAGES]
 
     def loss(network: nn.Module, batch: Batch) -> Tensor:
-        return denoising_loss(network, batch, sigma=config.sigma)
+        return denoising_loss(network, batch, config.corruption)
 
     def validate(network: nn.Module) -> dict[str, float]:
         return _validate(network, images, held_out, config) if len(held_out) else {}
@@ -86,15 +86,6 @@ def pretrain(config: PretrainConfig, out: Path, *, origin: Mapping[str, Any] | N
     )
 
 
-def denoising_loss(network: nn.Module, batch: Batch, *, sigma: float) -> Tensor:
-    """Loss of a batch: noise on [0, 1] pixels, then a fresh mask, then all patches."""
-    model = cast(DenoisingMaskedAutoencoder, network)
-    noisy = add_noise(batch.pixels, sigma=sigma, generator=batch.generator)
-    patches = model.pos_embed.shape[1] - 1
-    scores = torch.rand(len(noisy), patches, generator=batch.generator, device=batch.pixels.device)
-    return model.loss(model(noisy, scores), batch.pixels)
-
-
 @torch.inference_mode()
 def _validate(
     network: nn.Module, images: ImageSet, index: NDArray[np.int64], config: PretrainConfig
@@ -105,4 +96,4 @@ def _validate(
         labels=torch.from_numpy(images.labels[index]).to(device),
         generator=stream(config.loop.seed, "validation", device=device),
     )
-    return {"loss": denoising_loss(network, batch, sigma=config.sigma).item()}
+    return {"loss": denoising_loss(network, batch, config.corruption).item()}

@@ -37,13 +37,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def pretrain_config(image_folder: Path, cache: Path) -> PretrainConfig:
-    config = recipes.smoke_pretrain()
+    config = recipes.smoke.pretrain()
     return replace(config, data=replace(config.data, path=image_folder, cache=cache))
 
 
 @pytest.fixture
 def finetune_config(image_folder: Path, cache: Path) -> FinetuneConfig:
-    config = recipes.smoke_finetune()
+    config = recipes.smoke.finetune()
     return replace(config, data=replace(config.data, path=image_folder, cache=cache))
 
 
@@ -51,7 +51,7 @@ def finetune_config(image_folder: Path, cache: Path) -> FinetuneConfig:
 def finetuned(image_folder: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run directory of the smoke fine-tuning."""
     out = tmp_path_factory.mktemp("runs") / "finetune"
-    config = recipes.smoke_finetune()
+    config = recipes.smoke.finetune()
     config = replace(config, data=replace(config.data, path=image_folder, cache=cache))
     finetune(config, out, origin={"recipe": "smoke", "arguments": ["--data.path", "/a/b/train"]})
     return out

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from training import checkpoints
+from training.engine import checkpoints
 from training.errors import BadCheckpoint
 from training.streams import stream
 

@@ -28,7 +28,7 @@ def test_the_help_lists_every_command(command: str, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("command", "option"),
     [
-        ("pretrain", "--mask-ratio"),
+        ("pretrain", "--corruption.mask-ratio"),
         ("finetune", "--consistency"),
         ("export", "--licence"),
         ("evaluate", "--stride"),
@@ -64,12 +64,12 @@ def test_any_field_can_be_set(image_folder: Path, tmp_path: Path):
     words = ["pretrain", "--recipe", "smoke", "--out", str(tmp_path / "out")]
     words += [f"--data.path={image_folder}", "--data.cache", str(tmp_path / "cache")]
 
-    status = main([*words, "--loop.steps", "2", "--sigma", "0.5"])
+    status = main([*words, "--loop.steps", "2", "--corruption.sigma", "0.5"])
 
     config = json.loads((tmp_path / "out" / "config.json").read_text())
     origin = json.loads((tmp_path / "out" / "origin.json").read_text())
     assert status == 0
-    assert (config["sigma"], config["loop"]["steps"]) == (0.5, 2)
+    assert (config["corruption"]["sigma"], config["loop"]["steps"]) == (0.5, 2)
     assert origin["arguments"][:2] == ["--data.path", str(image_folder)]
 
 

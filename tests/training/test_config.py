@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from training import recipes
-from training.config import LoopConfig, as_json, differences
+from training.config import CorruptionConfig, LoopConfig, as_json, differences
 from training.errors import BadConfig
 
 
@@ -32,7 +32,7 @@ def test_shares_divide_the_batch():
 
 
 def test_stochastic_depth_does_not_go_with_shares():
-    config = recipes.smoke_finetune()
+    config = recipes.smoke.finetune()
 
     with pytest.raises(BadConfig, match=r"drop_path 0\.1 needs loop\.shares 1"):
         replace(config, drop_path=0.1, loop=replace(config.loop, shares=2))
@@ -41,11 +41,12 @@ def test_stochastic_depth_does_not_go_with_shares():
 @pytest.mark.parametrize("ratio", [-0.1, 1.0])
 def test_a_mask_hides_some_patches_but_not_all(ratio: float):
     with pytest.raises(BadConfig, match="mask_ratio"):
-        replace(recipes.smoke_pretrain(), mask_ratio=ratio)
+        CorruptionConfig(mask_ratio=ratio)
 
 
 def test_differences_are_dotted_names_without_execution_fields():
-    config = recipes.smoke_pretrain()
-    other = replace(config, sigma=0.5, loop=replace(config.loop, seed=1, threads=7))
+    config = recipes.smoke.pretrain()
+    noisier = replace(config.corruption, sigma=0.5)
+    other = replace(config, corruption=noisier, loop=replace(config.loop, seed=1, threads=7))
 
-    assert differences(as_json(config), as_json(other)) == ("loop.seed", "sigma")
+    assert differences(as_json(config), as_json(other)) == ("corruption.sigma", "loop.seed")

@@ -5,11 +5,11 @@ import torch
 from torch import Tensor
 
 from model_store.card import Architecture
-from training.config import DecoderConfig
-from training.dmae import DenoisingMaskedAutoencoder, patchify
-from training.losses import add_noise
-from training.pretrain import denoising_loss
-from training.shares import Batch
+from training.config import CorruptionConfig, DecoderConfig
+from training.engine.shares import Batch
+from training.network.autoencoder import DenoisingMaskedAutoencoder, patchify
+from training.objectives.corruption import add_noise
+from training.objectives.denoising import denoising_loss
 from training.streams import stream
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
@@ -95,7 +95,7 @@ def test_noise_is_added_to_pixels_before_the_normalisation():
     generators = [stream(3, "step") for _ in range(2)]
     batch = Batch(pixels=clean, labels=torch.zeros(2), generator=generators[0])
 
-    denoising_loss(model, batch, sigma=0.25)
+    denoising_loss(model, batch, CorruptionConfig())
 
     noisy = add_noise(clean, sigma=0.25, generator=generators[1])
     mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
@@ -105,12 +105,12 @@ def test_noise_is_added_to_pixels_before_the_normalisation():
 def test_the_target_is_the_clean_image():
     model, seen = build(norm_pix=False), []
     clean = pixels()
-    model.loss = lambda predicted, target: seen.append(target) or predicted.sum()  # type: ignore[method-assign]
+    model.loss = lambda predicted, target, **_: seen.append(target) or predicted.sum()  # type: ignore[method-assign]
 
     denoising_loss(
         model,
         Batch(pixels=clean, labels=torch.zeros(2), generator=stream(3, "step")),
-        sigma=0.25,
+        CorruptionConfig(),
     )
 
     assert seen[0] is clean

@@ -9,8 +9,8 @@ from model_store.card import load_card
 from training.config import EvaluateConfig, ExportConfig
 from training.errors import BadData, TableDiffers
 from training.evaluate import choose_images, describe, evaluate, noise_key, params_of
+from training.evaluation.table import HEADER, parse_row
 from training.export import export
-from training.table import HEADER, parse_row
 
 ID = "tiny.test"
 

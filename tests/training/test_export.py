@@ -10,11 +10,11 @@ import torch
 
 from model_store.card import load_card
 from model_store.classifier import load_classifier
-from training import checkpoints
 from training.config import ExportConfig, FinetuneConfig, PretrainConfig
+from training.engine import checkpoints
 from training.errors import BadCheckpoint
 from training.export import export, portable_command
-from training.finetune import build_classifier
+from training.network.classifier import build_classifier
 from training.pretrain import pretrain
 from training.streams import stream
 

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from training import checkpoints
 from training.config import FinetuneConfig, PretrainConfig
+from training.engine import checkpoints
+from training.engine.shares import Batch
 from training.errors import BadCheckpoint
-from training.finetune import build_classifier, noisy_loss
+from training.network.classifier import build_classifier
+from training.objectives.classification import noisy_loss
 from training.pretrain import pretrain
-from training.shares import Batch
 from training.streams import stream
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from training import finetune as finetune_module
 from training import pretrain as pretrain_module
-from training.config import FinetuneConfig, PretrainConfig
+from training.config import CorruptionConfig, FinetuneConfig, PretrainConfig
 from training.errors import ConfigDiffers, NotFinite
 from training.finetune import finetune
 from training.pretrain import pretrain
@@ -86,12 +86,18 @@ def test_another_configuration_is_refused_by_the_name_of_its_field(
     pretrain_config: PretrainConfig, tmp_path: Path
 ):
     pretrain(pretrain_config, tmp_path)
-    other = replace(pretrain_config, sigma=0.5, loop=replace(pretrain_config.loop, batch_size=4))
+    other = replace(
+        pretrain_config,
+        corruption=CorruptionConfig(sigma=0.5),
+        loop=replace(pretrain_config.loop, batch_size=4),
+    )
 
-    with pytest.raises(ConfigDiffers, match=r"loop\.batch_size, sigma differ") as caught:
+    with pytest.raises(
+        ConfigDiffers, match=r"corruption\.sigma, loop\.batch_size differ"
+    ) as caught:
         pretrain(other, tmp_path)
 
-    assert caught.value.fields == ("loop.batch_size", "sigma")
+    assert caught.value.fields == ("corruption.sigma", "loop.batch_size")
 
 
 def test_how_often_is_logged_may_change(pretrain_config: PretrainConfig, tmp_path: Path):

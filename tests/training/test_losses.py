@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from training.losses import consistency
+from training.objectives.consistency import consistency
 from training.streams import stream
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from training.masking import take_patches, visible_patches
+from training.network.masking import take_patches, visible_patches
 from training.streams import stream
 
 

@@ -7,7 +7,7 @@ from torch import nn
 from model_store.card import Architecture
 from model_store.classifier import build_vit
 from training.config import OptimConfig
-from training.optim import (
+from training.engine.optim import (
     POSITIONS_AND_TOKENS,
     build_optimizers,
     layer_of,

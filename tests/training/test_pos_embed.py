@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from training.pos_embed import sin_cos_2d
+from training.network.pos_embed import sin_cos_2d
 
 
 @pytest.mark.parametrize(("row", "column"), [(0, 0), (0, 2), (3, 0), (1, 3)])

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from training.config import LoopConfig
-from training.shares import Batch, Shares
+from training.engine.shares import Batch, Shares
 from training.streams import stream
 
 

@@ -3,8 +3,8 @@
 import pytest
 from scipy.stats import binomtest
 
-from training.summary import summarise
-from training.table import Row
+from training.evaluation.summary import summarise
+from training.evaluation.table import Row
 
 ROWS = [
     Row(idx=0, label=1, predict=1, radius=0.6, correct=True, time_s=1.0),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from training.errors import TableDiffers
-from training.table import HEADER, Row, append, open_table, parse_row
+from training.evaluation.table import HEADER, Row, append, open_table, parse_row
 
 SUBJECT = {"model": "m", "sigma": 0.25}
 ROW = Row(idx=40, label=3, predict=5, radius=0.123456, correct=False, time_s=3723.5)

@@ -1,20 +1,8 @@
-"""Loss of the noisy views of an image."""
+"""The term that makes the noisy views of an image agree."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
-
-
-def add_noise(
-    pixels: Float[Tensor, "batch channels height width"],
-    *,
-    sigma: float,
-    generator: torch.Generator,
-) -> Float[Tensor, "batch channels height width"]:
-    """Pixels in [0, 1] plus Gaussian noise; never clipped, as the certificate needs it."""
-    noise = torch.randn(pixels.shape, generator=generator, device=pixels.device, dtype=pixels.dtype)
-    return pixels + sigma * noise
 
 
 def consistency(

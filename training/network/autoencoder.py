@@ -11,15 +11,15 @@ from functools import partial
 from typing import cast
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
 from model_store.card import Architecture
 from model_store.classifier import build_vit
 from training.config import DecoderConfig
-from training.masking import take_patches, visible_patches
-from training.pos_embed import sin_cos_2d
+from training.network.masking import take_patches, visible_patches
+from training.network.pos_embed import sin_cos_2d
 
 LayerNorm = partial(nn.LayerNorm, eps=1e-6)
 
@@ -124,11 +124,20 @@ class DenoisingMaskedAutoencoder(nn.Module):
         variance = patches.var(dim=-1, keepdim=True)
         return (patches - mean) / (variance + 1e-6).sqrt()
 
+    def hidden(self, scores: Float[Tensor, "batch patches"]) -> Bool[Tensor, "batch patches"]:
+        """Which patches these scores hide from the encoder."""
+        kept, restore = visible_patches(scores, mask_ratio=self.mask_ratio)
+        return restore >= kept.shape[1]
+
     def loss(
-        self, predicted: Tensor, clean: Float[Tensor, "batch channels height width"]
+        self,
+        predicted: Tensor,
+        clean: Float[Tensor, "batch channels height width"],
+        hidden: Bool[Tensor, "batch patches"] | None = None,
     ) -> Float[Tensor, ""]:
-        """Mean squared error over all patches, seen or hidden."""
-        return (predicted.float() - self.target(clean)).square().mean()
+        """Mean squared error over all patches; over the hidden ones alone where they are given."""
+        errors = (predicted.float() - self.target(clean)).square().mean(dim=-1)
+        return errors.mean() if hidden is None else errors[hidden].mean()
 
     def _normalise(self, pixels: Tensor) -> Tensor:
         return (pixels - self.mean) / self.std

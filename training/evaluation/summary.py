@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from smoothing.bounds import lower_confidence_bound, upper_confidence_bound
-from training.table import Row
+from training.evaluation.table import Row
 
 RADII = (0.0, 0.25, 0.5, 0.75)
 

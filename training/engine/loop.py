@@ -16,14 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training import checkpoints
 from training.config import DataConfig, LoopConfig, OptimConfig, RunConfig, as_json, differences
 from training.data import ImageSet, as_pixels, augment, batch_indices, fetch
+from training.engine import checkpoints
+from training.engine.optim import learning_rate_scale, set_learning_rate
+from training.engine.shares import Batch, Shares
 from training.errors import ConfigDiffers, NotFinite
 from training.hardware import describe_hardware
-from training.optim import learning_rate_scale, set_learning_rate
 from training.progress import Reporter, reporting
-from training.shares import Batch, Shares
 from training.streams import stream
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from training.config import LoopConfig
-from training.precision import ComputeCopy
+from training.engine.precision import ComputeCopy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,31 +1,14 @@
-"""Recipes: functions returning a whole configuration."""
+"""CIFAR-10 at its own 32 x 32 pixels."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from model_store.card import Architecture
-from training.config import DecoderConfig, FinetuneConfig, LoopConfig, OptimConfig, PretrainConfig
+from training.config import FinetuneConfig, LoopConfig, OptimConfig, PretrainConfig
 
 VIT_TINY = Architecture(image_size=32, patch_size=4, embed_dim=192, depth=6, num_heads=3)
 
 
-def smoke_pretrain() -> PretrainConfig:
-    """A few steps of a very small network: seconds, for tests and first tries."""
-    return PretrainConfig(
-        architecture=_smoke_architecture(),
-        decoder=DecoderConfig(embed_dim=16, depth=1, num_heads=2),
-        loop=_smoke_loop(),
-    )
-
-
-def smoke_finetune() -> FinetuneConfig:
-    """A few steps of a very small classifier, with the consistency term."""
-    return FinetuneConfig(
-        architecture=_smoke_architecture(), loop=_smoke_loop(), views=2, consistency=2.0
-    )
-
-
-def cifar10_vit_tiny_pretrain() -> PretrainConfig:
+def vit_tiny_pretrain() -> PretrainConfig:
     """CIFAR-10 at 32 x 32 with a full budget: about 400 epochs (76,000 steps of 256)."""
     return PretrainConfig(
         architecture=VIT_TINY,
@@ -40,7 +23,7 @@ def cifar10_vit_tiny_pretrain() -> PretrainConfig:
     )
 
 
-def cifar10_vit_tiny_finetune() -> FinetuneConfig:
+def vit_tiny_finetune() -> FinetuneConfig:
     """CIFAR-10 at 32 x 32 with a full budget: 100 epochs, two views with consistency."""
     return FinetuneConfig(
         architecture=VIT_TINY,
@@ -59,9 +42,9 @@ def cifar10_vit_tiny_finetune() -> FinetuneConfig:
     )
 
 
-def cifar10_vit_tiny_cpu_pretrain() -> PretrainConfig:
+def vit_tiny_cpu_pretrain() -> PretrainConfig:
     """CIFAR-10 at 32 x 32 in about 20 minutes on two CPU cores: 15 epochs."""
-    full = cifar10_vit_tiny_pretrain()
+    full = vit_tiny_pretrain()
     return replace(
         full,
         optim=replace(full.optim, optimizer="muon", lr=1.5e-3),
@@ -71,9 +54,9 @@ def cifar10_vit_tiny_cpu_pretrain() -> PretrainConfig:
     )
 
 
-def cifar10_vit_tiny_cpu_finetune() -> FinetuneConfig:
+def vit_tiny_cpu_finetune() -> FinetuneConfig:
     """CIFAR-10 at 32 x 32 in about an hour on two CPU cores: 19 epochs, one view an image."""
-    full = cifar10_vit_tiny_finetune()
+    full = vit_tiny_finetune()
     return replace(
         full,
         optim=replace(full.optim, optimizer="muon", layer_decay=1.0),
@@ -83,26 +66,4 @@ def cifar10_vit_tiny_cpu_finetune() -> FinetuneConfig:
         views=1,
         consistency=0.0,
         drop_path=0.0,
-    )
-
-
-PRETRAIN: Mapping[str, Callable[[], PretrainConfig]] = {
-    "smoke": smoke_pretrain,
-    "cifar10_vit_tiny": cifar10_vit_tiny_pretrain,
-    "cifar10_vit_tiny_cpu": cifar10_vit_tiny_cpu_pretrain,
-}
-FINETUNE: Mapping[str, Callable[[], FinetuneConfig]] = {
-    "smoke": smoke_finetune,
-    "cifar10_vit_tiny": cifar10_vit_tiny_finetune,
-    "cifar10_vit_tiny_cpu": cifar10_vit_tiny_cpu_finetune,
-}
-
-
-def _smoke_architecture() -> Architecture:
-    return Architecture(image_size=16, patch_size=4, embed_dim=32, depth=2, num_heads=2)
-
-
-def _smoke_loop() -> LoopConfig:
-    return LoopConfig(
-        steps=6, batch_size=8, threads=1, log_every=1, checkpoint_every=3, validate_every=0
     )

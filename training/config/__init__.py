@@ -1,0 +1,28 @@
+"""Configurations: frozen dataclasses, every field a command line option."""
+
+from training.config.corruption import OBJECTIVES, CorruptionConfig
+from training.config.data import CIFAR10_MEAN, CIFAR10_STD, DataConfig
+from training.config.evaluate import EvaluateConfig
+from training.config.exchange import ExportConfig
+from training.config.loop import LoopConfig
+from training.config.optim import OptimConfig
+from training.config.record import RunConfig, as_json, differences
+from training.config.runs import DecoderConfig, FinetuneConfig, PretrainConfig
+
+__all__ = [
+    "CIFAR10_MEAN",
+    "CIFAR10_STD",
+    "OBJECTIVES",
+    "CorruptionConfig",
+    "DataConfig",
+    "DecoderConfig",
+    "EvaluateConfig",
+    "ExportConfig",
+    "FinetuneConfig",
+    "LoopConfig",
+    "OptimConfig",
+    "PretrainConfig",
+    "RunConfig",
+    "as_json",
+    "differences",
+]

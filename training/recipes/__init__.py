@@ -1,0 +1,17 @@
+"""Recipes: functions returning a whole configuration, by the name the command line knows."""
+
+from collections.abc import Callable, Mapping
+
+from training.config import FinetuneConfig, PretrainConfig
+from training.recipes import cifar10, smoke
+
+PRETRAIN: Mapping[str, Callable[[], PretrainConfig]] = {
+    "smoke": smoke.pretrain,
+    "cifar10_vit_tiny": cifar10.vit_tiny_pretrain,
+    "cifar10_vit_tiny_cpu": cifar10.vit_tiny_cpu_pretrain,
+}
+FINETUNE: Mapping[str, Callable[[], FinetuneConfig]] = {
+    "smoke": smoke.finetune,
+    "cifar10_vit_tiny": cifar10.vit_tiny_finetune,
+    "cifar10_vit_tiny_cpu": cifar10.vit_tiny_cpu_finetune,
+}
