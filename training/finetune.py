@@ -66,6 +66,7 @@ def finetune(config: FinetuneConfig, out: Path, *, origin: Mapping[str, Any] | N
             loss=loss,
             images=images,
             candidates=parts.train,
+            steps=config.loop.total_steps(len(parts.train)),
             data=config.data,
             optim=config.optim,
             loop=config.loop,

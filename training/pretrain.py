@@ -78,6 +78,7 @@ def pretrain(config: PretrainConfig, out: Path, *, origin: Mapping[str, Any] | N
             loss=loss,
             images=images,
             candidates=parts.train,
+            steps=config.loop.total_steps(len(parts.train)),
             data=config.data,
             optim=config.optim,
             loop=config.loop,

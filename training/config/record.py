@@ -9,7 +9,14 @@ from training.config.runs import FinetuneConfig, PretrainConfig
 
 # Fields that change how a run is executed but not what it computes.
 EXECUTION_FIELDS = frozenset(
-    {"loop.threads", "loop.log_every", "loop.checkpoint_every", "loop.validate_every"}
+    {
+        "loop.parallel",
+        "loop.compile",
+        "loop.threads",
+        "loop.log_every",
+        "loop.checkpoint_every",
+        "loop.validate_every",
+    }
 )
 
 RunConfig = PretrainConfig | FinetuneConfig

@@ -43,6 +43,7 @@ class Run:
         loss: Of a network (the model or its low-precision copy) on a batch.
         images: The decoded image folder.
         candidates: Indices of the images to train on.
+        steps: Optimiser steps of the whole schedule.
         validate: Figures of the model on held-out images, by name.
     """
 
@@ -53,6 +54,7 @@ class Run:
     loss: Callable[[nn.Module, Batch], Tensor]
     images: ImageSet
     candidates: NDArray[Any]
+    steps: int
     data: DataConfig
     optim: OptimConfig
     loop: LoopConfig
@@ -102,20 +104,20 @@ def execute(run: Run) -> None:
     head = checkpoints.restore(run.out, model=run.model, optimizers=run.optimizers)
     start, before_s = (int(head["step"]), float(head["seconds"])) if head else (0, 0.0)
     began = time.monotonic()
-    logger.info("%s from step %d of %d", run.title, start, run.loop.steps)
+    logger.info("%s from step %d of %d", run.title, start, run.steps)
     with (
         _loss_table(run.out / "losses.csv", start) as table,
-        reporting(run.title, run.loop.steps, start=start) as report,
+        reporting(run.title, run.steps, start=start) as report,
     ):
         stepper = _Stepper(run, table, report)
-        for step in range(start, run.loop.steps):
+        for step in range(start, run.steps):
             stepper.take(step)
             done = step + 1
-            if done % run.loop.checkpoint_every == 0 or done == run.loop.steps:
+            if done % run.loop.checkpoint_every == 0 or done == run.steps:
                 table.flush()
                 _save(run, done, before_s + time.monotonic() - began)
             if run.loop.validate_every and (
-                done % run.loop.validate_every == 0 or done == run.loop.steps
+                done % run.loop.validate_every == 0 or done == run.steps
             ):
                 _validate(run, done)
 
@@ -137,7 +139,7 @@ class _Stepper:
             raise NotFinite(f"the loss is {value} at step {step}; a lower rate may help")
         norm = nn.utils.clip_grad_norm_(self._parameters, run.optim.clip_norm)
         scale = learning_rate_scale(
-            step, steps=run.loop.steps, warmup=run.optim.warmup, min_lr=run.optim.min_lr
+            step, steps=run.steps, warmup=run.optim.warmup, min_lr=run.optim.min_lr
         )
         set_learning_rate(run.optimizers, scale)
         for optimizer in run.optimizers:
@@ -147,7 +149,7 @@ class _Stepper:
     def _log(self, step: int, loss: float, scale: float, norm: float) -> None:
         self._since_log += 1
         done = step + 1
-        if done % self._run.loop.log_every and done != self._run.loop.steps:
+        if done % self._run.loop.log_every and done != self._run.steps:
             return
         now = time.monotonic()
         speed = self._since_log * self._run.loop.batch_size / (now - self._logged_at)

@@ -40,32 +40,38 @@ class Shares:
 
     Args:
         model: Master weights; gradients are left on them.
-        loop: Says how many shares, and in which precision they compute.
+        loop: Says how many shares, how many at once, and in which precision they compute.
     """
 
     def __init__(self, model: nn.Module, loop: LoopConfig) -> None:
+        at_once = loop.at_once(loop.shares)
         self._copies = [
-            ComputeCopy(model, loop.precision, shared=loop.shares > 1) for _ in range(loop.shares)
+            ComputeCopy(model, loop.precision, shared=at_once > 1) for _ in range(at_once)
         ]
         self._parameters = list(model.parameters())
         self._pool = (
-            ThreadPoolExecutor(loop.shares, initializer=torch.set_num_threads, initargs=(1,))
-            if loop.shares > 1
+            ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(1,))
+            if at_once > 1
             else None
         )
 
     def backward(self, loss: LossFunction, batches: Sequence[Batch]) -> float:
         """Mean loss of the shares; its gradients are left on the master weights."""
-        losses = [loss] * len(batches)
-        if self._pool is None:
-            values = list(map(_backward, self._copies, losses, batches))
-        else:
-            values = list(self._pool.map(_backward, self._copies, losses, batches))
         for parameter in self._parameters:
             parameter.grad = None
-        for copy in self._copies:
-            copy.hand_back(weight=1 / len(self._copies))
+        values: list[float] = []
+        at_once = len(self._copies)
+        for start in range(0, len(batches), at_once):
+            values += self._together(loss, batches[start : start + at_once])
+            for copy in self._copies[: len(values) - start]:
+                copy.hand_back(weight=1 / len(batches))
         return sum(values) / len(values)
+
+    def _together(self, loss: LossFunction, batches: Sequence[Batch]) -> list[float]:
+        losses = [loss] * len(batches)
+        if self._pool is None:
+            return list(map(_backward, self._copies, losses, batches))
+        return list(self._pool.map(_backward, self._copies, losses, batches))
 
 
 def _backward(copy: ComputeCopy, loss: LossFunction, batch: Batch) -> float:
