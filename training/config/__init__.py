@@ -6,6 +6,8 @@ from training.config.evaluate import EvaluateConfig
 from training.config.exchange import ExportConfig
 from training.config.loop import LoopConfig
 from training.config.optim import OptimConfig
+from training.config.preview import PreviewConfig
+from training.config.probe import ProbeConfig
 from training.config.record import RunConfig, as_json, differences
 from training.config.runs import DecoderConfig, FinetuneConfig, PretrainConfig
 
@@ -22,6 +24,8 @@ __all__ = [
     "LoopConfig",
     "OptimConfig",
     "PretrainConfig",
+    "PreviewConfig",
+    "ProbeConfig",
     "RunConfig",
     "as_json",
     "differences",

@@ -1,10 +1,11 @@
 """A configuration as it is recorded beside its run, and as it is compared on resuming."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from training.config.probe import ProbeConfig
 from training.config.runs import FinetuneConfig, PretrainConfig
 
 # Fields that change how a run is executed but not what it computes.
@@ -19,13 +20,19 @@ EXECUTION_FIELDS = frozenset(
     }
 )
 
-RunConfig = PretrainConfig | FinetuneConfig
+RunConfig = PretrainConfig | FinetuneConfig | ProbeConfig
+
+COMMANDS: Mapping[type[RunConfig], str] = {
+    PretrainConfig: "pretrain",
+    FinetuneConfig: "finetune",
+    ProbeConfig: "linear-probe",
+}
 
 
 def as_json(config: RunConfig) -> dict[str, Any]:
     """The configuration as plain JSON values, as recorded in the run directory."""
     plain: dict[str, Any] = _plain(asdict(config))
-    return {"command": "pretrain" if isinstance(config, PretrainConfig) else "finetune", **plain}
+    return {"command": COMMANDS[type(config)], **plain}
 
 
 def differences(ours: dict[str, Any], theirs: dict[str, Any]) -> tuple[str, ...]:
