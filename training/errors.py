@@ -7,6 +7,8 @@ TrainingError
     BadCheckpoint      a checkpoint is missing or does not fit the model
     NotFinite          the loss became infinite or NaN
     TableDiffers       a half-written evaluation table belongs to another evaluation
+    BadTable           a table of an evaluation cannot be read, or does not go with another
+    WorkerFailed       a process of an evaluation died, or could not do its work
 """
 
 
@@ -44,3 +46,11 @@ class NotFinite(TrainingError):
 
 class TableDiffers(TrainingError):
     """A half-written evaluation table belongs to another evaluation."""
+
+
+class BadTable(TrainingError):
+    """A table of an evaluation cannot be read, or does not go with another."""
+
+
+class WorkerFailed(TrainingError):
+    """A process of an evaluation died, or could not do its work."""
