@@ -1,6 +1,7 @@
 """What can go wrong while training.
 
 TrainingError
+    BadUsage           the command line is wrong
     BadConfig          a setting is out of its range, or does not go with another
     BadData            the image folder cannot be trained on
     ConfigDiffers      a run directory holds a run of another configuration
@@ -14,6 +15,10 @@ TrainingError
 
 class TrainingError(Exception):
     """Root of everything this package raises on purpose."""
+
+
+class BadUsage(TrainingError):
+    """The command line is wrong: an unknown option, or a value that is missing or impossible."""
 
 
 class BadConfig(TrainingError, ValueError):
