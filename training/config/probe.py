@@ -37,6 +37,10 @@ class ProbeConfig:
             self.statistics_images >= 2,
             f"statistics_images must be 2 or above, got {self.statistics_images}",
         )
+        require(
+            self.optim.optimizer != "muon",
+            "optim.optimizer must be adamw or lars: a linear head has no blocks for muon",
+        )
 
     def as_finetuning(self) -> FinetuneConfig:
         """The plain fine-tuning that this is once the encoder is frozen: one noisy view."""
