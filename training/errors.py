@@ -6,7 +6,9 @@ TrainingError
     BadData            the image folder cannot be trained on
     ConfigDiffers      a run directory holds a run of another configuration
     BadCheckpoint      a checkpoint is missing or does not fit the model
-    NotFinite          the loss became infinite or NaN
+    NotFinite          the loss or its gradient became infinite or NaN
+    DiskFull           there is no room for a file of the run
+    CompileFailed      torch.compile could not compile the network
     TableDiffers       a half-written evaluation table belongs to another evaluation
     BadTable           a table of an evaluation cannot be read, or does not go with another
     WorkerFailed       a process of an evaluation died, or could not do its work
@@ -46,7 +48,15 @@ class BadCheckpoint(TrainingError):
 
 
 class NotFinite(TrainingError):
-    """The loss became infinite or NaN: the run is stopped rather than continued on garbage."""
+    """The loss or its gradient became infinite or NaN: the run stops rather than goes on so."""
+
+
+class DiskFull(TrainingError):
+    """There is no room for a file of the run; its last checkpoint is intact."""
+
+
+class CompileFailed(TrainingError):
+    """torch.compile could not compile the network."""
 
 
 class TableDiffers(TrainingError):
