@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.config import FinetuneConfig
-from training.data import ImageSet, as_pixels, fetch, open_images, split
+from training.data import ImageSet, open_images, split
 from training.engine.loop import Run, execute, open_run_directory, set_threads
 from training.engine.optim import POSITIONS_AND_TOKENS, build_optimizers, parameter_groups
 from training.engine.precision import use_plain_attention
@@ -36,9 +36,7 @@ def finetune(config: FinetuneConfig, out: Path, *, origin: Mapping[str, Any] | N
         ConfigDiffers: `out` holds a run of another configuration.
     """
     set_threads(config.loop)
-    images = open_images(
-        config.data.path, size=config.architecture.image_size, cache=config.data.cache
-    )
+    images = open_images(config.data, size=config.architecture.image_size)
     model = build_classifier(config, len(images.classes)).to(config.loop.device)
     open_run_directory(out, config, origin or {})
     parts = split(len(images.labels), every=config.data.validation_every)
@@ -87,7 +85,7 @@ def noisy_accuracy(
         chosen = index[start : start + 250]
         labels = torch.from_numpy(images.labels[chosen]).to(device)
         generator = stream(config.loop.seed, "validation", number, device=device)
-        pixels = as_pixels(fetch(images.images, chosen)).to(device)
+        pixels = images.pixels(chosen).to(device)
         logits = network(add_noise(pixels, sigma=config.sigma, generator=generator))
         right += int((logits.argmax(dim=-1) == labels).sum())
         total_loss += float(functional.cross_entropy(logits, labels, reduction="sum"))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.config import PretrainConfig
-from training.data import ImageSet, as_pixels, fetch, open_images, split
+from training.data import ImageSet, open_images, split
 from training.engine.loop import Run, execute, open_run_directory, set_threads
 from training.engine.optim import build_optimizers, parameter_groups
 from training.engine.precision import use_plain_attention
@@ -48,9 +48,7 @@ def pretrain(config: PretrainConfig, out: Path, *, origin: Mapping[str, Any] | N
         ConfigDiffers: `out` holds a run of another configuration.
     """
     set_threads(config.loop)
-    images = open_images(
-        config.data.path, size=config.architecture.image_size, cache=config.data.cache
-    )
+    images = open_images(config.data, size=config.architecture.image_size)
     open_run_directory(out, config, origin or {})
     parts = split(len(images.labels), every=config.data.validation_every)
     model = build_autoencoder(config).to(config.loop.device)
@@ -93,7 +91,7 @@ def _validate(
 ) -> dict[str, float]:
     device = config.loop.device
     batch = Batch(
-        pixels=as_pixels(fetch(images.images, index)).to(device),
+        pixels=images.pixels(index).to(device),
         labels=torch.from_numpy(images.labels[index]).to(device),
         generator=stream(config.loop.seed, "validation", device=device),
     )

@@ -1,22 +1,15 @@
 """Images in memory and batches of them."""
 
-from training.data.images import (
-    ImageSet,
-    Split,
-    as_pixels,
-    augment,
-    batch_indices,
-    fetch,
-    list_images,
-    open_images,
-    split,
-)
+from training.data.batches import BatchSource, batch_indices
+from training.data.folders import list_images
+from training.data.image_set import ImageSet, Split, as_pixels, fetch, split
+from training.data.memory_map import open_images
 
 __all__ = [
+    "BatchSource",
     "ImageSet",
     "Split",
     "as_pixels",
-    "augment",
     "batch_indices",
     "fetch",
     "list_images",

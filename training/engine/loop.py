@@ -1,34 +1,31 @@
-"""The training loop: steps, checkpoints, losses.csv, exact resume."""
+"""The training loop: steps, checkpoints, records, exact resume."""
 
-import csv
-import io
-import json
 import logging
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from training.config import DataConfig, LoopConfig, OptimConfig, RunConfig, as_json, differences
-from training.data import ImageSet, as_pixels, augment, batch_indices, fetch
+from training.config import DataConfig, LoopConfig, OptimConfig
+from training.data import BatchSource, ImageSet
 from training.engine import checkpoints
-from training.engine.optim import learning_rate_scale, set_learning_rate
-from training.engine.shares import Batch, Shares
+from training.engine.curves import draw_curves
+from training.engine.disk import written_whole
+from training.engine.distributed import ALONE, Processes
+from training.engine.records import Records, Row
+from training.engine.shares import Batch
+from training.engine.steps import Figures, Stepper, batches_of
 from training.errors import ConfigDiffers, NotFinite
-from training.hardware import describe_hardware
 from training.progress import Reporter, reporting
-from training.streams import stream
 
 logger = logging.getLogger(__name__)
-
-COLUMNS = ("step", "loss", "lr_scale", "gradient_norm", "images_per_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +42,7 @@ class Run:
         candidates: Indices of the images to train on.
         steps: Optimiser steps of the whole schedule.
         validate: Figures of the model on held-out images, by name.
+        processes: Those that share the run.
     """
 
     title: str
@@ -59,183 +57,169 @@ class Run:
     optim: OptimConfig
     loop: LoopConfig
     validate: Callable[[nn.Module], dict[str, float]]
+    processes: Processes = ALONE
 
-
-def open_run_directory(out: Path, config: RunConfig, origin: Mapping[str, Any]) -> None:
-    """Makes the run directory, or checks that it belongs to the same configuration.
-
-    Args:
-        out: The directory.
-        config: Recorded in config.json.
-        origin: How the run was asked for, recorded in origin.json beside the hardware.
-
-    Raises:
-        ConfigDiffers: It was started with another one; names the fields.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    path, ours = out / "config.json", as_json(config)
-    if not path.exists():
-        recorded = {**origin, "hardware": describe_hardware(config.loop.device)}
-        checkpoints.write_whole(out / "origin.json", json.dumps(recorded, indent=1) + "\n")
-        checkpoints.write_whole(path, json.dumps(ours, indent=1) + "\n")
-        return
-    fields = differences(ours, json.loads(path.read_text()))
-    if fields:
-        raise ConfigDiffers(
-            f"{out} was started with another configuration: {', '.join(fields)} differ; "
-            "choose another --out, or the same values to resume",
-            fields=fields,
-        )
-
-
-def set_threads(loop: LoopConfig) -> None:
-    """Gives torch the threads that the configuration asks for, if it does."""
-    if loop.threads:
-        torch.set_num_threads(loop.threads)
+    def due(self, done: int, every: int) -> bool:
+        """Whether something that is done every so many steps, and at the end, is due."""
+        return bool(every) and (done % every == 0 or done == self.steps)
 
 
 def execute(run: Run) -> None:
     """Trains from the latest checkpoint, or from the start, to the end of the schedule.
 
     Raises:
-        NotFinite: The loss became infinite or NaN.
+        NotFinite: The loss or its gradient became infinite or NaN.
         BadCheckpoint: The directory's checkpoint does not fit.
+        ConfigDiffers: The checkpoint was trained on other images.
+        DiskFull: There is no room for a checkpoint; the one before is intact.
     """
     head = checkpoints.restore(run.out, model=run.model, optimizers=run.optimizers)
-    start, before_s = (int(head["step"]), float(head["seconds"])) if head else (0, 0.0)
-    began = time.monotonic()
-    logger.info("%s from step %d of %d", run.title, start, run.steps)
-    with (
-        _loss_table(run.out / "losses.csv", start) as table,
-        reporting(run.title, run.steps, start=start) as report,
-    ):
-        stepper = _Stepper(run, table, report)
-        for step in range(start, run.steps):
-            stepper.take(step)
+    start, seconds = (int(head["step"]), float(head["seconds"])) if head else (0, 0.0)
+    if head:
+        _check_images(run, head)
+    if start >= run.steps:
+        logger.info("%s is complete: %d steps in %s", run.title, run.steps, run.out)
+        return
+    logger.info(
+        "%s from step %d of %d, %d images a step; curves: tensorboard --logdir %s",
+        *(run.title, start, run.steps, run.loop.batch_size, run.out),
+    )
+    with ExitStack() as stack:
+        _Loop(run, stack, start, seconds).go_on()
+    if run.processes.writes:
+        logger.info("%s is complete; see %s", run.title, draw_curves(run.out, title=run.title))
+    run.processes.wait()
+
+
+class _Loop:
+    def __init__(self, run: Run, stack: ExitStack, start: int, seconds: float) -> None:
+        self._run, self._start = run, start
+        self._began = time.monotonic() - seconds
+        self._logged_at, self._logged = time.monotonic(), start
+        writes = run.processes.writes
+        self._records = stack.enter_context(Records(run.out, start)) if writes else None
+        self._report: Reporter | None = (
+            stack.enter_context(reporting(run.title, run.steps, start=start)) if writes else None
+        )
+        self._source = stack.enter_context(_source(run, run.processes.shares(run.loop.shares)))
+        self._stepper = Stepper(
+            run.model,
+            run.optimizers,
+            run.loss,
+            self._source,
+            optim=run.optim,
+            loop=run.loop,
+            steps=run.steps,
+            processes=run.processes,
+        )
+
+    def go_on(self) -> None:
+        run, loop = self._run, self._run.loop
+        for step in range(self._start, run.steps):
+            self._stepper.take(step)
             done = step + 1
-            if done % run.loop.checkpoint_every == 0 or done == run.steps:
-                table.flush()
-                _save(run, done, before_s + time.monotonic() - began)
-            if run.loop.validate_every and (
-                done % run.loop.validate_every == 0 or done == run.steps
-            ):
-                _validate(run, done)
+            saves, validates = (
+                run.due(done, every) for every in (loop.checkpoint_every, loop.validate_every)
+            )
+            if saves or validates or run.due(done, loop.log_every):
+                self._look(done)
+            if self._records is None:
+                continue
+            if validates:
+                self._validate(self._records, done)
+            if saves:
+                self._records.flush()
+                self._save(done)
 
-
-class _Stepper:
-    def __init__(self, run: Run, table: "_Table", report: Reporter) -> None:
-        self._run, self._table, self._report = run, table, report
-        self._shares = Shares(run.model, run.loop)
-        self._parameters = [p for p in run.model.parameters() if p.requires_grad]
-        self._logged_at, self._since_log = time.monotonic(), 0
-
-    def take(self, step: int) -> None:
-        """One optimiser step."""
-        run = self._run
-        run.model.train()
-        with _network_randomness(run.loop, step):
-            value = self._shares.backward(run.loss, _batches(run, step))
-        if not math.isfinite(value):
-            raise NotFinite(f"the loss is {value} at step {step}; a lower rate may help")
-        norm = nn.utils.clip_grad_norm_(self._parameters, run.optim.clip_norm)
-        scale = learning_rate_scale(
-            step, steps=run.steps, warmup=run.optim.warmup, min_lr=run.optim.min_lr
-        )
-        set_learning_rate(run.optimizers, scale)
-        for optimizer in run.optimizers:
-            optimizer.step()
-        self._log(step, value, scale, float(norm))
-
-    def _log(self, step: int, loss: float, scale: float, norm: float) -> None:
-        self._since_log += 1
-        done = step + 1
-        if done % self._run.loop.log_every and done != self._run.steps:
+    def _look(self, done: int) -> None:
+        """Takes in the figures of the steps since the last look, and stops at a bad one."""
+        seen = self._stepper.figures()
+        bad = next((figures for figures in seen if not figures.finite), None)
+        if bad is not None:
+            _stop(self._run, bad)
+        if self._records is None or not self._run.due(done, self._run.loop.log_every):
             return
-        now = time.monotonic()
-        speed = self._since_log * self._run.loop.batch_size / (now - self._logged_at)
-        self._logged_at, self._since_log = now, 0
-        self._table.add(done, loss, scale, norm, speed)
-        self._report(done, f"loss {loss:.4f}, {speed:.0f} images/s")
-
-
-def _batches(run: Run, step: int) -> list[Batch]:
-    seed, device, shares = run.loop.seed, run.loop.device, run.loop.shares
-    index = batch_indices(run.candidates, step=step, batch_size=run.loop.batch_size, seed=seed)
-    images = augment(
-        fetch(run.images.images, index).to(device),
-        padding=run.data.crop_padding,
-        flip=run.data.flip,
-        generator=stream(seed, "augment", step),
-    )
-    labels = torch.from_numpy(run.images.labels[index]).to(device)
-    parts = zip(as_pixels(images).chunk(shares), labels.chunk(shares), strict=True)
-    return [
-        Batch(
-            pixels=pixels,
-            labels=some,
-            generator=stream(seed, f"step/{number}", step, device=device),
+        now, last = time.monotonic(), seen[-1]
+        speed = (done - self._logged) * self._run.loop.batch_size / (now - self._logged_at)
+        self._logged_at, self._logged = now, done
+        self._records.add(
+            Row(
+                step=done,
+                loss=last.loss,
+                lr_scale=self._stepper.scale(last.step),
+                gradient_norm=last.gradient_norm,
+                images_per_s=speed,
+            )
         )
-        for number, (pixels, some) in enumerate(parts)
-    ]
+        if self._report is not None:
+            self._report(done, f"loss {last.loss:.4f}, {speed:.0f} images/s")
+
+    def _validate(self, records: Records, done: int) -> None:
+        self._run.model.eval()
+        figures = self._run.validate(self._run.model)
+        if figures:
+            records.add_validation(done, figures)
+            words = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
+            logger.info("%s validation at step %d: %s", self._run.title, done, words)
+
+    def _save(self, done: int) -> None:
+        run = self._run
+        images = done * run.loop.batch_size
+        checkpoints.save(
+            run.out,
+            step=done,
+            model=run.model,
+            optimizers=run.optimizers,
+            scalars={
+                "seconds": time.monotonic() - self._began,
+                "images": images,
+                "epochs": images / len(run.candidates),
+                "training_images": len(run.candidates),
+                "classes": run.images.classes,
+            },
+        )
 
 
-@contextmanager
-def _network_randomness(loop: LoopConfig, step: int) -> Iterator[None]:
-    """Stochastic depth draws from torch's global generator: gives it this step's own stream."""
-    cuda = torch.device(loop.device).type == "cuda"
-    with torch.random.fork_rng(devices=[loop.device] if cuda else []):
-        torch.random.set_rng_state(stream(loop.seed, "network", step).get_state())
-        if cuda:
-            state = stream(loop.seed, "network", step, device=loop.device).get_state()
-            torch.cuda.set_rng_state(state, loop.device)
-        yield
-
-
-def _save(run: Run, step: int, seconds: float) -> None:
-    checkpoints.save(
-        run.out,
-        step=step,
-        model=run.model,
-        optimizers=run.optimizers,
-        scalars={
-            "seconds": seconds,
-            "images": step * run.loop.batch_size,
-            "epochs": step * run.loop.batch_size / len(run.candidates),
-            "classes": run.images.classes,
-        },
+def _source(run: Run, shares: range) -> BatchSource:
+    return BatchSource(
+        run.images, run.candidates, run.data, run.loop, device=run.loop.device, mine=shares
     )
 
 
-def _validate(run: Run, step: int) -> None:
-    run.model.eval()
-    figures = run.validate(run.model)
-    if figures:
-        line = json.dumps({"step": step, **figures})
-        with (run.out / "validation.jsonl").open("a") as file:
-            file.write(line + "\n")
-        logger.info("%s validation %s", run.title, line)
+def _check_images(run: Run, head: dict[str, Any]) -> None:
+    before, now = head.get("training_images", len(run.candidates)), len(run.candidates)
+    if before != now or tuple(head["classes"]) != run.images.classes:
+        raise ConfigDiffers(
+            f"{run.out} was trained on {before} images of {len(head['classes'])} classes, "
+            f"{run.data.path} now has {now} of {len(run.images.classes)}; restore them, or choose "
+            "another --out",
+            fields=("data.path",),
+        )
 
 
-class _Table:
-    def __init__(self, file: Any) -> None:
-        self._file, self._writer = file, csv.writer(file)
-
-    def add(self, step: int, loss: float, scale: float, norm: float, speed: float) -> None:
-        self._writer.writerow([step, repr(loss), f"{scale:.6f}", f"{norm:.4f}", f"{speed:.1f}"])
-
-    def flush(self) -> None:
-        self._file.flush()
-
-
-@contextmanager
-def _loss_table(path: Path, start: int) -> Iterator[_Table]:
-    """Opens losses.csv for appending, without the rows that a resumed run will write again."""
-    kept = [COLUMNS]
-    if path.exists():
-        with path.open(newline="") as file:
-            kept += [tuple(row) for row in list(csv.reader(file))[1:] if int(row[0]) <= start]
-    text = io.StringIO()
-    csv.writer(text).writerows(kept)
-    checkpoints.write_whole(path, text.getvalue())
-    with path.open("a", newline="") as file:
-        yield _Table(file)
+def _stop(run: Run, bad: Figures) -> None:
+    """Saves the batch of a bad step, drawn once more, and raises."""
+    path = run.out / f"not-finite-{bad.step:07d}.safetensors"
+    if run.processes.writes:
+        shares = range(run.loop.shares)
+        with _source(run, shares) as source:
+            parts = batches_of(source, run.loop, step=bad.step, shares=shares)
+        batch = {
+            "pixels": torch.cat([part.pixels for part in parts]).cpu(),
+            "labels": torch.cat([part.labels for part in parts]).cpu(),
+        }
+        metadata = {
+            "step": str(bad.step),
+            "seed": str(run.loop.seed),
+            "streams": ", ".join(f"step/{number}" for number in shares),
+            "loss": repr(bad.loss),
+            "gradient_norm": repr(bad.gradient_norm),
+        }
+        size = sum(tensor.numel() * tensor.element_size() for tensor in batch.values())
+        with written_whole(path, needed=size) as partial:
+            save_file(batch, partial, metadata)
+    raise NotFinite(
+        f"at step {bad.step} the loss is {bad.loss} and the gradient's norm {bad.gradient_norm}; "
+        f"the step's batch is in {path}, the last checkpoint is intact. A lower --optim.lr, "
+        "a longer --optim.warmup or --loop.precision float32 may help"
+    )

@@ -1,0 +1,45 @@
+"""Folders of class folders, in the order of torchvision's ImageFolder."""
+
+import os
+from pathlib import Path
+
+from torchvision.datasets.folder import IMG_EXTENSIONS
+
+from training.errors import BadData
+
+
+def list_images(folder: Path) -> list[tuple[Path, int, str]]:
+    """(path, class index, class name) of each image.
+
+    Raises:
+        BadData: The folder is missing or empty, has one class only, or a class without images.
+    """
+    if not folder.is_dir():
+        raise BadData(
+            f"{folder} is not a folder; it should hold one folder of images a class "
+            "(--data.path says where it is)"
+        )
+    classes = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+    if not classes:
+        raise BadData(f"{folder} holds no class folders")
+    if len(classes) == 1:
+        raise BadData(f"{folder} holds one class only ({classes[0]}); at least 2 are needed")
+    listed: list[tuple[Path, int, str]] = []
+    for label, name in enumerate(classes):
+        paths = _images_below(folder / name)
+        if not paths:
+            raise BadData(
+                f"{folder / name} holds no images; add some, or remove the folder "
+                f"(images end in {', '.join(IMG_EXTENSIONS)})"
+            )
+        listed.extend((path, label, name) for path in paths)
+    return listed
+
+
+def _images_below(folder: Path) -> list[Path]:
+    return [
+        Path(root, name)
+        for root, _, names in sorted(os.walk(folder, followlinks=True))
+        for name in sorted(names)
+        if name.lower().endswith(IMG_EXTENSIONS)
+    ]

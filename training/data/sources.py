@@ -1,0 +1,85 @@
+"""Where labelled images come from: what each kind of source lists, and how one image is read."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from training.config import DataConfig
+from training.data.cifar import CIFAR10, CIFAR100, read_cifar
+from training.data.folders import list_images
+from training.data.imagenet import train_folder
+from training.data.shapes import draw_shapes
+from training.errors import BadData
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Labelled images that have not been decoded yet.
+
+    Attributes:
+        labels: Class index of each image.
+        classes: Class names, by index.
+        digest: Changes when the images do.
+        read: An image by its index, as RGB; it may be called from several threads.
+    """
+
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    digest: str
+    read: Callable[[int], Image.Image]
+
+
+def open_source(config: DataConfig) -> Source:
+    """The training images of a configuration, never the test ones.
+
+    Raises:
+        BadData: They are missing, of one class only, or not what the source is said to be.
+    """
+    if config.source == "cifar10":
+        return _from_cifar(config, CIFAR10)
+    if config.source == "cifar100":
+        return _from_cifar(config, CIFAR100)
+    if config.source == "imagenet":
+        return _from_folder(train_folder(config))
+    if config.source == "shapes":
+        draw_shapes(config.path)
+    return _from_folder(config.path)
+
+
+def _from_folder(folder: Path) -> Source:
+    listed = list_images(folder)
+    paths = [path for path, _, _ in listed]
+    digest = hashlib.sha256()
+    for path in paths:
+        stat = path.stat()
+        digest.update(f"{path.relative_to(folder)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return Source(
+        labels=np.array([label for _, label, _ in listed], dtype=np.int64),
+        classes=tuple(dict.fromkeys(name for _, _, name in listed)),
+        digest=digest.hexdigest(),
+        read=lambda index: _read_file(paths[index]),
+    )
+
+
+def _from_cifar(config: DataConfig, kind: type[CIFAR10]) -> Source:
+    images, labels, classes = read_cifar(config, kind)
+    return Source(
+        labels=labels,
+        classes=classes,
+        digest=str(kind.train_list),  # the files' checksums, which were compared
+        read=lambda index: Image.fromarray(images[index]),
+    )
+
+
+def _read_file(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as opened:
+            return opened.convert("RGB")
+    # Pillow's decoders raise these for a file that was cut short or is no image.
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise BadData(f"{path} cannot be decoded: {error}; replace or remove it") from error
