@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from training.config import PretrainConfig
-from training.data import ImageSet, open_images, split
-from training.engine.loop import Run, execute, open_run_directory, set_threads
-from training.engine.optim import build_optimizers, parameter_groups
-from training.engine.precision import use_plain_attention
+from training.data import ImageSet
+from training.engine.optim import parameter_groups
 from training.engine.shares import Batch
+from training.engine.start import Task, start
 from training.network.autoencoder import DenoisingMaskedAutoencoder
+from training.network.starting_weights import load_autoencoder
 from training.objectives.denoising import denoising_loss
 from training.streams import stream
 
@@ -35,6 +35,18 @@ def build_autoencoder(config: PretrainConfig) -> DenoisingMaskedAutoencoder:
     )
 
 
+def starting_autoencoder(config: PretrainConfig) -> DenoisingMaskedAutoencoder:
+    """The autoencoder that a run starts from: that of another run, where `init` names one.
+
+    Raises:
+        BadCheckpoint: The run at `init` does not fit.
+    """
+    model = build_autoencoder(config)
+    if config.init is not None:
+        load_autoencoder(model, config.init, config)
+    return model
+
+
 def pretrain(config: PretrainConfig, out: Path, *, origin: Mapping[str, Any] | None = None) -> None:
     """Pre-trains, or resumes, in the directory `out`.
 
@@ -45,54 +57,41 @@ def pretrain(config: PretrainConfig, out: Path, *, origin: Mapping[str, Any] | N
 
     Raises:
         BadData: The image folder cannot be trained on.
+        BadCheckpoint: The run to start from does not fit.
         ConfigDiffers: `out` holds a run of another configuration.
+        TrainingError: See `start` for the others.
     """
-    set_threads(config.loop)
-    images = open_images(config.data, size=config.architecture.image_size)
-    open_run_directory(out, config, origin or {})
-    parts = split(len(images.labels), every=config.data.validation_every)
-    model = build_autoencoder(config).to(config.loop.device)
-    use_plain_attention(model)
-    groups = parameter_groups(
+    task = Task(
+        title="pretrain",
+        build=lambda _classes: starting_autoencoder(config),
+        groups=lambda model: autoencoder_groups(model, config),
+        loss=lambda network, batch: denoising_loss(network, batch, config.corruption),
+        validate=lambda network, images, index: held_out_loss(network, images, index, config),
+    )
+    start(task, config, out, origin=origin)
+
+
+def autoencoder_groups(model: nn.Module, config: PretrainConfig) -> list[dict[str, Any]]:
+    """The autoencoder's parameters, all at one rate."""
+    return parameter_groups(
         model.named_parameters(),
         depth=config.architecture.depth,
         weight_decay=config.optim.weight_decay,
         layer_decay=1.0,
     )
-    held_out = parts.validation[:VALIDATION_IMAGES]
-
-    def loss(network: nn.Module, batch: Batch) -> Tensor:
-        return denoising_loss(network, batch, config.corruption)
-
-    def validate(network: nn.Module) -> dict[str, float]:
-        return _validate(network, images, held_out, config) if len(held_out) else {}
-
-    execute(
-        Run(
-            title="pretrain",
-            out=out,
-            model=model,
-            optimizers=build_optimizers(groups, config.optim),
-            loss=loss,
-            images=images,
-            candidates=parts.train,
-            steps=config.loop.total_steps(len(parts.train)),
-            data=config.data,
-            optim=config.optim,
-            loop=config.loop,
-            validate=validate,
-        )
-    )
 
 
 @torch.inference_mode()
-def _validate(
+def held_out_loss(
     network: nn.Module, images: ImageSet, index: NDArray[np.int64], config: PretrainConfig
 ) -> dict[str, float]:
-    device = config.loop.device
+    """The loss on the first held-out images, always with the same noise and masks."""
+    chosen, device = index[:VALIDATION_IMAGES], config.loop.device
+    if not len(chosen):
+        return {}
     batch = Batch(
-        pixels=images.pixels(index).to(device),
-        labels=torch.from_numpy(images.labels[index]).to(device),
+        pixels=images.pixels(chosen).to(device),
+        labels=torch.from_numpy(images.labels[chosen]).to(device),
         generator=stream(config.loop.seed, "validation", device=device),
     )
     return {"loss": denoising_loss(network, batch, config.corruption).item()}

@@ -123,7 +123,7 @@ def test_an_infinite_loss_stops_the_run(
 
     monkeypatch.setattr(pretrain_module, "denoising_loss", infinite)
 
-    with pytest.raises(NotFinite, match="at step 0"):
+    with pytest.raises(NotFinite, match="at step 0 the loss is inf"):
         pretrain(pretrain_config, tmp_path)
 
 

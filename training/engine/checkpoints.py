@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from training.engine.disk import write_whole, written_whole
 from training.errors import BadCheckpoint
 
 HEAD = "checkpoint.json"
@@ -27,14 +29,18 @@ def save(
     optimizers: Iterable[torch.optim.Optimizer],
     scalars: Mapping[str, Any],
 ) -> None:
-    """Writes the state after `step` steps and forgets the one before it."""
+    """Writes the state after `step` steps and forgets the one before it.
+
+    Raises:
+        DiskFull: There is no room; the checkpoint before is intact.
+    """
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     for index, optimizer in enumerate(optimizers):
         tensors.update(_optimizer_tensors(f"optimizer.{index}.", optimizer))
+    plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     name = f"checkpoint-{step:07d}.safetensors"
-    partial = out / f"{name}.partial"
-    save_file({key: value.detach().cpu().contiguous() for key, value in tensors.items()}, partial)
-    partial.replace(out / name)
+    with written_whole(out / name, needed=sum(map(_bytes, plain.values()))) as partial:
+        save_file(plain, partial)
     head = {"step": step, "tensors": name, **scalars}
     write_whole(out / HEAD, json.dumps(head, indent=1) + "\n")
     for stale in out.glob("checkpoint-*.safetensors*"):
@@ -42,12 +48,15 @@ def save(
             stale.unlink()
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file beside `path` and renames it: a reader sees the old text or the new one."""
-    partial = path.with_name(f"{path.name}.partial")
-    with partial.open("w", newline="") as file:
-        file.write(text)
-    partial.replace(path)
+def size_bytes(model: nn.Module, *, moments: int) -> int:
+    """About what a checkpoint takes on the disk.
+
+    Args:
+        model: Its parameters and buffers.
+        moments: Tensors that the optimiser keeps for each trainable parameter, at most.
+    """
+    trained = sum(_bytes(p) for p in model.parameters() if p.requires_grad)
+    return sum(map(_bytes, model.state_dict().values())) + moments * trained
 
 
 def read_head(out: Path) -> dict[str, Any] | None:
@@ -82,7 +91,7 @@ def load_weights(out: Path) -> dict[str, Tensor]:
     """The model's tensors from a run's latest checkpoint.
 
     Raises:
-        BadCheckpoint: There is none.
+        BadCheckpoint: There is none, or it cannot be read.
     """
     head = read_head(out)
     if head is None:
@@ -94,7 +103,14 @@ def _tensors(out: Path, head: Mapping[str, Any]) -> dict[str, Tensor]:
     path = out / str(head["tensors"])
     if not path.is_file():
         raise BadCheckpoint(f"{path} is missing, though {out / HEAD} names it")
-    return load_file(path)
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise BadCheckpoint(f"{path} cannot be read: {error}") from error
+
+
+def _bytes(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -218,6 +218,7 @@ def _stop(run: Run, bad: Figures) -> None:
         size = sum(tensor.numel() * tensor.element_size() for tensor in batch.values())
         with written_whole(path, needed=size) as partial:
             save_file(batch, partial, metadata)
+    run.processes.wait()  # torchrun ends the others as soon as one has gone
     raise NotFinite(
         f"at step {bad.step} the loss is {bad.loss} and the gradient's norm {bad.gradient_norm}; "
         f"the step's batch is in {path}, the last checkpoint is intact. A lower --optim.lr, "

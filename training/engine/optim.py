@@ -9,8 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from training.config import OptimConfig
+from training.engine.lars import Lars
 
 POSITIONS_AND_TOKENS = frozenset({"pos_embed", "cls_token"})
+
+# Tensors that each optimiser keeps for a parameter, at most; checkpoints hold them too.
+MOMENTS = {"adamw": 2, "muon": 2, "lars": 1}
 
 
 def learning_rate_scale(step: int, *, steps: int, warmup: float, min_lr: float) -> float:
@@ -68,17 +72,15 @@ def parameter_groups(
 def build_optimizers(
     groups: Sequence[dict[str, Any]], config: OptimConfig
 ) -> tuple[torch.optim.Optimizer, ...]:
-    """AdamW for every group, or Muon for the blocks' matrices and AdamW for the rest."""
+    """AdamW or LARS for every group, or Muon for the blocks' matrices and AdamW for the rest."""
     if config.optimizer == "adamw":
         return (_adamw(groups, config),)
+    if config.optimizer == "lars":
+        return (Lars(_scaled(groups, config.lr), momentum=config.momentum),)
     matrices = [_part(group, matrices=True) for group in groups]
     others = [_part(group, matrices=False) for group in groups]
     muon = torch.optim.Muon(
-        [
-            {**group, "lr_scale": group["lr_scale"] * config.muon_lr}
-            for group in matrices
-            if group["params"]
-        ],
+        _scaled([group for group in matrices if group["params"]], config.muon_lr),
         lr=0.0,
         adjust_lr_fn="match_rms_adamw",
     )
@@ -93,8 +95,14 @@ def set_learning_rate(optimizers: Iterable[torch.optim.Optimizer], scale: float)
 
 
 def _adamw(groups: Sequence[dict[str, Any]], config: OptimConfig) -> torch.optim.Optimizer:
-    scaled = [{**group, "lr_scale": group["lr_scale"] * config.lr} for group in groups]
-    return torch.optim.AdamW(scaled, lr=0.0, betas=config.betas)
+    on_gpu = any(parameter.is_cuda for group in groups for parameter in group["params"])
+    return torch.optim.AdamW(
+        _scaled(groups, config.lr), lr=0.0, betas=config.betas, fused=True if on_gpu else None
+    )
+
+
+def _scaled(groups: Sequence[dict[str, Any]], lr: float) -> list[dict[str, Any]]:
+    return [{**group, "lr_scale": group["lr_scale"] * lr} for group in groups]
 
 
 def _part(group: dict[str, Any], *, matrices: bool) -> dict[str, Any]:

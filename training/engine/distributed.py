@@ -1,0 +1,95 @@
+"""Several processes on one run: torchrun starts them, gloo or NCCL adds up their gradients.
+
+Every process computes shares of its own of each batch and then takes the very same step, so their
+weights stay equal without being sent. The first process alone writes.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.distributed_c10d import get_node_local_rank
+
+from training.config import LoopConfig
+from training.config.checks import require
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processes:
+    """The processes of a run, seen from one of them.
+
+    Attributes:
+        rank: This one's number, from 0.
+        size: How many there are.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process writes the run's files."""
+        return self.rank == 0
+
+    def shares(self, total: int) -> range:
+        """Which of a batch's shares this process computes."""
+        return range(self.rank, total, self.size)
+
+    def add_up(self, tensors: Sequence[Tensor]) -> None:
+        """Replaces tensors of one dtype and device by their sums over all processes, in place."""
+        if self.size == 1 or not tensors:
+            return
+        flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+        dist.all_reduce(flat)
+        parts = flat.split([tensor.numel() for tensor in tensors])
+        for tensor, part in zip(tensors, parts, strict=True):
+            tensor.copy_(part.view_as(tensor))
+
+    def wait(self) -> None:
+        """Returns once every process has come here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+ALONE = Processes()
+
+
+@contextmanager
+def joined(loop: LoopConfig) -> Iterator[Processes]:
+    """The processes that torchrun started, or this one alone.
+
+    Under torchrun each process takes the GPU of its own number on its machine.
+
+    Raises:
+        BadConfig: The number of processes does not divide the shares.
+    """
+    if not dist.is_torchelastic_launched():
+        yield ALONE
+        return
+    if not loop.on_cpu:
+        require(
+            ":" not in loop.device,
+            f"torchrun gives each process a device: --loop.device cuda, got {loop.device}",
+        )
+        torch.cuda.set_device(get_node_local_rank())
+    dist.init_process_group("gloo" if loop.on_cpu else "nccl")
+    try:
+        processes = Processes(rank=dist.get_rank(), size=dist.get_world_size())
+        _check(processes, loop)
+        if not processes.writes:
+            logging.getLogger("training").setLevel(logging.WARNING)
+        yield processes
+    finally:
+        dist.destroy_process_group()
+
+
+def _check(processes: Processes, loop: LoopConfig) -> None:
+    require(
+        loop.shares % processes.size == 0,
+        f"the {processes.size} processes must divide loop.shares {loop.shares}: "
+        f"--loop.shares {processes.size}, or a multiple of it",
+    )

@@ -1,0 +1,124 @@
+"""What a run writes down: losses.csv, validation.jsonl, and both as TensorBoard scalars.
+
+A resumed run first drops what was written after the checkpoint that it starts from, so every step
+is recorded once.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch.utils.tensorboard import SummaryWriter
+
+from training.engine.disk import room_for, write_whole
+
+LOSSES, VALIDATION, TENSORBOARD = "losses.csv", "validation.jsonl", "tensorboard"
+COLUMNS = ("step", "loss", "lr_scale", "gradient_norm", "images_per_s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Figures of a step.
+
+    Attributes:
+        step: Steps done.
+        loss: Of the step's batch, with the weights before it.
+        lr_scale: Share of the peak learning rate.
+        gradient_norm: Global L2 norm before clipping.
+        images_per_s: Since the row before.
+    """
+
+    step: int
+    loss: float
+    lr_scale: float
+    gradient_norm: float
+    images_per_s: float
+
+
+class Records:
+    """The open files of a run; a context manager.
+
+    Args:
+        out: Run directory.
+        start: Steps done before; later ones are dropped from the files.
+
+    Raises:
+        DiskFull: There is no room.
+    """
+
+    def __init__(self, out: Path, start: int) -> None:
+        self._out = out
+        _drop_rows(out / LOSSES, start)
+        _drop_validations(out / VALIDATION, start)
+        self._file = (out / LOSSES).open("a", newline="")
+        self._writer = csv.writer(self._file)
+        self._board = SummaryWriter(str(out / TENSORBOARD), purge_step=start + 1)
+
+    def add(self, row: Row) -> None:
+        """Records a step."""
+        self._writer.writerow(
+            [
+                row.step,
+                repr(row.loss),
+                f"{row.lr_scale:.6f}",
+                f"{row.gradient_norm:.4f}",
+                f"{row.images_per_s:.1f}",
+            ]
+        )
+        for name in COLUMNS[1:]:
+            self._board.add_scalar(f"train/{name}", getattr(row, name), row.step)
+
+    def add_validation(self, step: int, figures: Mapping[str, float]) -> None:
+        """Records figures on held-out images."""
+        path = self._out / VALIDATION
+        line = json.dumps({"step": step, **figures}) + "\n"
+        with room_for(path, needed=len(line)), path.open("a") as file:
+            file.write(line)
+        for name, value in figures.items():
+            self._board.add_scalar(f"validation/{name}", value, step)
+
+    def flush(self) -> None:
+        """Hands everything to the system, as a checkpoint needs it."""
+        with room_for(self._out / LOSSES, needed=io.DEFAULT_BUFFER_SIZE):
+            self._file.flush()
+            self._board.flush()
+
+    def __enter__(self) -> "Records":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._board.close()
+
+
+def read_losses(out: Path) -> list[dict[str, float]]:
+    """The rows of losses.csv, by column."""
+    with (out / LOSSES).open(newline="") as file:
+        return [{name: float(text) for name, text in row.items()} for row in csv.DictReader(file)]
+
+
+def read_validations(out: Path) -> list[dict[str, float]]:
+    """The lines of validation.jsonl; none where there is no such file."""
+    path = out / VALIDATION
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def _drop_rows(path: Path, start: int) -> None:
+    kept: list[list[str]] = [list(COLUMNS)]
+    if path.exists():
+        with path.open(newline="") as file:
+            # A row that kill -9 cut short belongs to a step after the checkpoint.
+            kept += [row for row in list(csv.reader(file))[1:] if row and int(row[0]) <= start]
+    text = io.StringIO()
+    csv.writer(text).writerows(kept)
+    write_whole(path, text.getvalue())
+
+
+def _drop_validations(path: Path, start: int) -> None:
+    if path.exists():
+        lines = [json.dumps(line) for line in read_validations(path.parent)]
+        kept = [line for line in lines if json.loads(line)["step"] <= start]
+        write_whole(path, "".join(f"{line}\n" for line in kept))

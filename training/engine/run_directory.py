@@ -1,0 +1,51 @@
+"""A run's directory belongs to one configuration."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from training.config import RunConfig, as_json, differences
+from training.engine.disk import write_whole
+from training.errors import ConfigDiffers
+from training.hardware import describe_hardware
+
+CONFIG, ORIGIN = "config.json", "origin.json"
+
+
+def check_run_directory(out: Path, config: RunConfig) -> None:
+    """Refuses a directory that a run of another configuration was started in; writes nothing.
+
+    Raises:
+        ConfigDiffers: Names the fields.
+    """
+    path = out / CONFIG
+    if not path.exists():
+        return
+    fields = differences(as_json(config), json.loads(path.read_text()))
+    if fields:
+        raise ConfigDiffers(
+            f"{out} was started with another configuration: {', '.join(fields)} differ; "
+            "choose another --out, or the same values to resume",
+            fields=fields,
+        )
+
+
+def open_run_directory(out: Path, config: RunConfig, origin: Mapping[str, Any]) -> None:
+    """Makes the run directory, or checks that it belongs to the same configuration.
+
+    Args:
+        out: The directory.
+        config: Recorded in config.json.
+        origin: How the run was asked for, recorded in origin.json beside the hardware.
+
+    Raises:
+        ConfigDiffers: It was started with another one; names the fields.
+        DiskFull: There is no room.
+    """
+    check_run_directory(out, config)
+    out.mkdir(parents=True, exist_ok=True)
+    if not (out / CONFIG).exists():
+        recorded = {**origin, "hardware": describe_hardware(config.loop.device)}
+        write_whole(out / ORIGIN, json.dumps(recorded, indent=1) + "\n")
+        write_whole(out / CONFIG, json.dumps(as_json(config), indent=1) + "\n")

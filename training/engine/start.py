@@ -1,0 +1,118 @@
+"""From a configuration to a run: what every command that trains has in common."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from training.config import LoopConfig, OptimConfig, RunConfig
+from training.data import ImageSet, open_images, split
+from training.data.sources import open_source
+from training.engine import checkpoints
+from training.engine.disk import RECORDS_BYTES, require_room
+from training.engine.distributed import joined
+from training.engine.loop import Run, execute
+from training.engine.optim import MOMENTS, build_optimizers
+from training.engine.precision import use_plain_attention
+from training.engine.run_directory import check_run_directory, open_run_directory
+from training.engine.shares import LossFunction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What a command trains.
+
+    Attributes:
+        title: Shown with the progress.
+        build: A model for a number of classes, with the weights that it starts from.
+        groups: The model's trainable parameters, as `parameter_groups` has them.
+        loss: Of a network (the model or its low-precision copy) on a share of a batch.
+        validate: Figures of a network on the images of an index, by name.
+        prepare: Is given the model and the images to train on, once, before the first step.
+    """
+
+    title: str
+    build: Callable[[int], nn.Module]
+    groups: Callable[[Any], list[dict[str, Any]]]
+    loss: LossFunction
+    validate: Callable[[nn.Module, ImageSet, NDArray[np.int64]], dict[str, float]]
+    prepare: Callable[[Any, ImageSet, NDArray[np.int64]], None] | None = None
+
+
+def start(
+    task: Task, config: RunConfig, out: Path, *, origin: Mapping[str, Any] | None = None
+) -> None:
+    """Trains, or resumes, in the directory `out`; alone or as one of torchrun's processes.
+
+    What can be refused is refused before images are decoded, in the order of what it costs.
+
+    Args:
+        task: What is trained.
+        config: What to do.
+        out: Run directory; a run of the same configuration there is resumed.
+        origin: How the run was asked for; recorded, and named in an exported card.
+
+    Raises:
+        ConfigDiffers: `out` holds a run of another configuration.
+        BadConfig: The configuration does not go with the data or the number of processes.
+        BadData: There is nothing to train on.
+        BadCheckpoint: The run to start from, or to resume, does not fit.
+        DiskFull: There is no room for checkpoints.
+        NotFinite: The loss or its gradient became infinite or NaN.
+        CompileFailed: torch.compile could not do it.
+    """
+    set_threads(config.loop)
+    with joined(config.loop) as processes:
+        check_run_directory(out, config)
+        source = open_source(config.data)
+        model = task.build(len(source.classes)).to(config.loop.device)
+        if processes.writes:
+            require_checkpoint_room(out, model, config.optim)
+        images = open_images(config.data, size=config.architecture.image_size)
+        parts = split(len(images.labels), every=config.data.validation_every)
+        steps = config.loop.total_steps(len(parts.train))
+        if config.loop.on_cpu:
+            use_plain_attention(model)
+        if processes.writes:
+            open_run_directory(out, config, origin or {})
+        if task.prepare is not None and checkpoints.read_head(out) is None:
+            task.prepare(model, images, parts.train)
+        execute(
+            Run(
+                title=task.title,
+                out=out,
+                model=model,
+                optimizers=build_optimizers(task.groups(model), config.optim),
+                loss=task.loss,
+                images=images,
+                candidates=parts.train,
+                steps=steps,
+                data=config.data,
+                optim=config.optim,
+                loop=config.loop,
+                validate=lambda network: task.validate(network, images, parts.validation),
+                processes=processes,
+            )
+        )
+
+
+def set_threads(loop: LoopConfig) -> None:
+    """Gives torch the threads that the configuration asks for, if it does."""
+    if loop.threads:
+        torch.set_num_threads(loop.threads)
+
+
+def require_checkpoint_room(out: Path, model: nn.Module, optim: OptimConfig) -> None:
+    """Refuses a run whose checkpoints would not fit; each is written beside the one before it.
+
+    Raises:
+        DiskFull: There is less room than that.
+    """
+    size = checkpoints.size_bytes(model, moments=MOMENTS[optim.optimizer])
+    copies = 2 if checkpoints.read_head(out) is None else 1
+    require_room(out, copies * size + RECORDS_BYTES)
