@@ -31,17 +31,26 @@ def test_shares_divide_the_batch():
         LoopConfig(shares=3)
 
 
-def test_stochastic_depth_does_not_go_with_shares():
+def test_stochastic_depth_does_not_go_with_shares_on_threads():
     config = recipes.smoke.finetune()
+    in_turn = replace(config.loop, shares=2, parallel=1)
 
-    with pytest.raises(BadConfig, match=r"drop_path 0\.1 needs loop\.shares 1"):
-        replace(config, drop_path=0.1, loop=replace(config.loop, shares=2))
+    assert replace(config, drop_path=0.1, loop=in_turn).drop_path == 0.1
+    with pytest.raises(BadConfig, match=r"drop_path 0\.1 does not go with shares on threads"):
+        replace(config, drop_path=0.1, loop=replace(in_turn, parallel=0))
 
 
 @pytest.mark.parametrize("ratio", [-0.1, 1.0])
 def test_a_mask_hides_some_patches_but_not_all(ratio: float):
     with pytest.raises(BadConfig, match="mask_ratio"):
         CorruptionConfig(mask_ratio=ratio)
+
+
+def test_a_mask_over_every_patch_of_an_architecture_is_refused():
+    config = recipes.smoke.pretrain()
+
+    with pytest.raises(BadConfig, match=r"mask_ratio 0\.95 hides all of the 16 patches"):
+        replace(config, corruption=CorruptionConfig(mask_ratio=0.95))
 
 
 def test_differences_are_dotted_names_without_execution_fields():

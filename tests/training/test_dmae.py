@@ -5,11 +5,8 @@ import torch
 from torch import Tensor
 
 from model_store.card import Architecture
-from training.config import CorruptionConfig, DecoderConfig
-from training.engine.shares import Batch
+from training.config import DecoderConfig
 from training.network.autoencoder import DenoisingMaskedAutoencoder, patchify
-from training.objectives.corruption import add_noise
-from training.objectives.denoising import denoising_loss
 from training.streams import stream
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
@@ -78,42 +75,6 @@ def test_every_patch_seen_or_hidden_gets_a_gradient():
 
     assert predicted.grad is not None
     assert (predicted.grad.abs().sum(dim=-1) > 0).all()
-
-
-def test_noise_is_never_clipped():
-    bright = torch.ones(4, 3, 16, 16)
-
-    noisy = add_noise(bright, sigma=0.25, generator=stream(0, "noise"))
-
-    assert noisy.max() > 1.5
-    assert abs((noisy - bright).std().item() - 0.25) < 0.01
-
-
-def test_noise_is_added_to_pixels_before_the_normalisation():
-    model, clean, seen = build(), pixels(), []
-    model.patch_embed.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
-    generators = [stream(3, "step") for _ in range(2)]
-    batch = Batch(pixels=clean, labels=torch.zeros(2), generator=generators[0])
-
-    denoising_loss(model, batch, CorruptionConfig())
-
-    noisy = add_noise(clean, sigma=0.25, generator=generators[1])
-    mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
-    torch.testing.assert_close(seen[0], (noisy - mean) / std)
-
-
-def test_the_target_is_the_clean_image():
-    model, seen = build(norm_pix=False), []
-    clean = pixels()
-    model.loss = lambda predicted, target, **_: seen.append(target) or predicted.sum()  # type: ignore[method-assign]
-
-    denoising_loss(
-        model,
-        Batch(pixels=clean, labels=torch.zeros(2), generator=stream(3, "step")),
-        CorruptionConfig(),
-    )
-
-    assert seen[0] is clean
 
 
 def test_a_patch_lists_rows_then_columns_then_channels():

@@ -22,7 +22,11 @@ class DecoderConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainConfig:
-    """Pre-training: rebuild the clean image from a corrupted one."""
+    """Pre-training: rebuild the clean image from a corrupted one.
+
+    Attributes:
+        init: Run directory of a pre-training to continue from, its decoder included.
+    """
 
     data: DataConfig = field(default_factory=DataConfig)
     architecture: Architecture
@@ -30,6 +34,15 @@ class PretrainConfig:
     optim: OptimConfig = field(default_factory=OptimConfig)
     loop: LoopConfig = field(default_factory=LoopConfig)
     corruption: CorruptionConfig = field(default_factory=CorruptionConfig)
+    init: Path | None = None
+
+    def __post_init__(self) -> None:
+        patches = (self.architecture.image_size // self.architecture.patch_size) ** 2
+        ratio = self.corruption.mask_ratio
+        require(
+            int(patches * (1 - ratio)) >= 1,
+            f"mask_ratio {ratio} hides all of the {patches} patches; 1 or more must be seen",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +55,12 @@ class FinetuneConfig:
         views: Noisy copies of each image in a step.
         consistency: Weight of the consistency term's KL part; 0 leaves the whole term out.
         entropy: Weight of the consistency term's entropy part.
-        label_smoothing: Of the cross-entropy.
-        drop_path: Largest stochastic depth rate.
+        label_smoothing: Of the cross-entropy, in [0, 1).
+        mixup: Alpha of mixup's Beta(alpha, alpha); 0 for none.
+        cutmix: Alpha of CutMix's; 0 for none. With both, a fair coin decides for each batch.
+        mix_after_noise: Mix noisy views, as the official DMAE code does, which averages the noise
+            of mixup away in part; else clean images are mixed and the noise keeps its sigma.
+        drop_path: Largest stochastic depth rate, in [0, 1).
     """
 
     data: DataConfig = field(default_factory=DataConfig)
@@ -56,13 +73,27 @@ class FinetuneConfig:
     consistency: float = 0.0
     entropy: float = 0.5
     label_smoothing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    mix_after_noise: bool = False
     drop_path: float = 0.0
 
     def __post_init__(self) -> None:
-        require(self.sigma >= 0, f"sigma must be 0 or above, got {self.sigma}")
+        for name in ("sigma", "consistency", "entropy", "mixup", "cutmix"):
+            value = getattr(self, name)
+            require(value >= 0, f"{name} must be 0 or above, got {value}")
+        for name in ("label_smoothing", "drop_path"):
+            value = getattr(self, name)
+            require(0 <= value < 1, f"{name} must be in [0, 1), got {value}")
         require(self.views >= 1, f"views must be 1 or above, got {self.views}")
+        require(
+            self.consistency == 0 or self.views >= 2,
+            f"consistency {self.consistency} compares the views of an image: it needs views 2 or "
+            f"above, got {self.views}",
+        )
         # timm draws stochastic depth from torch's global generator, which threads would share.
         require(
-            self.drop_path == 0 or self.loop.shares == 1,
-            f"drop_path {self.drop_path} needs loop.shares 1, got {self.loop.shares}",
+            self.drop_path == 0 or not self.loop.threaded,
+            f"drop_path {self.drop_path} does not go with shares on threads: --loop.parallel 1 "
+            "computes one at a time",
         )

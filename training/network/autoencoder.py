@@ -17,15 +17,20 @@ from torch import Tensor, nn
 
 from model_store.card import Architecture
 from model_store.classifier import build_vit
-from training.config import DecoderConfig
+from training.config import DecoderConfig, PretrainConfig
 from training.network.masking import take_patches, visible_patches
+from training.network.pixels import network_input
 from training.network.pos_embed import sin_cos_2d
+from training.network.starting_weights import load_autoencoder
+from training.streams import stream
 
 LayerNorm = partial(nn.LayerNorm, eps=1e-6)
 
 
 class DenoisingMaskedAutoencoder(nn.Module):
     """Encoder of the visible noisy patches, and a small decoder of the whole clean image.
+
+    Images of another size than the architecture's, noisy and clean alike, are resampled inside.
 
     Args:
         architecture: Shape of the encoder, the later classifier.
@@ -56,6 +61,7 @@ class DenoisingMaskedAutoencoder(nn.Module):
         width, patch = architecture.embed_dim, architecture.patch_size
         grid = architecture.image_size // patch
         self.patch_size, self.mask_ratio, self.norm_pix = patch, mask_ratio, norm_pix
+        self.image_size = architecture.image_size
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = nn.Parameter(sin_cos_2d(width, grid), requires_grad=False)
         self.patch_embed = vit.patch_embed
@@ -137,10 +143,31 @@ class DenoisingMaskedAutoencoder(nn.Module):
     ) -> Float[Tensor, ""]:
         """Mean squared error over all patches; over the hidden ones alone where they are given."""
         errors = (predicted.float() - self.target(clean)).square().mean(dim=-1)
-        return errors.mean() if hidden is None else errors[hidden].mean()
+        # A sum, not a selection: its shape does not wait for the mask on an accelerator.
+        return errors.mean() if hidden is None else (errors * hidden).sum() / hidden.sum()
 
     def _normalise(self, pixels: Tensor) -> Tensor:
-        return (pixels - self.mean) / self.std
+        return network_input(pixels, size=self.image_size, mean=self.mean, std=self.std)
+
+
+def build_autoencoder(config: PretrainConfig) -> DenoisingMaskedAutoencoder:
+    """The autoencoder a pre-training starts from: fresh from its seed, or the run's at `init`.
+
+    Raises:
+        BadCheckpoint: The run at `init` does not fit; names the tensor and the fix.
+    """
+    model = DenoisingMaskedAutoencoder(
+        config.architecture,
+        config.decoder,
+        mean=config.data.mean,
+        std=config.data.std,
+        mask_ratio=config.corruption.mask_ratio,
+        norm_pix=config.corruption.norm_pix,
+        generator=stream(config.loop.seed, "weights"),
+    )
+    if config.init is not None:
+        load_autoencoder(model, config.init, config)
+    return model
 
 
 def _decoder_block(decoder: DecoderConfig) -> Block:

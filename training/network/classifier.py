@@ -1,26 +1,25 @@
 """The classifier that is fine-tuned: a vision transformer that normalises its own input."""
 
-from pathlib import Path
 from typing import cast
 
 import torch
+from jaxtyping import Float
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from model_store.classifier import build_vit
 from training.config import FinetuneConfig
-from training.engine import checkpoints
-from training.errors import BadCheckpoint
 from training.network.autoencoder import initialise
+from training.network.pixels import network_input
 from training.network.pos_embed import sin_cos_2d
+from training.network.starting_weights import load_classifier
 from training.streams import stream
-
-FRESH = frozenset({"head.weight", "head.bias", "fc_norm.weight", "fc_norm.bias"})
-ENCODER = ("cls_token", "pos_embed", "patch_embed.", "blocks.")
 
 
 class NormalisedClassifier(nn.Module):
     """A vision transformer that takes [0, 1] pixels with noise; it normalises them itself.
+
+    Images of another size than the network's are resampled inside too, after the noise.
 
     Args:
         vit: The network behind the normalisation; its parameter names are the checkpoint's.
@@ -36,21 +35,21 @@ class NormalisedClassifier(nn.Module):
     ) -> None:
         super().__init__()
         self.vit = vit
+        self.image_size = cast(tuple[int, int], vit.patch_embed.img_size)[0]
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Logits, (batch, classes)."""
-        return self.vit(
-            ((pixels - self.mean) / self.std).to(self.vit.patch_embed.proj.weight.dtype)
-        )
+    def forward(self, pixels: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch classes"]:
+        """Logits."""
+        images = network_input(pixels, size=self.image_size, mean=self.mean, std=self.std)
+        return self.vit(images.to(self.vit.patch_embed.proj.weight.dtype))
 
 
 def build_classifier(config: FinetuneConfig, num_classes: int) -> NormalisedClassifier:
     """The classifier a fine-tuning starts from: pre-trained where `init` says so.
 
     Raises:
-        BadCheckpoint: The run at `init` does not fit the architecture.
+        BadCheckpoint: The run at `init` does not fit; names the tensor and the fix.
     """
     vit = build_vit(config.architecture, num_classes, drop_path=config.drop_path)
     generator = stream(config.loop.seed, "weights")
@@ -60,25 +59,5 @@ def build_classifier(config: FinetuneConfig, num_classes: int) -> NormalisedClas
     positions = sin_cos_2d(shape.embed_dim, shape.image_size // shape.patch_size)
     vit.pos_embed = nn.Parameter(positions)
     if config.init is not None:
-        load_pretrained(vit, config.init)
+        load_classifier(vit, config.init, config)
     return NormalisedClassifier(vit, mean=config.data.mean, std=config.data.std)
-
-
-def load_pretrained(vit: VisionTransformer, run: Path) -> None:
-    """Takes a run's weights over: a pre-training's encoder, or a whole fine-tuned classifier.
-
-    Raises:
-        BadCheckpoint: A tensor is missing or has another shape; names it.
-    """
-    tensors = checkpoints.load_weights(run)
-    if any(name.startswith("vit.") for name in tensors):
-        wanted = {name.removeprefix("vit."): value for name, value in tensors.items()}
-    else:
-        wanted = {name: value for name, value in tensors.items() if name.startswith(ENCODER)}
-    try:
-        missing, unexpected = vit.load_state_dict(wanted, strict=False)
-    except RuntimeError as error:
-        raise BadCheckpoint(f"{run} does not fit the architecture: {error}") from error
-    strangers = sorted((set(missing) - FRESH) | set(unexpected))
-    if strangers:
-        raise BadCheckpoint(f"{run} does not fit the architecture: {', '.join(strangers)}")
