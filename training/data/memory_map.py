@@ -27,7 +27,7 @@ VERSION = 3
 _AT_ONCE = 256
 
 
-def open_images(config: DataConfig, *, size: int) -> ImageSet:
+def open_images(config: DataConfig, *, size: int, source: Source | None = None) -> ImageSet:
     """The training images of a configuration, decoded on the first use.
 
     The file's name covers every image's name, size and modification time, so a changed folder is
@@ -37,6 +37,7 @@ def open_images(config: DataConfig, *, size: int) -> ImageSet:
         config: Says where the images are and in which size they are kept; other images are resized
             on the shorter side and cropped centrally.
         size: Side in pixels of the images in a batch, where the configuration does not say.
+        source: What `open_source` made of the configuration, to save listing the images again.
 
     Raises:
         BadData: There is nothing to train on, an image cannot be decoded, or there is no room.
@@ -44,7 +45,7 @@ def open_images(config: DataConfig, *, size: int) -> ImageSet:
     """
     size = config.size or size
     side = config.stored_side(size)
-    source = open_source(config)
+    source = source or open_source(config)
     path = config.cache / f"{_key(source, side)}.npy"
     if not path.exists():
         with alone(path.with_suffix(".lock")):

@@ -37,10 +37,13 @@ class Workers:
 
     def __init__(self, config: DataConfig, size: int) -> None:
         self._count = config.workers or max(1, min(MOST_WORKERS, (os.cpu_count() or 2) - 1))
-        # Forking would copy torch's locks, in whatever state its threads hold them.
+        # Forking ourselves would copy torch's locks as its threads hold them; the server has no
+        # threads, and imports this module once for all.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])
         self._pool = ProcessPoolExecutor(
             self._count,
-            mp_context=multiprocessing.get_context("spawn"),
+            mp_context=context,
             initializer=_start,
             initargs=(config, size),
         )

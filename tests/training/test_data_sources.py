@@ -1,0 +1,242 @@
+"""Folders, CIFAR, ImageNet and drawn shapes: what is read, and what is refused."""
+
+import hashlib
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from torchvision.datasets import CIFAR10, CIFAR100, ImageFolder
+
+from training.config import DataConfig
+from training.data import list_images
+from training.data.shapes import CLASSES, draw_shapes
+from training.data.sources import Source, open_source
+from training.errors import BadConfig, BadData
+
+
+def write_image(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (16, 16), (10, 20, 30)).save(path)
+
+
+def pixels(source: Source, index: int) -> np.ndarray:
+    return np.asarray(source.read(index))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> DataConfig:
+    return DataConfig(path=tmp_path / "data", cache=tmp_path / "cache")
+
+
+def test_a_folder_is_listed_as_torchvision_lists_it(tmp_path: Path):
+    for name in ("b/2.png", "b/10.png", "b/B.PNG", "a/x/1.png", "a/y.png", "C/0.jpeg", "C/1.webp"):
+        write_image(tmp_path / name)
+    (tmp_path / "a/notes.txt").write_text("no image")
+    oracle = ImageFolder(str(tmp_path))
+
+    listed = list_images(tmp_path)
+
+    assert [(str(path), label) for path, label, _ in listed] == oracle.samples
+    assert [name for _, _, name in listed] == [oracle.classes[label] for label in oracle.targets]
+
+
+def test_a_missing_folder_is_named(tmp_path: Path):
+    with pytest.raises(BadData, match=r"nowhere is not a folder.*--data\.path"):
+        list_images(tmp_path / "nowhere")
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path):
+    with pytest.raises(BadData, match="no class folders"):
+        list_images(tmp_path)
+
+
+def test_one_class_is_refused(tmp_path: Path):
+    write_image(tmp_path / "only/0.png")
+
+    with pytest.raises(BadData, match="one class only"):
+        list_images(tmp_path)
+
+
+def test_a_class_without_images_is_named(tmp_path: Path):
+    write_image(tmp_path / "a/0.png")
+    (tmp_path / "b").mkdir()
+
+    with pytest.raises(BadData, match="b holds no images; add some, or remove the folder"):
+        list_images(tmp_path)
+
+
+def test_shapes_are_drawn_where_they_are_missing(config: DataConfig):
+    config = replace(config, source="shapes", path=config.path / "train")
+
+    source = open_source(config)
+
+    assert source.classes == tuple(CLASSES) == ("cross", "disc", "ring", "stripes")
+    assert np.bincount(source.labels).tolist() == [96] * 4
+    assert pixels(source, 0).shape == (32, 32, 3)
+    assert len(list_images(config.path.with_name("test"))) == 4 * 24
+    assert sorted(path.name for path in config.path.parent.iterdir()) == ["test", "train"]
+
+
+def test_shapes_are_the_same_each_time_and_differ_from_the_test_images(tmp_path: Path):
+    for name in ("one", "other"):
+        draw_shapes(tmp_path / name / "train")
+    one, other, test = (
+        [path.read_bytes() for path, _, _ in list_images(tmp_path / folder)]
+        for folder in ("one/train", "other/train", "one/test")
+    )
+
+    assert one == other
+    assert not set(one) & set(test)
+
+
+def test_shapes_leave_an_existing_folder_alone(image_folder: Path, config: DataConfig):
+    source = open_source(replace(config, source="shapes", path=image_folder))
+
+    assert source.classes == ("blue", "green", "red")
+
+
+class OldDtype:
+    """What Python 2 pickled for uint8, of which numpy 2.4 warns."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return np.dtype, ("u1", 0, 1)
+
+
+class OldPixels:
+    def __init__(self, images: np.ndarray) -> None:
+        self._bytes = images.tobytes()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return np.frombuffer, (self._bytes, OldDtype())
+
+
+def write_pickle(path: Path, value: object) -> str:
+    import pickle  # the format of CIFAR's own files
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(pickle.dumps(value, protocol=2))
+    return hashlib.md5(path.read_bytes()).hexdigest()  # noqa: S324 - torchvision's checksums
+
+
+@pytest.fixture
+def cifar10(config: DataConfig, monkeypatch: pytest.MonkeyPatch) -> DataConfig:
+    """Two batches of ten images in torchvision's layout; every byte of an image is its number."""
+    folder = config.path / CIFAR10.base_folder
+    numbers = np.arange(20, dtype=np.uint8).reshape(2, 10)
+    lists = {
+        name: [
+            [
+                f"{name}_{part}",
+                write_pickle(
+                    folder / f"{name}_{part}",
+                    {"data": OldPixels(of.repeat(3072)), "labels": (of % 3).tolist()},
+                ),
+            ]
+            for part, of in enumerate(numbers)
+        ]
+        for name in ("train", "test")
+    }
+    md5 = write_pickle(folder / "batches.meta", {"label_names": ["cat", "ant", "bee"]})
+    monkeypatch.setattr(CIFAR10, "train_list", lists["train"])
+    monkeypatch.setattr(CIFAR10, "test_list", lists["test"])
+    monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": md5})
+    return replace(config, source="cifar10")
+
+
+@pytest.mark.parametrize("place", ["", CIFAR10.base_folder])
+def test_cifar_is_read_in_torchvision_s_order(cifar10: DataConfig, place: str):
+    source = open_source(replace(cifar10, path=cifar10.path / place))
+
+    assert source.classes == ("cat", "ant", "bee")
+    assert source.labels.tolist() == [number % 3 for number in range(20)]
+    assert [pixels(source, index).flat[0] for index in range(20)] == list(range(20))
+    assert pixels(source, 0).shape == (32, 32, 3)
+
+
+def test_a_missing_and_a_broken_file_of_cifar_are_named(cifar10: DataConfig):
+    folder = cifar10.path / CIFAR10.base_folder
+    (folder / "train_0").unlink()
+    (folder / "train_1").write_bytes(b"half")
+
+    with pytest.raises(BadData, match=r"train_0 is missing, train_1 has a wrong checksum; add"):
+        open_source(cifar10)
+
+
+@pytest.mark.parametrize(("source", "kind"), [("cifar10", CIFAR10), ("cifar100", CIFAR100)])
+def test_cifar_that_is_not_there_says_where_to_get_it(
+    config: DataConfig, source: str, kind: type[CIFAR10]
+):
+    with pytest.raises(BadData, match=f"add --data.download, or unpack {kind.url} in"):
+        open_source(replace(config, source=source))
+
+
+def test_cifar_is_downloaded_by_torchvision_where_asked_for(
+    cifar10: DataConfig, monkeypatch: pytest.MonkeyPatch
+):
+    folder = cifar10.path / CIFAR10.base_folder
+    server = folder.rename(cifar10.path.with_name("server"))
+    monkeypatch.setattr(CIFAR10, "download", lambda _: server.rename(folder) and None)
+
+    assert len(open_source(replace(cifar10, download=True)).labels) == 20
+
+
+def test_a_failed_download_says_what_to_do(config: DataConfig, monkeypatch: pytest.MonkeyPatch):
+    def unreachable(_: CIFAR10) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(CIFAR10, "download", unreachable)
+
+    with pytest.raises(BadData, match="no route to host; fetch https"):
+        open_source(replace(config, source="cifar10", download=True))
+
+
+@pytest.mark.parametrize("place", ["", "train"])
+def test_imagenet_is_found_in_its_folder_and_around_it(config: DataConfig, place: str):
+    write_image(config.path / "train/n01440764/0.JPEG")
+    write_image(config.path / "train/n01443537/0.JPEG")
+
+    source = open_source(replace(config, source="imagenet", path=config.path / place))
+
+    assert source.classes == ("n01440764", "n01443537")
+
+
+def test_imagenet_that_is_not_there_says_what_was_expected(config: DataConfig):
+    with pytest.raises(BadData, match=r"n01440764.*ILSVRC2012_img_train\.tar; register"):
+        open_source(replace(config, source="imagenet"))
+
+
+def test_imagenet_that_was_half_unpacked_is_refused(config: DataConfig):
+    write_image(config.path / "train/n01440764/0.JPEG")
+    tarfile.open(config.path / "train/n01443537.tar", "w").close()
+
+    with pytest.raises(BadData, match="train was not unpacked to the end; remove it"):
+        open_source(replace(config, source="imagenet"))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"size": 0}, r"data\.size must be 1 or above, got 0"),
+        ({"crop_padding": -1}, r"data\.crop_padding must be 0 or above"),
+        ({"crop_scale": (0.5, 0.2)}, r"0 < low <= high <= 1, got 0\.5 0\.2"),
+        ({"crop_scale": (0.0, 1.0)}, "0 < low"),
+        ({"stored_size": 64}, "give a crop_scale"),
+        ({"validation_every": 1}, "0 or above 1, got 1"),
+        ({"randaugment": "rand-m9-x"}, "no RandAugment policy of timm: 'rand-m9-x'"),
+        ({"randaugment": "augmix-m9"}, "no RandAugment policy"),
+        ({"randaugment": "rand-m9", "on_device": "always"}, r"does not go with data\.on_device"),
+        ({"workers": -1}, r"data\.workers must be 0 or above"),
+        ({"std": (0.2, 0.0, 0.2)}, r"data\.std must be above 0"),
+    ],
+)
+def test_values_that_no_run_could_use_are_refused(values: dict[str, object], words: str):
+    with pytest.raises(BadConfig, match=words):
+        DataConfig(**values)
+
+
+@pytest.mark.parametrize("policy", ["rand-m9-mstd0.5-inc1", "rand-m7-n3-p.3-mmax20-t3a", "rand"])
+def test_policies_of_timm_are_accepted(policy: str):
+    assert DataConfig(randaugment=policy).randaugment == policy
