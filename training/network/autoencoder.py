@@ -17,12 +17,10 @@ from torch import Tensor, nn
 
 from model_store.card import Architecture
 from model_store.classifier import build_vit
-from training.config import DecoderConfig, PretrainConfig
+from training.config import DecoderConfig
 from training.network.masking import take_patches, visible_patches
 from training.network.pixels import network_input
 from training.network.pos_embed import sin_cos_2d
-from training.network.starting_weights import load_autoencoder
-from training.streams import stream
 
 LayerNorm = partial(nn.LayerNorm, eps=1e-6)
 
@@ -148,26 +146,6 @@ class DenoisingMaskedAutoencoder(nn.Module):
 
     def _normalise(self, pixels: Tensor) -> Tensor:
         return network_input(pixels, size=self.image_size, mean=self.mean, std=self.std)
-
-
-def build_autoencoder(config: PretrainConfig) -> DenoisingMaskedAutoencoder:
-    """The autoencoder a pre-training starts from: fresh from its seed, or the run's at `init`.
-
-    Raises:
-        BadCheckpoint: The run at `init` does not fit; names the tensor and the fix.
-    """
-    model = DenoisingMaskedAutoencoder(
-        config.architecture,
-        config.decoder,
-        mean=config.data.mean,
-        std=config.data.std,
-        mask_ratio=config.corruption.mask_ratio,
-        norm_pix=config.corruption.norm_pix,
-        generator=stream(config.loop.seed, "weights"),
-    )
-    if config.init is not None:
-        load_autoencoder(model, config.init, config)
-    return model
 
 
 def _decoder_block(decoder: DecoderConfig) -> Block:

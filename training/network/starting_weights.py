@@ -13,7 +13,6 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model_store.classifier import build_vit
 from training.config import FinetuneConfig, PretrainConfig
 from training.engine import checkpoints
 from training.errors import BadCheckpoint
@@ -28,23 +27,6 @@ SHOWN_BY: Mapping[str, str] = {
     "architecture.patch_size": "patch_embed.proj.weight",
     "decoder.embed_dim": "mask_token",
 }
-
-
-def check_init(config: FinetuneConfig) -> None:
-    """Refuses, before any data is read, a run at `init` that the classifier cannot start from.
-
-    All but the number of classes, which only the data tells; `load_classifier` checks that.
-
-    Raises:
-        BadCheckpoint: There is no such run, or it does not fit; names the tensor and the fix.
-    """
-    if config.init is None:
-        return
-    tensors = checkpoints.load_weights(config.init)
-    head = tensors.get(f"{CLASSIFIER}{HEAD}")
-    with torch.device("meta"):
-        vit = build_vit(config.architecture, len(head) if head is not None else 1)
-    _fit(_classifier_tensors(tensors, config), vit, config.init, config)
 
 
 def load_classifier(vit: VisionTransformer, run: Path, config: FinetuneConfig) -> None:
