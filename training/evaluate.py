@@ -1,77 +1,28 @@
-"""Certified accuracy of a model on a labelled image folder, one table row an image."""
+"""Certified accuracy of a model on a labelled data set, one table row an image."""
 
-import hashlib
 import logging
-import math
-import time
-from collections.abc import Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 
-import torch
-
-from model_store.card import ModelCard, dump_card
-from model_store.classifier import load_classifier
-from model_store.decoding import decode
-from model_store.evidence import Evaluation
-from model_store.preprocessing import prepare
-from model_store.registry import BUNDLED, CARD_FILE, Registry
-from smoothing.bounds import radius_ceiling
-from smoothing.certificate import TOTAL_VARIATION, Certificate, SmoothingParams
-from smoothing.sampler import Sampler, certify
+from smoothing import SmoothingParams, radius_ceiling
 from training.config import EvaluateConfig
-from training.data import list_images
-from training.errors import BadData
-from training.evaluation.summary import Summary, summarise
-from training.evaluation.table import Row, append, open_table
-from training.hardware import describe_hardware
+from training.errors import TableDiffers
+from training.evaluation.card import write_card
+from training.evaluation.certifying import PUBLIC_KEY, Certifier, Work
+from training.evaluation.images import LabelledImage, choose_images
+from training.evaluation.journal import Journal
+from training.evaluation.plot import Curve, draw_curves
+from training.evaluation.subject import Subject, data_of, open_subject, params_of
+from training.evaluation.summary import Summary, radii_up_to, steps, summarise
+from training.evaluation.table import Row
+from training.evaluation.workers import in_order
 from training.progress import reporting
 
+__all__ = ["describe", "evaluate", "params_of"]
+
 logger = logging.getLogger(__name__)
-
-PUBLIC_KEY = "dmae-certify/evaluate/1"
-
-
-def noise_key(index: int) -> bytes:
-    """Key of the noise for the image at an index: public, so that anybody gets the same figures.
-
-    A secret key is what keeps an uploader from choosing an image to suit the noise. Here nobody
-    chooses: the images were fixed long before this string, and the string is not searched over.
-    So the draws are as good as fresh ones, and the figures are exactly repeatable.
-    """
-    return hashlib.sha256(f"{PUBLIC_KEY}/{index}".encode()).digest()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelledImage:
-    """An image file, its place in ImageFolder order and its class."""
-
-    index: int
-    path: Path
-    label: int
-
-
-def choose_images(
-    folder: Path, labels: Sequence[str], *, stride: int, max_images: int | None
-) -> list[LabelledImage]:
-    """Every `stride`-th image of a folder; classes are matched to the labels by name.
-
-    Raises:
-        BadData: See `list_images`; or a class is not one of the labels.
-    """
-    listed = list_images(folder)
-    strangers = sorted({name for _, _, name in listed} - set(labels))
-    if strangers:
-        raise BadData(f"{folder} has classes the model does not know: {', '.join(strangers)}")
-    chosen = [
-        LabelledImage(index=index, path=path, label=labels.index(name))
-        for index, (path, _, name) in enumerate(listed)
-        if index % stride == 0
-    ]
-    return chosen[:max_images]
 
 
 def evaluate(config: EvaluateConfig) -> Summary:
@@ -79,34 +30,26 @@ def evaluate(config: EvaluateConfig) -> Summary:
 
     Raises:
         ModelNotFound: The store does not have the model.
-        BadData: The folder does not fit the model.
+        BadCheckpoint: The run is no classifier.
+        BadData: The data set does not fit the model, or an image cannot be decoded.
         InvalidParams: A parameter of the certificates is out of range.
         TableDiffers: The table belongs to another evaluation.
+        WorkerFailed: A worker process died.
     """
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    registry = Registry(config.store or BUNDLED)
-    card, params = registry.get(config.model), params_of(config)
-    chosen = choose_images(
-        config.data, card.labels, stride=config.stride, max_images=config.max_images
-    )
-    table = config.table or _default_table(config, params)
-    rows = open_table(table, _subject(config, card, params))
-    done = {row.idx for row in rows}
-    missing = [image for image in chosen if image.index not in done]
-    with (
-        closing(_certified(missing, config, card, registry.path(card.id))) as certified,
-        reporting("evaluate", len(chosen), start=len(rows)) as report,
-    ):
-        for row in certified:
-            rows.append(row)
-            append(table, row)
-            right = sum(each.correct for each in rows)
-            report(len(rows), f"certified accuracy at r=0 {right / len(rows):.3f}")
-    logger.info("table: %s", table)
-    if config.write_card:
-        _write_card(config, card, params, rows, registry.path(card.id) / CARD_FILE)
-    return summarise(rows)
+    with open_subject(config) as subject:
+        config, data = data_of(config)
+        images = choose_images(config, data, subject.card.labels)
+        table = config.table or _default_table(config, subject.params, data)
+        journal = Journal(table, _about(config, subject, data))
+        _check_labels(table, journal.rows, images)
+        _certify_missing(journal, images, config, subject)
+        logger.info("table: %s", table)
+        summary = _sum_up(journal.rows, subject.params)
+        if config.plot:
+            _plot(table, journal.rows, subject, summary)
+        if config.write_card:
+            write_card(config, data, subject, journal.rows, summary)
+    return summary
 
 
 def describe(summary: Summary, params: SmoothingParams) -> str:
@@ -127,92 +70,57 @@ def describe(summary: Summary, params: SmoothingParams) -> str:
     return "\n".join(lines)
 
 
+def _certify_missing(
+    journal: Journal, images: Sequence[LabelledImage], config: EvaluateConfig, subject: Subject
+) -> None:
+    done = {row.idx for row in journal.rows}
+    missing = [image for image in images if image.index not in done]
+    several = config.num_workers > 1
+    work = Work(
+        card=subject.card,
+        directory=subject.directory,
+        params=subject.params,
+        batch_size=config.batch_size,
+        threads=config.threads or (1 if several else 0),
+    )
+    devices = [config.devices[at % len(config.devices)] for at in range(config.num_workers)]
+    with (
+        closing(in_order(missing, partial(Certifier, work), devices)) as certified,
+        reporting("evaluate", len(images), start=len(images) - len(missing)) as report,
+    ):
+        for row, counts in certified:
+            journal.append(row, counts)
+            right = sum(each.correct for each in journal.rows) / len(journal.rows)
+            report(len(journal.rows), f"certified accuracy at r=0 {right:.3f}")
+
+
+def _check_labels(table: Path, rows: Sequence[Row], images: Sequence[LabelledImage]) -> None:
+    labels = {image.index: image.label for image in images}
+    for number, row in enumerate(rows, start=2):
+        if labels.get(row.idx, row.label) != row.label:
+            raise TableDiffers(
+                f"{table} line {number} has label {row.label} for image {row.idx}, the data set "
+                f"{labels[row.idx]}: the images were changed; choose another --table"
+            )
+
+
+def _sum_up(rows: Sequence[Row], params: SmoothingParams) -> Summary:
+    ceiling = _ceiling(params)
+    return summarise(rows, radii_up_to(ceiling), ceiling=ceiling)
+
+
+def _plot(table: Path, rows: Sequence[Row], subject: Subject, summary: Summary) -> None:
+    path = table.with_name(f"{table.name}.png")
+    name = f"{subject.card.id}, {summary.num_images} images"
+    curve = Curve(name=name, points=steps(rows), ceiling=summary.radius_ceiling)
+    draw_curves([curve], path, title=_in_words(subject.params))
+    logger.info("plot: %s", path)
+
+
 def _in_words(params: SmoothingParams) -> str:
     return (
         f"sigma {params.sigma:g}, n0 {params.n0}, n {params.n}, alpha {params.alpha:g}, "
         f"numerics {params.numerics}"
-    )
-
-
-def params_of(config: EvaluateConfig) -> SmoothingParams:
-    """Parameters of the certificates of an evaluation."""
-    card = Registry(config.store or BUNDLED).get(config.model)
-    return SmoothingParams(
-        sigma=config.sigma if config.sigma is not None else card.sigmas[0],
-        n0=config.n0,
-        n=config.n,
-        alpha=config.alpha,
-        numerics=config.numerics,
-    )
-
-
-def portable_command(config: EvaluateConfig, params: SmoothingParams) -> str:
-    """The command that repeats an evaluation, naming no path of this machine."""
-    words = [
-        "python -m training evaluate",
-        f"--model {config.model} --data data/{config.data.name} --stride {config.stride}",
-        f"--max-images {config.max_images}" if config.max_images is not None else "",
-        f"--sigma {params.sigma:g} --n0 {params.n0} --n {params.n} --alpha {params.alpha:g}",
-        f"--numerics {params.numerics}",
-    ]
-    return " ".join(word for word in words if word)
-
-
-def _certified(
-    images: Sequence[LabelledImage], config: EvaluateConfig, card: ModelCard, directory: Path
-) -> Generator[Row, None, None]:
-    """The rows of the images, in their order, by one or more workers."""
-    params = params_of(config)
-    idle: SimpleQueue[Sampler] = SimpleQueue()
-    for _ in range(config.workers):
-        idle.put(_sampler(config, card, directory))
-
-    def certify_one(image: LabelledImage) -> Row:
-        sampler = idle.get()
-        try:
-            return _certify_image(image, sampler, card, params)
-        finally:
-            idle.put(sampler)
-
-    if config.workers == 1:
-        yield from map(certify_one, images)
-        return
-    pool = ThreadPoolExecutor(config.workers, initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        yield from pool.map(certify_one, images)
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _sampler(config: EvaluateConfig, card: ModelCard, directory: Path) -> Sampler:
-    size = card.preprocessing.size
-    return Sampler(
-        load_classifier(card, directory, device=config.device),
-        num_classes=card.num_classes,
-        input_shape=(3, size, size),
-        batch_size=config.batch_size,
-        device=config.device,
-    )
-
-
-def _certify_image(
-    image: LabelledImage, sampler: Sampler, card: ModelCard, params: SmoothingParams
-) -> Row:
-    began = time.perf_counter()
-    prepared = prepare(decode(image.path.read_bytes()), card.preprocessing)
-    certificate = certify(sampler, prepared.tensor, key=noise_key(image.index), params=params)
-    return _row(image, certificate, time.perf_counter() - began)
-
-
-def _row(image: LabelledImage, certificate: Certificate, seconds: float) -> Row:
-    predicted = -1 if certificate.predicted is None else certificate.predicted
-    return Row(
-        idx=image.index,
-        label=image.label,
-        predict=predicted,
-        radius=certificate.radius,
-        correct=predicted == image.label,
-        time_s=seconds,
     )
 
 
@@ -221,63 +129,32 @@ def _ceiling(params: SmoothingParams) -> float:
         params.n,
         alpha=params.alpha,
         sigma=params.sigma,
-        total_variation=TOTAL_VARIATION[params.numerics],
+        total_variation=params.total_variation,
     )
 
 
-def _default_table(config: EvaluateConfig, params: SmoothingParams) -> Path:
-    name = f"{config.model}-sigma{params.sigma:g}-n{params.n}-stride{config.stride}.tsv"
-    return Path("runs/evaluations") / name
+def _default_table(config: EvaluateConfig, params: SmoothingParams, data: Path) -> Path:
+    name = f"sigma{params.sigma:g}-n{params.n}-stride{config.stride}.tsv"
+    if config.run is not None:
+        return config.run / "evaluation" / f"{data.name}-{name}"
+    return Path("runs/evaluations") / f"{config.model}-{name}"
 
 
-def _subject(
-    config: EvaluateConfig, card: ModelCard, params: SmoothingParams
-) -> dict[str, str | float | int]:
+def _about(config: EvaluateConfig, subject: Subject, data: Path) -> dict[str, str | float | int]:
+    """What decides the rows. What only newer tables know is left out where it is the default."""
+    params = subject.params
     return {
-        "model": card.id,
-        "weights_sha256": card.weights.sha256,
-        "data": config.data.name,
+        "model": subject.card.id,
+        "weights_sha256": subject.card.weights.sha256,
+        "data": data.name,
+        **({"source": config.source} if config.source != "folder" else {}),
         "stride": config.stride,
+        **({"start": config.start} if config.start else {}),
         "sigma": params.sigma,
         "n0": params.n0,
         "n": params.n,
         "alpha": params.alpha,
+        **({"mode": params.mode} if params.mode != "fixed" else {}),
         "numerics": params.numerics,
         "noise_key": PUBLIC_KEY,
     }
-
-
-def _write_card(
-    config: EvaluateConfig,
-    card: ModelCard,
-    params: SmoothingParams,
-    rows: Sequence[Row],
-    path: Path,
-) -> None:
-    summary = summarise(rows)
-    entry = Evaluation(
-        sigma=params.sigma,
-        n0=params.n0,
-        n=params.n,
-        alpha=params.alpha,
-        numerics=params.numerics,
-        images=(
-            f"{config.images or config.data.name}: ImageFolder index 0, {config.stride}, "
-            f"{2 * config.stride}, ..., {rows[-1].idx}"
-        ),
-        num_images=summary.num_images,
-        certified_accuracy=tuple((point.radius, point.accuracy) for point in summary.curve),
-        abstention_rate=summary.abstention_rate,
-        average_certified_radius=_floored(summary.average_certified_radius),
-        radius_ceiling=_ceiling(params),
-        command=portable_command(config, params),
-        hardware=describe_hardware(config.device),
-        duration_s=round(sum(row.time_s for row in rows) / config.workers, 1),
-    )
-    others = tuple(each for each in card.evaluations if each.command != entry.command)
-    dump_card(replace(card, evaluations=(*others, entry)), path)
-    logger.info("card: %s", path)
-
-
-def _floored(value: float) -> float:
-    return math.floor(value * 1e6) / 1e6

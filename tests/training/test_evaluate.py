@@ -6,27 +6,38 @@ from pathlib import Path
 import pytest
 
 from model_store.card import load_card
+from smoothing import InvalidParams
 from training.config import EvaluateConfig, ExportConfig
-from training.errors import BadData, TableDiffers
-from training.evaluate import choose_images, describe, evaluate, noise_key, params_of
+from training.errors import BadConfig, BadData, TableDiffers
+from training.evaluate import describe, evaluate, params_of
+from training.evaluation.certifying import noise_key
+from training.evaluation.counts import certified_again, parse_counts
+from training.evaluation.journal import counts_path
 from training.evaluation.table import HEADER, parse_row
 from training.export import export
 
 ID = "tiny.test"
 
 
+@pytest.fixture(scope="session")
+def store(finetuned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("store")
+    export(ExportConfig(run=finetuned, id=ID, store=folder, measure_s=0.0))
+    return folder
+
+
 @pytest.fixture
-def config(finetuned: Path, image_folder: Path, tmp_path: Path) -> EvaluateConfig:
-    export(ExportConfig(run=finetuned, id=ID, store=tmp_path / "store", measure_s=0.0))
+def config(store: Path, image_folder: Path, tmp_path: Path) -> EvaluateConfig:
     return EvaluateConfig(
         model=ID,
         data=image_folder,
-        store=tmp_path / "store",
+        store=store,
         table=tmp_path / "table.tsv",
         stride=5,
         n0=10,
         n=20,
         batch_size=10,
+        plot=False,
     )
 
 
@@ -48,6 +59,18 @@ def test_the_table_has_a_row_for_each_chosen_image(config: EvaluateConfig):
     assert summary.num_images == 5
 
 
+def test_the_counts_beside_the_table_give_its_radii(config: EvaluateConfig):
+    evaluate(config)
+
+    assert config.table is not None
+    rows = [parse_row(line) for line in config.table.read_text().splitlines()[1:]]
+    counts = [parse_counts(line) for line in counts_path(config.table).read_text().splitlines()]
+    again = [certified_again(each, params_of(config)) for each in counts]
+    assert [row.idx for row in rows] == [each.idx for each in counts]
+    assert [row.radius for row in rows] == [certificate.radius for certificate in again]
+    assert {(each.selection.total, each.estimation.total) for each in counts} == {(10, 20)}
+
+
 def test_a_half_written_table_is_continued_to_the_same_rows(config: EvaluateConfig):
     evaluate(config)
     whole = without_times(config.table)
@@ -61,13 +84,39 @@ def test_a_half_written_table_is_continued_to_the_same_rows(config: EvaluateConf
     assert summary.num_images == 5
 
 
-def test_workers_and_batches_change_no_row(config: EvaluateConfig, tmp_path: Path):
+def test_batches_and_threads_change_no_row(config: EvaluateConfig, tmp_path: Path):
     evaluate(config)
-    other = replace(config, table=tmp_path / "other.tsv", workers=2, batch_size=7)
+    other = replace(config, table=tmp_path / "other.tsv", batch_size=7, threads=1)
 
     evaluate(other)
 
     assert without_times(other.table) == without_times(config.table)
+
+
+@pytest.mark.slow
+def test_several_workers_write_the_same_rows(config: EvaluateConfig, tmp_path: Path):
+    evaluate(config)
+    other = replace(config, table=tmp_path / "other.tsv", workers=2)
+
+    evaluate(other)
+
+    assert without_times(other.table) == without_times(config.table)
+
+
+def test_another_start_continues_no_table_and_gives_the_same_rows(
+    config: EvaluateConfig, tmp_path: Path
+):
+    evaluate(config)
+    later = replace(config, start=10, table=tmp_path / "later.tsv", max_images=2)
+
+    evaluate(later)
+
+    assert without_times(later.table) == [
+        HEADER.removesuffix("\ttime"),
+        *without_times(config.table)[3:5],
+    ]
+    with pytest.raises(TableDiffers, match="start differ"):
+        evaluate(replace(later, table=config.table))
 
 
 def test_another_sigma_does_not_continue_the_table(config: EvaluateConfig):
@@ -75,6 +124,18 @@ def test_another_sigma_does_not_continue_the_table(config: EvaluateConfig):
 
     with pytest.raises(TableDiffers, match="sigma"):
         evaluate(replace(config, sigma=0.5))
+
+
+def test_a_table_whose_labels_are_not_the_images_is_refused(config: EvaluateConfig):
+    evaluate(config)
+    assert config.table is not None
+    header, first, *rest = config.table.read_text().splitlines(keepends=True)
+    idx, _, _, *others = first.split("\t")
+    wrong = "\t".join([idx, "2", "-1", "0.0", "0", others[-1]])
+    config.table.write_text("".join([header, wrong, *rest]))
+
+    with pytest.raises(TableDiffers, match="line 2 has label 2 for image 0, the data set 0"):
+        evaluate(config)
 
 
 def test_the_figures_go_into_the_card_once(config: EvaluateConfig):
@@ -85,6 +146,7 @@ def test_the_figures_go_into_the_card_once(config: EvaluateConfig):
     (entry,) = load_card(config.store / ID / "card.json").evaluations
     assert (entry.sigma, entry.n0, entry.n, entry.num_images) == (0.25, 10, 20, 5)
     assert entry.certified_accuracy[0] == (0.0, summary.curve[0].accuracy)
+    assert entry.images == "train: ImageFolder index 0, 5, 10, ..., 20"
     assert entry.command == (
         f"python -m training evaluate --model {ID} --data data/train --stride 5 "
         "--sigma 0.25 --n0 10 --n 20 --alpha 0.001 --numerics sound"
@@ -99,20 +161,54 @@ def test_the_description_tells_figures_and_their_limits(config: EvaluateConfig):
     assert "radius ceiling 0." in text
 
 
+def test_the_curve_is_drawn_beside_the_table(config: EvaluateConfig, tmp_path: Path):
+    evaluate(replace(config, max_images=1, plot=True))
+
+    assert (tmp_path / "table.tsv.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_the_noise_of_an_image_is_public_and_its_own():
     assert noise_key(20).hex() == noise_key(20).hex()
     assert len({noise_key(index) for index in range(100)}) == 100
     assert len(noise_key(0)) == 32
 
 
-def test_fewer_images_can_be_asked_for(image_folder: Path):
-    labels = ("red", "green", "blue")
+def test_a_broken_image_is_named(config: EvaluateConfig, tmp_path: Path):
+    for name in ("blue", "green", "red"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        (tmp_path / "data" / name / "x.png").write_bytes(b"no image")
 
-    chosen = choose_images(image_folder, labels, stride=3, max_images=2)
+    with pytest.raises(BadData, match=r"blue/x.png cannot be certified"):
+        evaluate(replace(config, data=tmp_path / "data"))
 
-    assert [(image.index, image.label) for image in chosen] == [(0, 2), (3, 2)]
+
+def test_parameters_are_checked_before_anything_is_written(config: EvaluateConfig):
+    with pytest.raises(InvalidParams, match="n must be at least"):
+        evaluate(replace(config, n=5))
+
+    assert config.table is not None
+    assert not config.table.exists()
 
 
-def test_classes_the_model_does_not_know_are_named(image_folder: Path):
-    with pytest.raises(BadData, match="does not know: blue, red"):
-        choose_images(image_folder, ("green", "grey"), stride=1, max_images=None)
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"model": None}, "one of --model and --run"),
+        ({"run": Path("runs/x")}, "one of --model and --run"),
+        ({"stride": 0}, "--stride must be at least 1"),
+        ({"max_images": 0}, "--max-images must be at least 1"),
+        ({"device": "cuda:0,"}, "--device must be names"),
+        ({"model": None, "run": Path("x"), "write_card": True}, "export it"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(
+    fields: dict[str, object], fault: str, config: EvaluateConfig
+):
+    with pytest.raises(BadConfig, match=fault):
+        replace(config, **fields)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_worker_is_started_for_every_device(config: EvaluateConfig):
+    assert replace(config, device="cuda:0, cuda:1").num_workers == 2
+    assert replace(config, device="cuda:0,cuda:1").devices == ("cuda:0", "cuda:1")
+    assert replace(config, workers=4).num_workers == 4

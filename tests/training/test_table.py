@@ -1,15 +1,15 @@
-"""The table's format, and continuing a half-written one."""
-
-from pathlib import Path
+"""The table's format."""
 
 import pytest
 
-from training.errors import TableDiffers
-from training.evaluation.table import HEADER, Row, append, open_table, parse_row
+from training.evaluation.table import HEADER, Row, parse_clock, parse_row
 
-SUBJECT = {"model": "m", "sigma": 0.25}
 ROW = Row(idx=40, label=3, predict=5, radius=0.123456, correct=False, time_s=3723.5)
 LINE = "40\t3\t5\t0.123456\t0\t1:02:03.500000"
+
+
+def test_the_header_is_the_literatures():
+    assert HEADER == "idx\tlabel\tpredict\tradius\tcorrect\ttime"
 
 
 def test_a_row_is_tab_separated_with_a_clock():
@@ -22,53 +22,41 @@ def test_a_whole_second_keeps_its_microseconds():
     assert row.line() == "0\t1\t-1\t0.000000\t0\t0:00:02.000000"
 
 
+@pytest.mark.parametrize("seconds", [0.0, 59.9999999, 3599.5, 90_000.25])
+def test_any_time_can_be_read_back(seconds: float):
+    row = Row(idx=0, label=1, predict=1, radius=0.5, correct=True, time_s=seconds)
+
+    assert parse_row(row.line()).time_s == pytest.approx(seconds, abs=1e-6)
+
+
 def test_a_row_can_be_read_back():
     assert parse_row(LINE) == ROW
 
 
-def test_a_new_table_has_the_literatures_header(tmp_path: Path):
-    path = tmp_path / "new" / "table.tsv"
-
-    assert open_table(path, SUBJECT) == []
-    assert path.read_text() == "idx\tlabel\tpredict\tradius\tcorrect\ttime\n"
-
-
-def test_a_half_written_last_row_is_dropped(tmp_path: Path):
-    path = tmp_path / "table.tsv"
-    open_table(path, SUBJECT)
-    append(path, ROW)
-    with path.open("a") as file:
-        file.write("60\t3\t5\t0.12")
-
-    rows = open_table(path, SUBJECT)
-
-    assert rows == [ROW]
-    assert path.read_text() == f"{HEADER}\n{LINE}\n"
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0:00:17.250000", 17.25),
+        ("1:00:00", 3600),
+        ("1 day, 2:00:01", 93_601),
+        ("2 days, 0:00:00.5", 172_800.5),
+        ("17.5", 17.5),
+    ],
+)
+def test_clocks_are_pythons_time_differences_or_seconds(text: str, seconds: float):
+    assert parse_clock(text) == seconds
 
 
-def test_the_table_of_something_else_is_refused(tmp_path: Path):
-    path = tmp_path / "table.tsv"
-    open_table(path, SUBJECT)
-
-    with pytest.raises(TableDiffers, match="sigma differ"):
-        open_table(path, {"model": "m", "sigma": 0.5})
-
-
-def test_another_file_is_not_overwritten(tmp_path: Path):
-    path = tmp_path / "table.tsv"
-    path.write_text("precious\n")
-
-    with pytest.raises(TableDiffers):
-        open_table(path, SUBJECT)
-
-    assert path.read_text() == "precious\n"
-
-
-def test_a_row_that_cannot_be_read_is_told(tmp_path: Path):
-    path = tmp_path / "table.tsv"
-    open_table(path, SUBJECT)
-    with path.open("a") as file:
-        file.write("1\t2\n")
-
-    with pytest.raises(TableDiffers, match="cannot be read"):
-        open_table(path, SUBJECT)
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("1\t2", "not enough values"),
+        ("0\t3\t3\tnan\t1\t0:00:01.0", "radius must be a number"),
+        ("0\t3\t3\t-1.0\t1\t0:00:01.0", "radius must be a number"),
+        ("0\t3\t5\t0.5\t1\t0:00:01.0", "correct is 1, label 3 and predict 5"),
+        ("-4\t3\t5\t0.5\t0\t0:00:01.0", "idx and label must be at least 0"),
+    ],
+)
+def test_a_row_that_makes_no_sense_is_refused(line: str, fault: str):
+    with pytest.raises(ValueError, match=fault):
+        parse_row(line)

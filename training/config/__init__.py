@@ -2,7 +2,7 @@
 
 from training.config.corruption import OBJECTIVES, CorruptionConfig
 from training.config.data import CIFAR10_MEAN, CIFAR10_STD, DataConfig
-from training.config.evaluate import EvaluateConfig
+from training.config.evaluate import CompareConfig, EvaluateConfig
 from training.config.exchange import ExportConfig
 from training.config.loop import LoopConfig
 from training.config.optim import OptimConfig
@@ -15,6 +15,7 @@ __all__ = [
     "CIFAR10_MEAN",
     "CIFAR10_STD",
     "OBJECTIVES",
+    "CompareConfig",
     "CorruptionConfig",
     "DataConfig",
     "DecoderConfig",

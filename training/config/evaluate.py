@@ -2,38 +2,57 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+import tyro
+
+from training.config.checks import require
+
+TestSource = Literal["folder", "cifar10", "cifar100", "imagenet"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateConfig:
-    """Certification of a labelled image folder.
+    """Certification of a labelled data set, by a model of a store or by a run.
 
     Attributes:
-        model: Model id.
-        data: Folder of class folders; the class names are the card's labels.
+        model: Model id; or give `run`.
+        run: Run directory of a fine-tuning or a linear probe; or give `model`.
+        data: Folder of class folders named as the model's labels, or where torchvision has the
+            data set. Else data/test; for a run, the `test` beside its training folder.
+        source: What `data` holds: class folders, or a test set in torchvision's layout and order.
         store: Store directory of the model; None for the bundled one.
-        table: TSV to write, or to continue; None for runs/evaluations/<what it is>.tsv.
-        stride: Every so many-th image in ImageFolder order, from the first.
+        table: TSV to write, or to continue; None for runs/evaluations/<what it is>.tsv, or
+            evaluation/<what it is>.tsv in the run.
+        stride: Every so many-th image in the data set's order; also --skip.
+        start: Index of the first image.
         max_images: At most so many images; None for all.
-        sigma: Standard deviation of the noise, in units of a [0, 1] pixel; else the card's.
+        sigma: Standard deviation of the noise, in units of a [0, 1] pixel; else the model's.
         n0: Draws that select the class.
         n: Draws that estimate its probability.
         alpha: Chance that one certificate is wrong.
         numerics: `sound` (the proof covers floating point) or `fast`.
         batch_size: Draws in one forward pass; it changes no draw. 20 suits CPUs, 1000 a GPU.
-        device: A torch device.
-        workers: Images in work at once, each on a thread of its own; above 1 for CPUs only.
-        threads: Threads inside an operation where there is one worker; 0 leaves torch's choice.
+        device: A torch device, or several with commas between: cuda:0,cuda:1.
+        workers: Images in work at once, each in a process of its own; at least one a device.
+        threads: Threads inside an operation, in each worker; 0 is torch's choice for one worker
+            and 1 for several.
+        plot: Draw the curve of certified accuracy to <table>.png.
         write_card: Put the figures and this command into the model's card.
         images: What the images are, in words, for the card; the folder's name where empty.
+
+    Raises:
+        BadConfig: A number is out of its range, or not exactly one of `model` and `run` is given.
     """
 
-    model: str
-    data: Path = Path("data/test")
+    model: str | None = None
+    run: Path | None = None
+    data: Path | None = None
+    source: TestSource = "folder"
     store: Path | None = None
     table: Path | None = None
-    stride: int = 1
+    stride: Annotated[int, tyro.conf.arg(aliases=["--skip"])] = 1
+    start: int = 0
     max_images: int | None = None
     sigma: float | None = None
     n0: int = 100
@@ -44,5 +63,69 @@ class EvaluateConfig:
     device: str = "cpu"
     workers: int = 1
     threads: int = 0
+    plot: bool = True
     write_card: bool = False
     images: str = ""
+
+    def __post_init__(self) -> None:
+        require((self.model is None) != (self.run is None), "give one of --model and --run")
+        require(self.stride >= 1, f"--stride must be at least 1, got {self.stride}")
+        require(self.start >= 0, f"--start must be at least 0, got {self.start}")
+        require(
+            self.max_images is None or self.max_images >= 1,
+            f"--max-images must be at least 1, got {self.max_images}",
+        )
+        require(self.workers >= 1, f"--workers must be at least 1, got {self.workers}")
+        require(self.threads >= 0, f"--threads must be at least 0, got {self.threads}")
+        require(all(self.devices), f"--device must be names with commas between: {self.device!r}")
+        require(
+            not (self.write_card and self.run),
+            "a run has no card to write into: export it, then evaluate the --model",
+        )
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The devices by name, in the order they were given."""
+        return tuple(name.strip() for name in self.device.split(","))
+
+    @property
+    def num_workers(self) -> int:
+        """Images in work at once."""
+        return max(self.workers, len(self.devices))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareConfig:
+    """Tables of several evaluations side by side, ours or others' in the same format.
+
+    Attributes:
+        tables: TSVs with the columns idx, label, predict and radius.
+        names: What each table is of, in their order; tables of one name and several sigmas are
+            one method, and get an envelope. Else the models' or the files' names.
+        sigmas: Noise level of each table, in their order; else what our tables say themselves.
+        radii: At which to compare; else every quarter up to the largest certified radius.
+        common: Only the images that all tables have.
+        alpha: Recompute the radii at this alpha, from the counts beside our tables.
+        out: Markdown file to write, with the curves beside it as .png; None to only print.
+
+    Raises:
+        BadConfig: There are not as many names or sigmas as tables, or a radius is negative.
+    """
+
+    tables: tyro.conf.Positional[tuple[Path, ...]]
+    names: tuple[str, ...] = ()
+    sigmas: tuple[float, ...] = ()
+    radii: tuple[float, ...] = ()
+    common: bool = False
+    alpha: float | None = None
+    out: Path | None = None
+
+    def __post_init__(self) -> None:
+        require(len(self.tables) > 0, "name one table or more")
+        for option, given in (("--names", self.names), ("--sigmas", self.sigmas)):
+            require(
+                len(given) in (0, len(self.tables)),
+                f"{option} must be one a table: {len(self.tables)} tables, {len(given)} given",
+            )
+        require(all(sigma > 0 for sigma in self.sigmas), "--sigmas must be above 0")
+        require(all(radius >= 0 for radius in self.radii), "--radii must be at least 0")

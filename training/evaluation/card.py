@@ -1,0 +1,73 @@
+"""The figures of an evaluation in the model's card, with the command that repeats them."""
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from model_store.card import dump_card
+from model_store.evidence import Evaluation
+from model_store.registry import CARD_FILE
+from smoothing import SmoothingParams
+from training.config import EvaluateConfig
+from training.evaluation.subject import Subject
+from training.evaluation.summary import Summary
+from training.evaluation.table import Row
+from training.hardware import describe_hardware
+
+logger = logging.getLogger(__name__)
+
+
+def write_card(
+    config: EvaluateConfig, data: Path, subject: Subject, rows: Sequence[Row], summary: Summary
+) -> None:
+    """Puts the figures into the card of the store, in place of those of the same command."""
+    params = subject.params
+    entry = Evaluation(
+        sigma=params.sigma,
+        n0=params.n0,
+        n=params.n,
+        alpha=params.alpha,
+        numerics=params.numerics,
+        images=_which(config, data, rows[-1].idx),
+        num_images=summary.num_images,
+        certified_accuracy=tuple((point.radius, point.accuracy) for point in summary.curve),
+        abstention_rate=summary.abstention_rate,
+        average_certified_radius=_floored(summary.average_certified_radius),
+        radius_ceiling=summary.radius_ceiling or 0.0,
+        command=portable_command(config, data, params),
+        hardware=describe_hardware(config.devices[0]),
+        duration_s=round(sum(row.time_s for row in rows) / config.num_workers, 1),
+    )
+    card = subject.card
+    others = tuple(each for each in card.evaluations if each.command != entry.command)
+    path = subject.directory / CARD_FILE
+    dump_card(replace(card, evaluations=(*others, entry)), path)
+    logger.info("card: %s", path)
+
+
+def portable_command(config: EvaluateConfig, data: Path, params: SmoothingParams) -> str:
+    """The command that repeats an evaluation, naming no path of this machine."""
+    words = [
+        "python -m training evaluate",
+        f"--model {config.model} --data data/{data.name}",
+        f"--source {config.source}" if config.source != "folder" else "",
+        f"--stride {config.stride}",
+        f"--start {config.start}" if config.start else "",
+        f"--max-images {config.max_images}" if config.max_images is not None else "",
+        f"--sigma {params.sigma:g} --n0 {params.n0} --n {params.n} --alpha {params.alpha:g}",
+        f"--numerics {params.numerics}",
+    ]
+    return " ".join(word for word in words if word)
+
+
+def _which(config: EvaluateConfig, data: Path, last: int) -> str:
+    order = "ImageFolder" if config.source == "folder" else f"torchvision {config.source} test"
+    first, second, third = (config.start + step * config.stride for step in range(3))
+    name = config.images or data.name
+    return f"{name}: {order} index {first}, {second}, {third}, ..., {last}"
+
+
+def _floored(value: float) -> float:
+    return math.floor(value * 1e6) / 1e6

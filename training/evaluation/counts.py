@@ -1,0 +1,123 @@
+"""The votes behind a table: one JSON line an image, from which every radius follows again."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from smoothing import (
+    Certificate,
+    DrawMore,
+    InvalidCounts,
+    InvalidParams,
+    Phase,
+    SmoothingParams,
+    Votes,
+    procedure_for,
+)
+from training.evaluation.table import ABSTAINED, Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What an image's certificate rests on.
+
+    Attributes:
+        idx: Index in the data set's order.
+        selected: The class that the bound is about; None where every selection draw was invalid.
+        p_lower: Confidence bound on its probability, before numerics are paid for.
+        selection: Votes that selected the class.
+        estimation: Votes that the bound is from.
+    """
+
+    idx: int
+    selected: int | None
+    p_lower: float
+    selection: Votes
+    estimation: Votes
+
+    @classmethod
+    def of(cls, idx: int, certificate: Certificate) -> "Counts":
+        """The counts of a certificate."""
+        none = Votes.none(2)
+        return cls(
+            idx=idx,
+            selected=certificate.selected,
+            p_lower=certificate.p_lower,
+            selection=certificate.tally.get(Phase.SELECTION, none),
+            estimation=certificate.tally.get(Phase.ESTIMATION, none),
+        )
+
+    def line(self) -> str:
+        """The counts as JSON, without the newline; votes only where there are any."""
+        return json.dumps(
+            {
+                "idx": self.idx,
+                "num_classes": len(self.selection.counts),
+                "n0": self.selection.total,
+                "n": self.estimation.total,
+                "invalid": self.selection.invalid + self.estimation.invalid,
+                "selected": self.selected,
+                "p_lower": self.p_lower,
+                "selection": self.selection.sparse(),
+                "estimation": self.estimation.sparse(),
+            }
+        )
+
+
+def parse_counts(line: str) -> Counts:
+    """The counts in a line.
+
+    Raises:
+        ValueError: The line is not whole, or its totals are not those of its votes.
+    """
+    try:
+        record: Mapping[str, Any] = json.loads(line)
+        classes = record["num_classes"]
+        counts = Counts(
+            idx=record["idx"],
+            selected=record["selected"],
+            p_lower=record["p_lower"],
+            selection=Votes.from_sparse(record["selection"], classes),
+            estimation=Votes.from_sparse(record["estimation"], classes),
+        )
+        told = (record["n0"], record["n"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not the counts of an image: {error!r}") from error
+    totals = (counts.selection.total, counts.estimation.total)
+    if told != totals:
+        raise ValueError(f"n0 and n are told as {told}, the votes add up to {totals}")
+    return counts
+
+
+def certified_again(counts: Counts, params: SmoothingParams) -> Certificate:
+    """The certificate that these votes give, at the alpha and sigma of the parameters.
+
+    Another alpha is fair as long as it was not chosen by looking at these votes.
+
+    Raises:
+        ValueError: The votes are not those of a whole run with these parameters.
+    """
+    tally = {Phase.SELECTION: counts.selection, Phase.ESTIMATION: counts.estimation}
+    try:
+        answer = procedure_for(params, len(counts.selection.counts)).step(tally)
+    except (InvalidCounts, InvalidParams) as error:
+        raise ValueError(f"image {counts.idx}: {error}") from error
+    if isinstance(answer, DrawMore):
+        raise ValueError(  # noqa: TRY004 - the votes are wrong, not their type
+            f"image {counts.idx}: {answer.num_draws} more {answer.phase} draws are needed"
+        )
+    return answer
+
+
+def row_of(idx: int, label: int, certificate: Certificate, seconds: float) -> Row:
+    """The table's row of a certificate."""
+    predicted = ABSTAINED if certificate.predicted is None else certificate.predicted
+    return Row(
+        idx=idx,
+        label=label,
+        predict=predicted,
+        radius=certificate.radius,
+        correct=predicted == label,
+        time_s=seconds,
+    )

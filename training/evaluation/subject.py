@@ -1,0 +1,114 @@
+"""What an evaluation is of: a model of a store or a run, with parameters and a data set."""
+
+import json
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from model_store.card import ModelCard
+from model_store.registry import BUNDLED, Registry
+from smoothing import SmoothingParams
+from training.config import EvaluateConfig
+from training.errors import BadConfig, BadData
+
+TEST_FOLDER = "test"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A classifier on disk and what it is measured with.
+
+    Attributes:
+        card: Of the classifier.
+        directory: Where its weights are.
+        params: Of the certificates.
+    """
+
+    card: ModelCard
+    directory: Path
+    params: SmoothingParams
+
+
+@contextmanager
+def open_subject(config: EvaluateConfig) -> Generator[Subject, None, None]:
+    """The model of a store; or a run, exported for as long as the context lasts.
+
+    Raises:
+        ModelNotFound: The store does not have the model.
+        BadCheckpoint: The run is no classifier.
+        InvalidParams: A parameter of the certificates is out of range.
+    """
+    if config.run is None:
+        registry, model = _registry(config), config.model or ""
+        card = registry.get(model)
+        yield Subject(card=card, directory=registry.path(model), params=params_of(config))
+        return
+    from training.exchange import store_run  # noqa: PLC0415 - only runs need it
+
+    with TemporaryDirectory(prefix="evaluate-") as store:
+        card = store_run(config.run, Path(store))
+        yield Subject(card=card, directory=Path(store) / card.id, params=params_of(config))
+
+
+def params_of(config: EvaluateConfig) -> SmoothingParams:
+    """Parameters of the certificates of an evaluation.
+
+    Raises:
+        ModelNotFound: The store does not have the model.
+        BadConfig: The folder is no run, or its sigma is 0 and no other is given.
+        InvalidParams: A parameter is out of its range.
+    """
+    return SmoothingParams(
+        sigma=config.sigma if config.sigma is not None else _trained_sigma(config),
+        n0=config.n0,
+        n=config.n,
+        alpha=config.alpha,
+        numerics=config.numerics,
+    )
+
+
+def data_of(config: EvaluateConfig) -> tuple[EvaluateConfig, Path]:
+    """The configuration with the source of its test images, and where they are.
+
+    A run's own are the folder `test` beside its training folder, or the test set of the CIFAR or
+    ImageNet that it was trained on.
+
+    Raises:
+        BadData: The run has no such folder.
+    """
+    if config.data is not None:
+        return config, config.data
+    if config.run is None:
+        return config, Path("data") / TEST_FOLDER
+    settings = _settings(config.run)["data"]
+    trained, path = settings.get("source", "folder"), Path(settings["path"])
+    if trained in ("cifar10", "cifar100", "imagenet"):
+        return replace(config, source=trained), path.parent if path.name == "train" else path
+    test = path.with_name(TEST_FOLDER)
+    if not test.is_dir():
+        raise BadData(f"{config.run} was trained on {path}, and {test} is no folder: give --data")
+    return config, test
+
+
+def _registry(config: EvaluateConfig) -> Registry:
+    return Registry(config.store or BUNDLED)
+
+
+def _trained_sigma(config: EvaluateConfig) -> float:
+    if config.run is None:
+        return _registry(config).get(config.model or "").sigmas[0]
+    sigma = _settings(config.run).get("sigma")
+    if not sigma:
+        raise BadConfig(f"{config.run} was not trained under noise of one sigma: give --sigma")
+    return float(sigma)
+
+
+def _settings(run: Path) -> dict[str, Any]:
+    path = run / "config.json"
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BadConfig(f"{run} is no run directory: config.json cannot be read") from error
