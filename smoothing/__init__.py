@@ -6,26 +6,19 @@ This surface loads no torch. Noise and sampling are in `smoothing.noise` and
 
 from smoothing.bounds import (
     certified_radius,
+    leading_by_chance,
     lower_confidence_bound,
     minimum_draws,
     radius_ceiling,
     upper_confidence_bound,
 )
-from smoothing.certificate import (
-    MAX_DRAWS,
-    TOTAL_VARIATION,
-    AbstentionReason,
-    Bound,
-    Certificate,
-    Mode,
-    Numerics,
-    Phase,
-    SmoothingParams,
-    Tally,
-    Votes,
-)
+from smoothing.certificate import AbstentionReason, Certificate, StopReason
 from smoothing.errors import InvalidCounts, InvalidParams, SmoothingError, UnsoundClassifier
-from smoothing.procedures import DrawMore, FixedProcedure, Procedure, procedure_for
+from smoothing.limits import MAX_DRAWS, Method
+from smoothing.params import TOTAL_VARIATION, Bound, Mode, Numerics, SmoothingParams
+from smoothing.procedures import DrawMore, FixedProcedure, Procedure, procedure_for, replay
+from smoothing.sequential import sequential_lower_bound
+from smoothing.votes import Phase, Tally, Votes
 
 __all__ = [
     "MAX_DRAWS",
@@ -37,19 +30,24 @@ __all__ = [
     "FixedProcedure",
     "InvalidCounts",
     "InvalidParams",
+    "Method",
     "Mode",
     "Numerics",
     "Phase",
     "Procedure",
     "SmoothingError",
     "SmoothingParams",
+    "StopReason",
     "Tally",
     "UnsoundClassifier",
     "Votes",
     "certified_radius",
+    "leading_by_chance",
     "lower_confidence_bound",
     "minimum_draws",
     "procedure_for",
     "radius_ceiling",
+    "replay",
+    "sequential_lower_bound",
     "upper_confidence_bound",
 ]

@@ -1,9 +1,12 @@
-"""The formulas a certificate rests on: binomial bounds, and the radius they prove."""
+"""The formulas a certificate rests on: binomial bounds, and the radius they prove.
+
+These bounds hold at one number of draws, fixed beforehand; for many, see `smoothing.sequential`.
+"""
 
 from decimal import ROUND_FLOOR, Decimal
 from math import isfinite
 
-from scipy.special import betaincinv, ndtri  # pyright: ignore[reportMissingTypeStubs]
+from scipy.special import betainc, betaincinv, ndtri  # pyright: ignore[reportMissingTypeStubs]
 
 from smoothing.errors import InvalidCounts, InvalidParams
 
@@ -35,8 +38,8 @@ def lower_confidence_bound(successes: int, trials: int, *, alpha: float) -> floa
         Clopper and Pearson (1934), Biometrika 26(4), in its Beta-quantile form; called
         LowerConfBound in Cohen et al. (2019), section 3.2.2.
     """
-    _check_tally(successes, trials)
-    _check_error_probability(alpha)
+    check_tally(successes, trials)
+    check_error_probability(alpha)
     if successes == 0:
         return 0.0
     if successes == trials:
@@ -65,27 +68,34 @@ def upper_confidence_bound(successes: int, trials: int, *, alpha: float) -> floa
     Source:
         Clopper and Pearson (1934), Biometrika 26(4).
     """
-    _check_tally(successes, trials)
+    check_tally(successes, trials)
     return 1.0 - lower_confidence_bound(trials - successes, trials, alpha=alpha)
 
 
-def certified_radius(p_lower: float, *, sigma: float) -> float:
+def certified_radius(
+    p_lower: float, *, sigma: float, p_runner_up_upper: float | None = None
+) -> float:
     """L2 radius within which the smoothed classifier provably keeps its class.
 
-    radius = sigma * Phi^-1(p_lower), with Phi the standard normal distribution function.
-    This is the two-class bound, with the runner-up's probability taken as 1 - p_lower.
+    radius = sigma * Phi^-1(p_lower), with Phi the standard normal distribution function: the
+    two-class bound, with the runner-up's probability taken as 1 - p_lower. Where that
+    probability has a bound of its own, radius = sigma / 2 * (Phi^-1(p_lower) - Phi^-1(upper)).
     The result is rounded down, never up: 1e-9 is subtracted and six decimals are kept.
 
     Args:
         p_lower: Lower bound on the top class's probability under noise, in [0, 1).
         sigma: Standard deviation of the noise, in units of a [0, 1] pixel.
+        p_runner_up_upper: Upper bound on any other outcome's probability, in (0, 1]; None for
+            1 - p_lower.
 
     Returns:
         The radius over the whole image, in units of a [0, 1] pixel; 0.0 when `p_lower` is
-        at most 1/2, where nothing is proved, or too little above it for six decimals.
+        at most 1/2 or the runner-up's bound, where nothing is proved, or too little above it
+        for six decimals.
 
     Raises:
-        InvalidParams: `p_lower` is not in [0, 1), or `sigma` is not above 0 and finite.
+        InvalidParams: `p_lower` is not in [0, 1), `p_runner_up_upper` not in (0, 1], or `sigma`
+            not above 0 and finite.
 
     Source:
         Cohen et al. (2019), theorem 1 and algorithm CERTIFY.
@@ -94,6 +104,8 @@ def certified_radius(p_lower: float, *, sigma: float) -> float:
         raise InvalidParams(f"p_lower must be in [0, 1), got {p_lower}", field="p_lower")
     if not (isfinite(sigma) and sigma > 0):
         raise InvalidParams(f"sigma must be above 0 and finite, got {sigma}", field="sigma")
+    if p_runner_up_upper is not None:
+        return _rounded_down(sigma * _half_gap(p_lower, p_runner_up_upper))
     if p_lower <= 0.5:
         return 0.0
     return _rounded_down(float(sigma * ndtri(p_lower)))
@@ -129,7 +141,7 @@ def minimum_draws(alpha: float, *, total_variation: float = 0.0) -> int:
     Raises:
         InvalidParams: `alpha` or `total_variation` is out of its range.
     """
-    _check_error_probability(alpha)
+    check_error_probability(alpha)
     if not 0 <= total_variation < 0.5:
         message = f"total_variation must be in [0, 1/2), got {total_variation}"
         raise InvalidParams(message, field="total_variation")
@@ -139,16 +151,61 @@ def minimum_draws(alpha: float, *, total_variation: float = 0.0) -> int:
     return n
 
 
-def _check_tally(successes: int, trials: int) -> None:
+def leading_by_chance(leading: int, second: int, *, advantage: float = 0.0) -> float:
+    """Two-sided p-value of the leader's lead over the second, were neither the likelier.
+
+    Twice P[Bin(leading + second, 1/2 + advantage) >= leading], at most 1. With no advantage, the
+    probability that a class which is not the likeliest leads by so much is at most this, for
+    any number of classes.
+
+    Args:
+        leading: Draws that the leading class won.
+        second: Draws that the next class won, at most `leading`.
+        advantage: By how much the leader's share of their draws may exceed 1/2 without it being
+            the likelier, in [0, 1/2).
+
+    Raises:
+        InvalidCounts: Not 0 <= second <= leading.
+
+    Source:
+        Cohen et al. (2019), algorithm PREDICT; Hung and Fithian (2019), Ann. Statist. 47(2).
+    """
+    if not 0 <= second <= leading:
+        raise InvalidCounts(f"{leading} against {second}: the leader has at least as many, 0 or up")
+    if leading == 0:
+        return 1.0
+    return min(2 * float(betainc(leading, second + 1, 0.5 + advantage)), 1.0)
+
+
+def check_tally(successes: int, trials: int) -> None:
+    """Refuses counts that cannot be.
+
+    Raises:
+        InvalidCounts: `successes` is not in [0, trials], or `trials` is less than 1.
+    """
     if trials < 1 or not 0 <= successes <= trials:
         raise InvalidCounts(
             f"{successes} of {trials} is no tally: need 0 <= successes <= trials, trials >= 1"
         )
 
 
-def _check_error_probability(alpha: float) -> None:
+def check_error_probability(alpha: float) -> None:
+    """Refuses what is no probability of being wrong.
+
+    Raises:
+        InvalidParams: `alpha` is not in (0, 1).
+    """
     if not 0 < alpha < 1:
         raise InvalidParams(f"alpha must be in (0, 1), got {alpha}", field="alpha")
+
+
+def _half_gap(p_lower: float, p_upper: float) -> float:
+    if not 0 < p_upper <= 1:
+        message = f"p_runner_up_upper must be in (0, 1], got {p_upper}"
+        raise InvalidParams(message, field="p_runner_up_upper")
+    if p_lower <= p_upper:
+        return 0.0
+    return float(ndtri(p_lower) - ndtri(p_upper)) / 2
 
 
 def _rounded_down(exact: float) -> float:

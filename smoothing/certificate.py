@@ -1,174 +1,52 @@
-"""What a certificate is: the parameters, the votes, and what was proved from them."""
+"""What a certificate is: what was proved from the votes, by which rule, or why nothing was."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
-from math import floor, isfinite
-from typing import Literal, get_args
+from math import ceil, floor
+from typing import Literal
 
-from smoothing.bounds import minimum_draws
-from smoothing.errors import InvalidCounts, InvalidParams
+from smoothing.limits import MAX_DRAWS
+from smoothing.params import (
+    MAX_ALPHA,
+    MAX_SIGMA,
+    MIN_ALPHA,
+    TOTAL_VARIATION,
+    Bound,
+    Mode,
+    Numerics,
+    SmoothingParams,
+)
+from smoothing.votes import INVALID, Phase, Tally, Votes
 
-Mode = Literal["fixed"]
-"""How many draws, and when they are looked at; see `smoothing.procedures`."""
+__all__ = [
+    "INVALID",
+    "MAX_ALPHA",
+    "MAX_DRAWS",
+    "MAX_SIGMA",
+    "MIN_ALPHA",
+    "TOTAL_VARIATION",
+    "AbstentionReason",
+    "Bound",
+    "Certificate",
+    "Mode",
+    "Numerics",
+    "Phase",
+    "SmoothingParams",
+    "StopReason",
+    "Tally",
+    "Votes",
+]
 
-Numerics = Literal["sound", "fast"]
-"""How noise is drawn and added; see `smoothing.noise`. "fast" is labelled heuristic."""
+AbstentionReason = Literal[
+    "no_majority", "too_few_draws", "unstable_selection", "hopeless", "not_shown", "too_close"
+]
 
-Bound = Literal["top"]
-"""Which probabilities are bounded: "top" takes the runner-up's as one minus the top's."""
+_REASONS: Mapping[Mode, AbstentionReason] = {"decide": "not_shown", "predict": "too_close"}
 
-AbstentionReason = Literal["no_majority", "too_few_draws", "unstable_selection"]
-
-TOTAL_VARIATION: Mapping[Numerics, float] = {"sound": 1e-7, "fast": 0.0}
-"""Distance in total variation of one draw's noise from the ideal law, subtracted from
-`p_lower` before the radius. Proved for "sound"; for "fast" nothing is known, so nothing
-is subtracted, and the certificate is heuristic."""
-
-MAX_DRAWS = 1_000_000
-"""The most draws a phase may ask for."""
-
-MAX_SIGMA = 10.0
-MIN_ALPHA = 1e-9
-"""Below this the arithmetic of the bound is no longer good enough to claim it."""
-
-MAX_ALPHA = 0.5
-INVALID = "invalid"
-"""Key of the non-finite rows in sparse votes."""
-
-
-class Phase(StrEnum):
-    """Which of the two independent samples a draw belongs to. Their noise never overlaps."""
-
-    SELECTION = "selection"
-    ESTIMATION = "estimation"
-
-    @property
-    def index(self) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The phase's number in a noise address: 0 or 1; hides `str.index`, of no use here."""
-        return 0 if self is Phase.SELECTION else 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SmoothingParams:
-    """What a certificate is computed with. Two equal values give comparable radii.
-
-    Attributes:
-        sigma: Standard deviation of the noise, in units of a [0, 1] pixel; in (0, 10].
-        mode: Which procedure draws and decides.
-        n0: Draws that select the class; in [1, 1,000,000].
-        n: Draws that bound the class's probability, none shared with `n0`; at most
-            1,000,000, and enough that a certificate is possible at all.
-        alpha: Probability that the certificate is wrong; in [1e-9, 0.5].
-        numerics: How noise is drawn and added.
-        bound: Which probabilities are bounded.
-
-    Raises:
-        InvalidParams: A value is out of its range; `.field` names it.
-    """
-
-    sigma: float
-    mode: Mode = "fixed"
-    n0: int = 100
-    n: int = 10_000
-    alpha: float = 0.001
-    numerics: Numerics = "sound"
-    bound: Bound = "top"
-
-    def __post_init__(self) -> None:
-        # 1 and 1.0 are one request: the digest of the parameters must not tell them apart.
-        object.__setattr__(self, "sigma", _number(self.sigma, "sigma", MAX_SIGMA))
-        object.__setattr__(self, "alpha", _number(self.alpha, "alpha", MAX_ALPHA))
-        if self.alpha < MIN_ALPHA:
-            message = f"alpha must be at least {MIN_ALPHA:g}, got {self.alpha!r}"
-            raise InvalidParams(message, field="alpha")
-        _check_draws(self.n0, "n0")
-        _check_draws(self.n, "n")
-        _check_choice(self.mode, "mode", get_args(Mode))
-        _check_choice(self.numerics, "numerics", get_args(Numerics))
-        _check_choice(self.bound, "bound", get_args(Bound))
-        fewest = minimum_draws(self.alpha, total_variation=self.total_variation)
-        if self.n < fewest:
-            raise InvalidParams(
-                f"n must be at least {fewest} at alpha={self.alpha}, got {self.n}: "
-                f"with fewer draws every answer is an abstention",
-                field="n",
-            )
-
-    @property
-    def total_variation(self) -> float:
-        """What the numerics cost: subtracted from `p_lower` before the radius."""
-        return TOTAL_VARIATION[self.numerics]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Votes:
-    """How often each class won over a range of draws.
-
-    Attributes:
-        counts: Draws won, one entry per class.
-        invalid: Draws whose logits were not all finite; a miss for every class.
-
-    Raises:
-        InvalidCounts: A count is negative, or there is no class.
-    """
-
-    counts: tuple[int, ...]
-    invalid: int = 0
-
-    def __post_init__(self) -> None:
-        if not self.counts or min(*self.counts, self.invalid) < 0:
-            raise InvalidCounts(
-                f"counts must be at least 0 for at least 1 class, "
-                f"got {self.counts} and {self.invalid} invalid"
-            )
-
-    @classmethod
-    def none(cls, num_classes: int) -> "Votes":
-        """No vote yet: the start of a sum."""
-        return cls(counts=(0,) * num_classes)
-
-    @classmethod
-    def from_sparse(cls, sparse: Mapping[str, int], num_classes: int) -> "Votes":
-        """The inverse of `sparse`.
-
-        Raises:
-            InvalidCounts: A key is neither a class below `num_classes` nor "invalid".
-        """
-        counts = [0] * num_classes
-        for key, count in sparse.items():
-            if key == INVALID:
-                continue
-            if not (key.isdecimal() and int(key) < num_classes):
-                raise InvalidCounts(f"class must be in [0, {num_classes - 1}], got {key!r}")
-            counts[int(key)] += count
-        return cls(counts=tuple(counts), invalid=sparse.get(INVALID, 0))
-
-    @property
-    def total(self) -> int:
-        """All draws, the invalid ones too."""
-        return sum(self.counts) + self.invalid
-
-    @property
-    def leader(self) -> int | None:
-        """The class with most votes, the first at a tie; None when no class has any."""
-        best = max(self.counts)
-        return self.counts.index(best) if best else None
-
-    def sparse(self) -> dict[str, int]:
-        """Only what is not zero, such as `{"3": 998, "invalid": 1}`."""
-        votes = {str(index): count for index, count in enumerate(self.counts) if count}
-        return votes | ({INVALID: self.invalid} if self.invalid else {})
-
-    def __add__(self, other: "Votes") -> "Votes":
-        if len(self.counts) != len(other.counts):
-            raise InvalidCounts(f"{len(self.counts)} classes against {len(other.counts)}")
-        counts = tuple(a + b for a, b in zip(self.counts, other.counts, strict=True))
-        return Votes(counts=counts, invalid=self.invalid + other.invalid)
-
-
-Tally = Mapping[Phase, Votes]
-"""Votes over the contiguous prefix [0, votes.total) of each phase; no entry is no vote."""
+StopReason = Literal["complete", "hopeless", "shown", "futile", "interim"]
+"""Why no more was drawn: "complete", all draws of the plan are done; "hopeless", the pilot left no
+radius worth the draws; "shown" and "futile", the question was settled early, for or against;
+"interim", the answer was read before the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,16 +58,20 @@ class Certificate:
 
     Attributes:
         predicted: Index of the certified class; None for an abstention.
-        radius: Certified L2 radius in units of a [0, 1] pixel; 0.0 for an abstention.
+        radius: Certified L2 radius in units of a [0, 1] pixel; 0.0 for an abstention, and where
+            the mode is "predict", which claims the class of this image alone. In mode "decide" it
+            is the radius that was asked about, though `p_lower` may show more.
         radius_ceiling: The most that these parameters could have given.
         p_lower: Plain confidence bound on the selected class's probability (pABar in the
-            paper); the radius follows from it less the numerics' total variation.
+            paper); the radius follows from it less the numerics' total variation. 0.0 where the
+            mode bounds none.
         p_runner_up_upper: Upper bound on any other class's probability; None where it was
             not bounded by itself.
-        selected: The class that the bound is about; None when every selection draw was
-            invalid.
+        selected: The class that the bound is about; None when every draw that might select one
+            was invalid.
         tally: All votes the certificate rests on.
-        params: The parameters it holds for.
+        params: The parameters it holds for; `params.method` names the bound.
+        stop_reason: Why no more was drawn.
     """
 
     predicted: int | None
@@ -200,6 +82,7 @@ class Certificate:
     selected: int | None
     tally: Tally
     params: SmoothingParams
+    stop_reason: StopReason = "complete"
 
     @property
     def abstained(self) -> bool:
@@ -207,19 +90,41 @@ class Certificate:
         return self.predicted is None
 
     @property
+    def decision(self) -> Literal["yes", "no"] | None:
+        """The answer of mode "decide"; None in other modes. A no is "not shown", never "false"."""
+        if self.params.mode != "decide":
+            return None
+        return "no" if self.abstained else "yes"
+
+    @property
+    def deciding_votes(self) -> Votes | None:
+        """The votes that the answer rests on: estimation, or the pilot where it was hopeless."""
+        phase = Phase.SELECTION if self.stop_reason == "hopeless" else Phase.ESTIMATION
+        return self.tally.get(phase)
+
+    @property
     def abstention_reason(self) -> AbstentionReason | None:
         """Why no class was certified; None when one was.
 
-        * "unstable_selection": the bound was about one class, while another got more than
-          half of the estimation draws.
-        * "too_few_draws": the selected class got more than half of the estimation draws,
-          but too few of them to be sure of its majority.
+        * "unstable_selection": the bound was about one class, while another got more of the
+          estimation draws.
+        * "too_few_draws": the selected class got most of them, more than half where it is to have
+          a majority, but too few to be sure.
         * "no_majority": no class got more than half of the estimation draws.
+        * "hopeless": the pilot draws left no radius worth estimating.
+        * "not_shown": the radius asked about was not shown.
+        * "too_close": the two classes with most votes could not be told apart.
         """
         if not self.abstained:
             return None
-        votes = self.tally.get(Phase.ESTIMATION)
-        if votes is None or 2 * max(votes.counts) <= votes.total:
+        votes = self.deciding_votes
+        if votes is None or votes.leader is None:
+            return "no_majority"
+        if self.stop_reason == "hopeless":
+            return "hopeless"
+        if self.params.mode in _REASONS:
+            return _REASONS[self.params.mode]
+        if self.params.bound == "top" and 2 * max(votes.counts) <= votes.total:
             return "no_majority"
         return "too_few_draws" if votes.leader == self.selected else "unstable_selection"
 
@@ -229,43 +134,37 @@ class Certificate:
         reason = self.abstention_reason
         if reason is None:
             return None
-        votes = self.tally.get(Phase.ESTIMATION)
+        votes = self.deciding_votes
         if self.selected is None or votes is None or votes.leader is None:
             return "Every draw that was looked at gave logits that are not finite."
         leading = f"class {votes.leader} won {votes.counts[votes.leader]} of {votes.total} draws"
-        if reason == "unstable_selection":
-            return (
-                f"The selection draws favoured class {self.selected}, but {leading}: "
-                f"too close to call with n0={self.params.n0}."
-            )
-        if reason == "too_few_draws":
-            known = floor(self.p_lower * 1e4) / 1e4
-            return (
-                f"Though {leading}, its probability is only known to exceed "
-                f"{known:.4f} at alpha={self.params.alpha}, and must exceed 1/2."
-            )
-        return f"No class has a majority under this noise: {leading}."
+        words = {
+            "unstable_selection": f"The selection draws favoured class {self.selected}, but "
+            f"{leading}: too close to call{self._selected_by()}.",
+            "too_few_draws": f"Though {leading}, its probability is only known to exceed "
+            f"{floor(self.p_lower * 1e4) / 1e4:.4f} at alpha={self.params.alpha}, and must exceed "
+            f"{self._to_exceed()}.",
+            "no_majority": f"No class has a majority under this noise: {leading}.",
+            "hopeless": f"In the pilot {leading}: {self.params.n} draws would show no radius, or "
+            "next to none.",
+            "not_shown": f"A radius of {self.params.radius} was not shown: {leading}"
+            f"{self._of_all()}.",
+            "too_close": f"Though {leading}, another outcome had "
+            f"{votes.strongest_rival(votes.leader)}: too close to call at "
+            f"alpha={self.params.alpha}.",
+        }
+        return words[reason]
 
+    def _selected_by(self) -> str:
+        return f" with n0={self.params.n0}" if self.params.mode == "fixed" else ""
 
-def _number(value: float, field: str, highest: float) -> float:
-    number = float(value) if _is_number(value) else float("nan")
-    if not (isfinite(number) and 0 < number <= highest):
-        raise InvalidParams(f"{field} must be in (0, {highest:g}], got {value!r}", field=field)
-    return number
+    def _to_exceed(self) -> str:
+        upper = self.p_runner_up_upper
+        if upper is None:
+            return "1/2"
+        return f"the runner-up's, which is only known to be at most {ceil(upper * 1e4) / 1e4:.4f}"
 
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _check_draws(value: object, field: str) -> None:
-    if type(value) is not int or not 1 <= value <= MAX_DRAWS:
-        message = f"{field} must be a whole number in [1, {MAX_DRAWS}], got {value!r}"
-        raise InvalidParams(message, field=field)
-
-
-def _check_choice(value: object, field: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InvalidParams(
-            f"{field} must be one of {', '.join(choices)}, got {value!r}", field=field
-        )
+    def _of_all(self) -> str:
+        if self.stop_reason != "futile":
+            return ""
+        return f", and more draws, up to n={self.params.n}, were not expected to change that"

@@ -18,11 +18,13 @@ class InvalidParams(SmoothingError, ValueError):
 
     Attributes:
         field: Name of the parameter, such as "sigma", "n" or "alpha".
+        nearest: The value nearest to the refused one that would do, where there is such a one.
     """
 
-    def __init__(self, message: str, *, field: str) -> None:
+    def __init__(self, message: str, *, field: str, nearest: int | float | None = None) -> None:
         super().__init__(message)
         self.field = field
+        self.nearest = nearest
 
 
 class InvalidCounts(SmoothingError, ValueError):

@@ -79,7 +79,12 @@ def test_a_value_of_another_kind_is_refused(untyped, field: str, value) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "choices"), [("mode", "fixed"), ("numerics", "sound, fast"), ("bound", "top")]
+    ("field", "choices"),
+    [
+        ("mode", "fixed, adaptive, decide, anytime, predict"),
+        ("numerics", "sound, fast"),
+        ("bound", "top, runner-up"),
+    ],
 )
 def test_an_unknown_choice_is_answered_with_the_known_ones(field: str, choices: str) -> None:
     params = SmoothingParams(sigma=0.5)
