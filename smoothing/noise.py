@@ -1,8 +1,8 @@
 r"""Gaussian noise that can be drawn again: every draw has an address, not a history.
 
-Draw i of a phase is a pure function of (job key, phase, i). Philox is a counter-based
-generator: the counter's upper words hold the address, the lowest counts within the draw,
-so no two draws share a word, and any process can draw any range again, in any order.
+Draw i of a phase is a pure function of (job key, phase, i), so any process can draw any range
+again, in any order. `smoothing.philox` has the words, `smoothing.grid` the quick way from
+words to "sound" rows, which gives what float64 gives to the last bit.
 
 How far "sound" noise is from the ideal
 ---------------------------------------
@@ -42,25 +42,28 @@ multiple-precision arithmetic). For "fast" numerics nothing is claimed: float32 
 no grid, a normal tail that ends at 6.66.
 
 Source:
-    Philox: Salmon et al. (2011), "Parallel random numbers: as easy as 1, 2, 3".
     Box and Muller (1958). Why rounding matters to a certificate: Voracek and Hein (2023).
 """
 
 from collections.abc import Iterator
-from hashlib import sha256
 from math import pi
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothing.certificate import TOTAL_VARIATION, Numerics, Phase
+from smoothing.certificate import TOTAL_VARIATION, Phase
 from smoothing.errors import InvalidParams
+from smoothing.philox import KEY_BYTES, NOISE_SCHEME, Words, stream_of
 
-NOISE_SCHEME = "philox4x64-10/box-muller"
-"""Name of the map from an address to noise; a change of the map is a change of the name."""
-
-KEY_BYTES = 32
+__all__ = [
+    "KEY_BYTES",
+    "NOISE_SCHEME",
+    "check_address",
+    "check_sound",
+    "standard_normals",
+    "total_variation_bound",
+]
 _ROUNDOFF = 2.0**-53
 # Rows are turned into normals in blocks of about this many values, to stay in the cache.
 _BLOCK_VALUES = 1 << 15
@@ -106,50 +109,6 @@ def standard_normals(
     return np.concatenate(list(blocks))
 
 
-def noisy_rows(
-    image: NDArray[np.float32],
-    *,
-    sigma: float,
-    key: bytes,
-    phase: Phase,
-    start: int,
-    stop: int,
-    numerics: Numerics,
-) -> NDArray[np.float32]:
-    """The image under the noise of the draws [start, stop).
-
-    Args:
-        image: Shape (channels, height, width), values in [-1, 2]: an antialiased resize
-            overshoots [0, 1] a little, and clipping it would not be linear.
-        sigma: Standard deviation of the noise, in units of a [0, 1] pixel.
-        key: The job's secret key, 32 bytes.
-        phase: Selection or estimation.
-        start: First draw, at least 0.
-        stop: One past the last draw.
-        numerics: "sound" adds in float64 and rounds to multiples of 1/255, without
-            clipping; "fast" draws and adds in float32.
-
-    Returns:
-        Array of shape (stop - start, channels, height, width), in units of a [0, 1] pixel.
-
-    Raises:
-        InvalidParams: The address or the image is out of bounds, or sound noise is not
-            proved for this size and sigma.
-    """
-    # A comparison with nan is false, so this refuses nan as well.
-    if not (image.size and image.min() >= -1 and image.max() <= 2):
-        raise InvalidParams("image values must be in [-1, 2]", field="image")
-    pixels = image.reshape(-1)
-    if numerics == "sound":
-        check_sound(image.size, sigma)
-        exact = _normal_blocks(key, phase, start, stop, image.size, np.float64)
-        rows = [_on_the_grid(pixels, sigma, normals) for normals in exact]
-    else:
-        quick = _normal_blocks(key, phase, start, stop, image.size, np.float32)
-        rows = [_in_float32(pixels, sigma, normals) for normals in quick]
-    return np.concatenate(rows).reshape(stop - start, *image.shape)
-
-
 def check_sound(size: int, sigma: float) -> None:
     """Refuse what sound noise is not proved for.
 
@@ -165,62 +124,21 @@ def check_sound(size: int, sigma: float) -> None:
         )
 
 
-def _on_the_grid(
-    pixels: NDArray[np.float32], sigma: float, normals: NDArray[Real]
-) -> NDArray[np.float32]:
-    noisy = 255.0 * pixels.astype(np.float64) + (255.0 * sigma) * normals
-    # From here on a function of the integers alone, so it belongs to the base classifier.
-    return np.rint(noisy).astype(np.float32) / np.float32(255.0)
-
-
-def _in_float32(
-    pixels: NDArray[np.float32], sigma: float, normals: NDArray[Real]
-) -> NDArray[np.float32]:
-    normals *= np.float32(sigma)
-    normals += pixels
-    return normals.astype(np.float32, copy=False)
-
-
 def _normal_blocks(
     key: bytes, phase: Phase, start: int, stop: int, size: int, dtype: type[Real]
 ) -> Iterator[NDArray[Real]]:
     """The rows of `standard_normals`, a few at a time."""
-    _check_address(key, start, stop, size)
+    check_address(key, start, stop, size)
     half = (size + 1) // 2
     words_per_draw = half if dtype is np.float32 else 2 * half
     rows = max(1, _BLOCK_VALUES // words_per_draw)
-    stream = _Stream(key, phase)
+    stream, source = stream_of(key, phase), Words()
     for first in range(start, stop, rows):
         draws = range(first, min(first + rows, stop))
-        words = np.stack([stream.words(draw, words_per_draw) for draw in draws])
+        words = np.stack([source.raw(stream, draw, words_per_draw) for draw in draws])
         radius, angle = _polar(words, half, dtype)
         cosines, sines = radius * np.cos(angle), radius * np.sin(angle)
         yield np.concatenate([cosines, sines], axis=1)[:, :size]
-
-
-class _Stream:
-    """The random words of one phase of one job."""
-
-    def __init__(self, key: bytes, phase: Phase) -> None:
-        derived = sha256(NOISE_SCHEME.encode() + key).digest()[:16]
-        self._key = np.frombuffer(derived, dtype="<u8").astype(np.uint64)
-        self._phase = phase.index
-        self._philox = np.random.Philox(key=self._key)
-
-    def words(self, draw: int, count: int) -> NDArray[np.uint64]:
-        """The words of one draw; setting the counter is quicker than a new generator."""
-        self._philox.state = {
-            "bit_generator": "Philox",
-            "state": {
-                "counter": np.array([0, draw, self._phase, 0], dtype=np.uint64),
-                "key": self._key,
-            },
-            "buffer": np.zeros(4, dtype=np.uint64),
-            "buffer_pos": 4,  # empty: the next word is computed
-            "has_uint32": 0,
-            "uinteger": 0,
-        }
-        return self._philox.random_raw(count)
 
 
 def _polar(
@@ -246,7 +164,12 @@ def _polar(
     return radius, angle
 
 
-def _check_address(key: bytes, start: int, stop: int, size: int) -> None:
+def check_address(key: bytes, start: int, stop: int, size: int) -> None:
+    """Refuse an address that has no noise.
+
+    Raises:
+        InvalidParams: The key's length, the range or the size is out of bounds.
+    """
     if len(key) != KEY_BYTES:
         raise InvalidParams(f"key must have {KEY_BYTES} bytes, got {len(key)}", field="key")
     if not 0 <= start < stop:

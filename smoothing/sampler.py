@@ -8,9 +8,9 @@ and 128): votes do not depend on how rows are packed. Where kernels do treat som
 apart, votes can differ, though only where two logits agree to about 1e-6.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -20,80 +20,39 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from smoothing.certificate import Certificate, Numerics, Phase, SmoothingParams, Votes
-from smoothing.errors import InvalidParams, UnsoundClassifier
-from smoothing.noise import KEY_BYTES, noisy_rows
+from smoothing.device_noise import DEVICE_SCHEME, rows_on_device
+from smoothing.draws import Draws, draw_rows
+from smoothing.errors import InvalidParams
+from smoothing.independence import check_row_independence, winners
+from smoothing.noise import KEY_BYTES, NOISE_SCHEME
 from smoothing.procedures import DrawMore, procedure_for
+from smoothing.runtime import BaseClassifier, Eager, Runtime
 
-BaseClassifier = nn.Module
-"""Maps images in [0, 1] plus noise, shape (batch, channels, height, width), to logits,
-shape (batch, classes); in eval mode, each row by itself."""
-
-# Kernels may round differently for other neighbours; anything more is influence.
-_TOLERANCE = 1e-4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Draws:
-    """A range of draws of one image: rows for a batch.
-
-    Attributes:
-        image: Shape (channels, height, width), values in [-1, 2], nominally [0, 1].
-        sigma: Standard deviation of the noise, in units of a [0, 1] pixel.
-        key: The job's secret key, 32 bytes.
-        phase: Selection or estimation.
-        start: First draw.
-        stop: One past the last draw.
-        numerics: How noise is drawn and added.
-    """
-
-    image: NDArray[np.float32]
-    sigma: float
-    key: bytes
-    phase: Phase
-    start: int
-    stop: int
-    numerics: Numerics = "sound"
-
-    @property
-    def num_draws(self) -> int:
-        """Rows this range fills."""
-        return self.stop - self.start
-
-    def rows(self) -> NDArray[np.float32]:
-        """The noisy copies, shape (num_draws, channels, height, width)."""
-        return noisy_rows(
-            self.image,
-            sigma=self.sigma,
-            key=self.key,
-            phase=self.phase,
-            start=self.start,
-            stop=self.stop,
-            numerics=self.numerics,
-        )
+__all__ = ["BaseClassifier", "Draws", "Runtime", "Sampler", "certify", "count_votes"]
 
 
 class Sampler:
     """A base classifier that counts its votes, in batches of one static shape.
 
-    It keeps nothing from one run to the next, so threads may share it as far as the classifier
-    allows; a transformer in eval mode does.
+    From one run to the next it keeps memory, nothing else, so threads may share it as far as
+    the classifier allows; a transformer in eval mode does.
 
     Args:
-        classifier: The base classifier, in eval mode.
+        classifier: The base classifier, in eval mode; or a runtime that runs it.
         num_classes: Length of its logits.
         input_shape: Shape (channels, height, width) of an image.
-        batch_size: Rows per forward pass, at least 1.
-        device: Where to run; the classifier is moved there.
+        batch_size: Rows per forward pass, at least 1; of a runtime, its own.
+        device: Where to run a classifier, which is moved there. A runtime has its own.
 
     Raises:
         UnsoundClassifier: The classifier or a part of it is in training mode, its logits
             have another shape, or a row's logits depend on the rest of the batch.
-        InvalidParams: `batch_size` is less than 1.
+        InvalidParams: `batch_size` is less than 1, or not the runtime's.
     """
 
     def __init__(
         self,
-        classifier: BaseClassifier,
+        classifier: BaseClassifier | Runtime,
         *,
         num_classes: int,
         input_shape: tuple[int, int, int],
@@ -103,13 +62,23 @@ class Sampler:
         if batch_size < 1:
             message = f"batch_size must be at least 1, got {batch_size}"
             raise InvalidParams(message, field="batch_size")
+        if isinstance(classifier, nn.Module):
+            classifier = Eager(classifier, batch_size, torch.device(device))
+        if batch_size != classifier.batch_size:
+            message = f"batch_size must be the runtime's {classifier.batch_size}, got {batch_size}"
+            raise InvalidParams(message, field="batch_size")
         self.num_classes = num_classes
         self.input_shape = input_shape
         self.batch_size = batch_size
-        self.device = torch.device(device)
-        self._classifier = classifier.to(self.device)
-        self._check_eval_mode()
-        self._check_row_independence()
+        self.depth = classifier.depth
+        self.device = classifier.device
+        self._runtime = classifier
+        self._memory: deque[NDArray[np.float32]] = deque()
+        check_row_independence(classifier, num_classes, input_shape)
+
+    def noise_scheme(self, numerics: Numerics) -> str:
+        """Name of the map from addresses to noise; accelerators round other last bits."""
+        return DEVICE_SCHEME if self._draws_on_device(numerics) else NOISE_SCHEME
 
     def run(self, slices: Sequence[Draws]) -> list[Votes]:
         """The votes of each slice, from one forward pass over all of them.
@@ -121,16 +90,47 @@ class Sampler:
         Raises:
             InvalidParams: There are too many rows, or an image has another shape.
         """
+        return self.start(slices)()
+
+    @torch.inference_mode()
+    def start(self, slices: Sequence[Draws]) -> Callable[[], list[Votes]]:
+        """Draw the noise of a batch and start its forward pass.
+
+        Args:
+            slices: As for `run`.
+
+        Returns:
+            Waits for the votes of each slice. With `depth` batches under way, the noise of the
+            next is drawn while the others are classified.
+
+        Raises:
+            InvalidParams: As `run`.
+        """
         if not slices:
-            return []
-        counts = self._count(*self._batch(slices), num_slices=len(slices))
-        return [Votes(counts=tuple(row[:-1]), invalid=row[-1]) for row in counts]
+            return list
+        owner = self._owners(slices)
+        logits = self._start(slices)
+        num_slices = len(slices)
+        if self.device.type == "cpu":
+            return lambda: self._votes(self._count(logits(), owner, num_slices))
+        counts = self._count(logits(), owner, num_slices)  # queued on the device, not waited for
+        return lambda: self._votes(counts)
+
+    def stream(self, batches: Iterable[Sequence[Draws]]) -> Iterator[list[Votes]]:
+        """The votes of batch after batch, in order, with `depth` batches under way."""
+        under_way: deque[Callable[[], list[Votes]]] = deque()
+        for slices in batches:
+            under_way.append(self.start(slices))
+            if len(under_way) >= self.depth:
+                yield under_way.popleft()()
+        while under_way:
+            yield under_way.popleft()()
 
     def measure(self, *, seconds: float = 2.0) -> float:
         """Draws per second of full batches, noise and transfers included.
 
         Args:
-            seconds: How long to measure after one batch of warm-up; at least one batch.
+            seconds: How long to measure after the warm-up; at least one batch.
         """
         draws = Draws(
             image=np.full(self.input_shape, 0.5, dtype=np.float32),
@@ -140,78 +140,57 @@ class Sampler:
             start=0,
             stop=self.batch_size,
         )
-        self.run([draws])
+        for _ in self.stream([[draws]] * self.depth):
+            pass
         batches, begun = 0, perf_counter()
-        while batches == 0 or perf_counter() - begun < seconds:
-            self.run([draws])
-            batches += 1
+        for batches, _ in enumerate(self.stream(_until(begun + seconds, [draws])), start=1):  # noqa: B007
+            pass
         return batches * self.batch_size / (perf_counter() - begun)
 
-    def _batch(self, slices: Sequence[Draws]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The padded rows, and which slice each belongs to (padding: one past the last)."""
-        num_rows = sum(draws.num_draws for draws in slices)
-        if num_rows > self.batch_size:
-            message = f"rows must be at most batch_size={self.batch_size}, got {num_rows}"
+    def _owners(self, slices: Sequence[Draws]) -> NDArray[np.int64]:
+        """Which slice each row belongs to; padding: one past the last."""
+        lengths = [draws.num_draws for draws in slices]
+        if sum(lengths) > self.batch_size:
+            message = f"rows must be at most batch_size={self.batch_size}, got {sum(lengths)}"
             raise InvalidParams(message, field="slices")
-        rows = np.zeros((self.batch_size, *self.input_shape), dtype=np.float32)
-        owner = np.full(self.batch_size, len(slices), dtype=np.int64)
-        ends = np.cumsum([0, *(draws.num_draws for draws in slices)]).tolist()
-        for index, (draws, (begin, end)) in enumerate(zip(slices, pairwise(ends), strict=True)):
+        for draws in slices:
             if draws.image.shape != self.input_shape:
                 message = f"image must have shape {self.input_shape}, got {draws.image.shape}"
                 raise InvalidParams(message, field="image")
-            rows[begin:end] = draws.rows()
-            owner[begin:end] = index
-        return rows, owner
+        return np.repeat(np.arange(len(slices) + 1), [*lengths, self.batch_size - sum(lengths)])
 
-    @torch.inference_mode()
-    def _count(
-        self, rows: NDArray[np.float32], owner: NDArray[np.int64], *, num_slices: int
-    ) -> list[list[int]]:
-        """Votes per slice and class, the last column for rows that are not finite."""
-        logits = self._classifier(_tensor(rows).to(self.device))
-        bins = (num_slices + 1, self.num_classes + 1)
-        ballots = _tensor(owner).to(self.device) * bins[1] + _winners(logits)
-        counts = torch.zeros(bins[0] * bins[1], dtype=torch.int64, device=self.device)
-        counts.scatter_add_(0, ballots, torch.ones_like(ballots))
-        # The only wait for the device, and the only transfer back.
-        flat = counts.cpu().numpy().reshape(bins)
-        return flat[:num_slices].tolist()
-
-    def _check_eval_mode(self) -> None:
-        for module in self._classifier.modules():
-            if module.training:
-                name = type(module).__name__
-                raise UnsoundClassifier(f"{name} is in training mode; call eval() first")
-
-    @torch.inference_mode()
-    def _check_row_independence(self) -> None:
-        """Change every other row of a batch, then the order: a row's logits must stay."""
-        generator = torch.Generator().manual_seed(0)
+    def _start(self, slices: Sequence[Draws]) -> Callable[[], Tensor]:
+        if all(self._draws_on_device(draws.numerics) for draws in slices):
+            return self._runtime.start(rows_on_device(slices, self.batch_size, self.device))
+        num_rows = sum(draws.num_draws for draws in slices)
         shape = (self.batch_size, *self.input_shape)
-        batch = torch.rand(shape, generator=generator).to(self.device)
-        strangers = 100 * torch.randn(shape, generator=generator).to(self.device)
-        among_strangers = batch.clone()
-        among_strangers[1::2] = strangers[1::2]
+        try:
+            rows = self._memory.pop()
+        except IndexError:
+            rows = np.empty(shape, dtype=np.float32)
+        draw_rows(slices, rows[:num_rows])
+        rows[num_rows:] = 0.0
+        logits = self._runtime.start(_tensor(rows).to(self.device))
+        self._memory.append(rows)
+        return logits
 
-        logits = self._logits(batch)
-        others = self._logits(among_strangers)[::2]
-        moved = self._logits(batch.roll(1, dims=0)).roll(-1, dims=0)
+    def _draws_on_device(self, numerics: Numerics) -> bool:
+        return self.device.type == "cuda" and numerics == "sound"
 
-        same_votes = torch.equal(_winners(logits[::2]), _winners(others))
-        if not (same_votes and _close(logits[::2], others) and _close(logits, moved)):
-            raise UnsoundClassifier(
-                "a row's logits depend on the other rows of its batch or on its place among "
-                "them; votes would not be independent"
-            )
+    def _count(
+        self, logits: Float[Tensor, "batch classes"], owner: NDArray[np.int64], num_slices: int
+    ) -> Int64[Tensor, "slices bins"]:
+        """Votes per slice and class, the last column for rows that are not finite."""
+        bins = (num_slices + 1, self.num_classes + 1)
+        ballots = _tensor(owner).to(logits.device) * bins[1] + winners(logits.float())
+        counts = torch.zeros(bins[0] * bins[1], dtype=torch.int64, device=logits.device)
+        counts.scatter_add_(0, ballots, torch.ones_like(ballots))
+        return counts.view(bins)[:num_slices]
 
-    def _logits(self, batch: Tensor) -> Float[Tensor, "batch classes"]:
-        logits = self._classifier(batch)
-        expected = (self.batch_size, self.num_classes)
-        if not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
-            got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-            raise UnsoundClassifier(f"logits must have shape {expected}, got {got}")
-        return logits.float()
+    def _votes(self, counts: Int64[Tensor, "slices bins"]) -> list[Votes]:
+        # The only wait for an accelerator, and the only transfer back.
+        rows: list[list[int]] = counts.cpu().numpy().tolist()
+        return [Votes(counts=tuple(row[:-1]), invalid=row[-1]) for row in rows]
 
 
 def count_votes(sampler: Sampler, draws: Draws) -> Iterator[Votes]:
@@ -220,9 +199,12 @@ def count_votes(sampler: Sampler, draws: Draws) -> Iterator[Votes]:
     Votes are additive, so a caller may sum them in any order, stop to report progress, and
     after a crash draw only what it has not kept.
     """
-    for start in range(draws.start, draws.stop, sampler.batch_size):
-        stop = min(start + sampler.batch_size, draws.stop)
-        yield sampler.run([replace(draws, start=start, stop=stop)])[0]
+    starts = range(draws.start, draws.stop, sampler.batch_size)
+    parts = (
+        [replace(draws, start=start, stop=min(start + sampler.batch_size, draws.stop))]
+        for start in starts
+    )
+    return (votes for [votes] in sampler.stream(parts))
 
 
 def certify(
@@ -266,18 +248,11 @@ def certify(
     return answer
 
 
-def _winners(logits: Float[Tensor, "batch classes"]) -> Int64[Tensor, " batch"]:
-    """The vote of each row; one past the last class where a logit is not finite.
-
-    (The argmax of a row of nan is 0: a broken classifier would certify class 0.)
-    """
-    finite = logits.isfinite().all(dim=1)
-    return torch.where(finite, logits.argmax(dim=1), logits.shape[1])
-
-
-def _close(a: Tensor, b: Tensor) -> bool:
-    scale = a.abs().nan_to_num(nan=0.0, posinf=0.0).max().item()
-    return torch.allclose(a, b, rtol=_TOLERANCE, atol=_TOLERANCE * scale, equal_nan=True)
+def _until(end: float, slices: Sequence[Draws]) -> Iterator[Sequence[Draws]]:
+    """The same batch until a time, at least once."""
+    yield slices
+    while perf_counter() < end:
+        yield slices
 
 
 def _tensor(array: NDArray[np.float32] | NDArray[np.int64]) -> Tensor:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy.stats import chi2, kstest, norm
 
 from smoothing import InvalidParams, Phase
-from smoothing.noise import NOISE_SCHEME, noisy_rows, standard_normals, total_variation_bound
+from smoothing.draws import Draws
+from smoothing.noise import NOISE_SCHEME, standard_normals, total_variation_bound
 
 SELECTION, ESTIMATION = Phase.SELECTION, Phase.ESTIMATION
 KEY = bytes(range(32))
@@ -24,9 +25,9 @@ def normals(start=0, stop=200, size=3_072, *, key=KEY, phase=SELECTION, dtype=np
 
 
 def rows(image, *, sigma=0.25, key=KEY, phase=SELECTION, start=0, stop=8, numerics="sound"):
-    return noisy_rows(
-        image, sigma=sigma, key=key, phase=phase, start=start, stop=stop, numerics=numerics
-    )
+    return Draws(
+        image=image, sigma=sigma, key=key, phase=phase, start=start, stop=stop, numerics=numerics
+    ).rows()
 
 
 def grey(value: float, size: int = 8) -> np.ndarray:

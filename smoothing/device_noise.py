@@ -1,0 +1,113 @@
+"""Sound noise drawn where it is used: a function of its address on any device.
+
+Words are Philox's at the host's addresses, bit for bit, and the formula is the host's in float64,
+so the derivation in `smoothing.noise` holds with the device's log, sqrt, cos and sin in place of
+numpy's: CUDA documents at most 2 units in the last place for each where 4 are allowed, and fused
+multiply-adds round less often. Last bits differ from the host's, and so does a value where they
+carry it over a half-integer, of which the probability is within the same total variation.
+That is why this noise has a name of its own.
+
+Where Triton is at hand one kernel writes the rows. Otherwise torch does, with the same integers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from math import pi
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Float64, Int64
+from torch import Tensor
+
+from smoothing.draws import Draws, check_draws
+from smoothing.noise import NOISE_SCHEME
+from smoothing.philox import stream_of
+from smoothing.philox_torch import philox_words, signed
+
+DEVICE_SCHEME = f"{NOISE_SCHEME}/device"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Addresses:
+    """Where the noise of each row is from, on its device.
+
+    Attributes:
+        pixels: One row an image.
+        owner: Which image each row is of.
+        keys: Philox's key words.
+        phases: Third word of the counter.
+        draws: Second word of the counter.
+        scales: 255 sigma.
+    """
+
+    pixels: Float32[Tensor, "images size"]
+    owner: Int64[Tensor, " rows"]
+    keys: Int64[Tensor, "rows 2"]
+    phases: Int64[Tensor, " rows"]
+    draws: Int64[Tensor, " rows"]
+    scales: Float64[Tensor, " rows"]
+
+
+def addresses_of(slices: Sequence[Draws], device: torch.device) -> Addresses:
+    """The addresses of all rows of some slices.
+
+    Raises:
+        InvalidParams: As `smoothing.noise.draw_rows`.
+    """
+    for draws in slices:
+        check_draws(draws)
+    owner = np.repeat(np.arange(len(slices)), [draws.num_draws for draws in slices])
+    streams = [stream_of(draws.key, draws.phase) for draws in slices]
+    keys = np.array([[signed(word) for word in stream.key] for stream in streams])
+    phases = np.array([stream.phase for stream in streams])
+    scales = np.array([255.0 * draws.sigma for draws in slices])
+    numbers = np.concatenate([np.arange(draws.start, draws.stop) for draws in slices])
+    pixels = np.stack([draws.image.reshape(-1) for draws in slices])
+    return Addresses(
+        pixels=torch.as_tensor(pixels, device=device),
+        owner=torch.as_tensor(owner, device=device),
+        keys=torch.as_tensor(keys[owner], device=device),
+        phases=torch.as_tensor(phases[owner], device=device),
+        draws=torch.as_tensor(numbers, device=device),
+        scales=torch.as_tensor(scales[owner], device=device),
+    )
+
+
+def rows_on_device(
+    slices: Sequence[Draws], num_rows: int, device: torch.device
+) -> Float32[Tensor, "{num_rows} channels height width"]:
+    """The sound noisy rows of some slices, followed by zeros.
+
+    Raises:
+        InvalidParams: As `smoothing.noise.draw_rows`.
+    """
+    where = addresses_of(slices, device)
+    rows = torch.zeros((num_rows, *slices[0].image.shape), device=device)
+    flat = rows.view(num_rows, -1)[: len(where.owner)]
+    if device.type == "cuda" and where.pixels.shape[1] % 8 == 0 and _has_triton():
+        from smoothing.noise_cuda import draw_with_triton  # noqa: PLC0415 - Triton is optional
+
+        draw_with_triton(where, flat)
+    else:
+        flat.copy_(noisy_in_torch(where))
+    return rows
+
+
+def noisy_in_torch(where: Addresses) -> Float[Tensor, "rows size"]:
+    """The noisy rows, by torch's own operations."""
+    size = where.pixels.shape[1]
+    half = (size + 1) // 2
+    words = philox_words(where.keys, where.phases, where.draws, 2 * half)
+    uniforms = ((words[:, :half] >> 11) & (2**53 - 1)).double().add(1).mul(2.0**-53)
+    angles = (words[:, half:] >> 11).double().add(0.5).mul(2 * pi * 2.0**-53)
+    radii = uniforms.log().mul(-2.0).sqrt()
+    normals = torch.cat([radii * angles.cos(), radii * angles.sin()], dim=1)[:, :size]
+    sums = 255.0 * where.pixels[where.owner].double() + where.scales[:, None] * normals
+    return sums.round().float() / 255.0
+
+
+@cache
+def _has_triton() -> bool:
+    return find_spec("triton") is not None
