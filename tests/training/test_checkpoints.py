@@ -1,13 +1,21 @@
 """Checkpoints are whole or not there."""
 
+import errno
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
-from training.engine import checkpoints
-from training.errors import BadCheckpoint
+from training.config import OptimConfig
+from training.engine import checkpoints, disk
+from training.engine.optim import MOMENTS, build_optimizers, parameter_groups
+from training.engine.start import require_checkpoint_room
+from training.errors import BadCheckpoint, DiskFull
 from training.streams import stream
 
 
@@ -87,3 +95,110 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path):
 
     with pytest.raises(BadCheckpoint, match="does not fit"):
         checkpoints.restore(tmp_path, model=nn.Linear(5, 2), optimizers=[])
+
+
+def test_a_damaged_tensor_file_is_named(tmp_path: Path):
+    write(tmp_path, 1)
+    (tmp_path / "checkpoint-0000001.safetensors").write_bytes(b"damaged")
+
+    with pytest.raises(BadCheckpoint, match=r"0000001\.safetensors cannot be read"):
+        checkpoints.load_weights(tmp_path)
+
+
+def full_for_tensors(*_: Any) -> NoReturn:
+    """What safetensors does on a full disk."""
+    raise SafetensorError("Error while serializing: I/O error: No space left (os error 28)")
+
+
+def full_half_way(_: Any, partial: Path) -> NoReturn:
+    """A disk that is full after some bytes."""
+    partial.write_bytes(b"half")
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("full", [full_for_tensors, full_half_way])
+def test_a_full_disk_is_named_and_leaves_the_last_checkpoint(
+    full: Callable[..., NoReturn], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    saved = write(tmp_path, 1)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    monkeypatch.setattr(checkpoints, "save_file", full)
+
+    with pytest.raises(DiskFull, match=r"no room for .*0000002\.safetensors: it needs 104 bytes"):
+        write(tmp_path, 2)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert torch.equal(checkpoints.load_weights(tmp_path)["weight"], saved.weight)
+
+
+def test_a_disk_that_fills_up_under_the_scalars_leaves_the_last_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    saved = write(tmp_path, 1)
+
+    def full(self: Path, *_: Any, **__: Any) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(DiskFull, match=r"checkpoint\.json"):
+        write(tmp_path, 2)
+    monkeypatch.undo()
+
+    assert torch.equal(checkpoints.load_weights(tmp_path)["weight"], saved.weight)
+
+
+def test_other_errors_of_the_disk_are_not_called_a_full_one(tmp_path: Path):
+    with pytest.raises(FileNotFoundError):
+        disk.write_whole(tmp_path / "missing" / "file", "text")
+
+
+def test_the_content_is_on_the_disk_before_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    events: list[str] = []
+    rename, sync = Path.replace, os.fsync
+    monkeypatch.setattr(
+        Path, "replace", lambda self, target: (events.append("rename"), rename(self, target))[1]
+    )
+    monkeypatch.setattr(os, "fsync", lambda file: (events.append("sync"), sync(file))[1])
+
+    disk.write_whole(tmp_path / "file", "text")
+
+    assert events == ["sync", "rename", "sync"]
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon", "lars"])
+def test_the_size_of_a_checkpoint_is_foretold(optimizer: str, tmp_path: Path):
+    model = nn.ModuleDict({"blocks": nn.ModuleList([nn.Linear(200, 100), nn.LayerNorm(100)])})
+    model["blocks"][1].bias.requires_grad_(requires_grad=False)
+    groups = parameter_groups(model.named_parameters(), depth=1, weight_decay=0.0, layer_decay=1.0)
+    optimizers = build_optimizers(groups, OptimConfig(optimizer=optimizer))
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    for each in optimizers:
+        each.step()
+
+    checkpoints.save(tmp_path, step=1, model=model, optimizers=optimizers, scalars={})
+
+    foretold = checkpoints.size_bytes(model, moments=MOMENTS[optimizer])
+    actual = (tmp_path / "checkpoint-0000001.safetensors").stat().st_size
+    assert actual - 2000 < foretold  # the header of names and shapes aside
+    assert foretold < 2 * actual
+
+
+def test_a_run_is_refused_before_it_starts_where_its_checkpoints_would_not_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    # 6 weights and 2 biases, 3 times for AdamW, in 2 checkpoints at a time, and the records.
+    needed = (6 + 2) * 4 * 3 * 2 + disk.RECORDS_BYTES
+    monkeypatch.setattr(disk, "free_bytes", lambda _: needed - 1)
+
+    with pytest.raises(DiskFull, match=f"needs {needed:,} bytes .* {needed - 1:,} are free"):
+        require_checkpoint_room(tmp_path / "new", nn.Linear(3, 2), OptimConfig())
+
+    monkeypatch.setattr(disk, "free_bytes", lambda _: needed)
+    require_checkpoint_room(tmp_path / "new", nn.Linear(3, 2), OptimConfig())
+
+
+def test_free_room_is_that_of_the_folder_that_exists(tmp_path: Path):
+    assert disk.free_bytes(tmp_path / "not" / "yet") > 0

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from training.config import LoopConfig
+from training.engine.distributed import Processes
 from training.engine.shares import Batch, Shares
 from training.streams import stream
 
@@ -47,6 +48,40 @@ def test_shares_add_up_to_the_gradient_of_the_batch(shares: int, precision, tole
     torch.testing.assert_close(
         model.weight.grad, reference.weight.grad, rtol=tolerance, atol=tolerance * scale
     )
+
+
+@pytest.mark.parametrize("parallel", [1, 2, 3])
+def test_shares_in_turn_add_up_to_the_very_same_gradient(parallel: int):
+    model, reference = linear(), linear()
+    at_once = LoopConfig(shares=4)
+    Shares(reference, at_once).backward(squares, batches(4), step=0)
+
+    shares = Shares(model, LoopConfig(shares=4, parallel=parallel))
+    shares.backward(squares, batches(4), step=0)
+
+    assert torch.equal(model.weight.grad, reference.weight.grad)
+
+
+def test_a_process_computes_its_own_shares_only():
+    shares = Shares(linear(), LoopConfig(shares=4), Processes(rank=1, size=2))
+
+    assert list(shares.mine) == [1, 3]
+
+
+def test_every_share_has_its_own_stochastic_depth_whatever_was_drawn_before():
+    loop, drawn = LoopConfig(shares=2, parallel=1), []
+
+    def dropping(network: nn.Module, batch: Batch) -> Tensor:
+        drawn.append(torch.rand(4).tolist())
+        return squares(network, batch)
+
+    for _ in range(2):
+        Shares(linear(), loop).backward(dropping, batches(2), step=3)
+    Shares(linear(), loop).backward(dropping, batches(2), step=4)
+
+    assert drawn[0] == drawn[2]
+    assert drawn[1] == drawn[3]
+    assert len({tuple(some) for some in drawn}) == 4
 
 
 def test_the_master_weights_stay_float32_in_bfloat16():

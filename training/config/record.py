@@ -17,6 +17,10 @@ EXECUTION_FIELDS = frozenset(
         "loop.log_every",
         "loop.checkpoint_every",
         "loop.validate_every",
+        "data.cache",
+        "data.download",
+        "data.workers",
+        "data.on_device",
     }
 )
 

@@ -79,7 +79,7 @@ def joined(loop: LoopConfig) -> Iterator[Processes]:
     dist.init_process_group("gloo" if loop.on_cpu else "nccl")
     try:
         processes = Processes(rank=dist.get_rank(), size=dist.get_world_size())
-        _check(processes, loop)
+        check_shares(processes, loop)
         if not processes.writes:
             logging.getLogger("training").setLevel(logging.WARNING)
         yield processes
@@ -87,7 +87,12 @@ def joined(loop: LoopConfig) -> Iterator[Processes]:
         dist.destroy_process_group()
 
 
-def _check(processes: Processes, loop: LoopConfig) -> None:
+def check_shares(processes: Processes, loop: LoopConfig) -> None:
+    """Refuses shares that the processes cannot divide up evenly.
+
+    Raises:
+        BadConfig: Their number does not divide the shares.
+    """
     require(
         loop.shares % processes.size == 0,
         f"the {processes.size} processes must divide loop.shares {loop.shares}: "

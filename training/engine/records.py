@@ -54,7 +54,7 @@ class Records:
         _drop_rows(out / LOSSES, start)
         _drop_validations(out / VALIDATION, start)
         self._file = (out / LOSSES).open("a", newline="")
-        self._writer = csv.writer(self._file)
+        self._writer = csv.writer(self._file, lineterminator="\n")
         self._board = SummaryWriter(str(out / TENSORBOARD), purge_step=start + 1)
 
     def add(self, row: Row) -> None:
@@ -107,18 +107,17 @@ def read_validations(out: Path) -> list[dict[str, float]]:
 
 
 def _drop_rows(path: Path, start: int) -> None:
-    kept: list[list[str]] = [list(COLUMNS)]
-    if path.exists():
-        with path.open(newline="") as file:
-            # A row that kill -9 cut short belongs to a step after the checkpoint.
-            kept += [row for row in list(csv.reader(file))[1:] if row and int(row[0]) <= start]
-    text = io.StringIO()
-    csv.writer(text).writerows(kept)
-    write_whole(path, text.getvalue())
+    rows = [line for line in _whole_lines(path)[1:] if int(line.split(",")[0]) <= start]
+    write_whole(path, "".join(f"{line}\n" for line in [",".join(COLUMNS), *rows]))
 
 
 def _drop_validations(path: Path, start: int) -> None:
     if path.exists():
-        lines = [json.dumps(line) for line in read_validations(path.parent)]
-        kept = [line for line in lines if json.loads(line)["step"] <= start]
+        kept = [line for line in _whole_lines(path) if json.loads(line)["step"] <= start]
         write_whole(path, "".join(f"{line}\n" for line in kept))
+
+
+def _whole_lines(path: Path) -> list[str]:
+    """The lines of a file, without one that kill -9 cut short; none where there is no file."""
+    lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+    return [line.removesuffix("\n") for line in lines if line.endswith("\n")]

@@ -73,7 +73,7 @@ def start(
         model = task.build(len(source.classes)).to(config.loop.device)
         if processes.writes:
             require_checkpoint_room(out, model, config.optim)
-        images = open_images(config.data, size=config.architecture.image_size)
+        images = open_images(config.data, size=config.architecture.image_size, source=source)
         parts = split(len(images.labels), every=config.data.validation_every)
         steps = config.loop.total_steps(len(parts.train))
         if config.loop.on_cpu:
