@@ -1,13 +1,19 @@
 """RandAugment: each image by its own seed, on processes that end with the run."""
 
 import os
+import random
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from training.config import DataConfig, LoopConfig
 from training.data import BatchSource, ImageSet
@@ -58,6 +64,15 @@ def test_the_policy_is_timm_s_own_for_training():
     assert policy(DATA, 16).ops[0].kwargs == oracle.ops[0].kwargs
 
 
+@pytest.mark.parametrize("kind", ["inc0", "inc1", "tweights", "t3aw"])
+def test_every_operation_works_at_its_largest_magnitude(kind: str):
+    transform = policy(replace(DATA, randaugment=f"rand-m10-p1-n1-{kind}"), 16)
+    random.seed(0)
+
+    for operation in transform.ops:
+        assert operation(Image.fromarray(IMAGES.images[0].transpose(1, 2, 0))).size == (16, 16)
+
+
 def test_the_processes_give_what_one_image_at_a_time_gives(batches: BatchSource):
     index = torch.randperm(16, generator=stream(0, "epoch", 0))[:8]
     crops = draw_crops(DATA, 8, side=16, size=16, generator=stream(0, "augment", 0))
@@ -77,6 +92,29 @@ def test_a_resumed_run_augments_as_it_would_have(batches: BatchSource):
 
     assert torch.equal(batches.share(3, 1)[0], expected[3])
     assert not torch.equal(expected[2], expected[3])
+
+
+def test_the_processes_of_a_killed_run_end():
+    code = """
+import time
+from tests.training.test_data_randaugment import DATA, IMAGES, LOOP, BatchSource, np
+batches = BatchSource(IMAGES, np.arange(16), DATA, LOOP, device="cpu")
+batches.share(0, 0)
+print(*batches._workers._pool._processes, flush=True)
+time.sleep(60)
+"""
+    run = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert run.stdout is not None
+    workers = [Path("/proc", word) for word in run.stdout.readline().split()]
+    assert [worker.exists() for worker in workers] == [True]
+
+    run.kill()
+    run.communicate()
+
+    deadline = time.monotonic() + 20
+    while any(worker.exists() for worker in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_the_number_of_processes_changes_nothing_and_a_dead_one_is_an_error(batches: BatchSource):

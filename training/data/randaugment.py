@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Int, UInt8
 from numpy.typing import NDArray
 from PIL import Image
-from timm.data.auto_augment import RandAugment, rand_augment_transform
+from timm.data.auto_augment import RandAugment, posterize, rand_augment_transform
 from torch import Tensor
 
 from training.config import DataConfig
@@ -87,7 +87,11 @@ def policy(config: DataConfig, size: int) -> RandAugment:
         "img_mean": tuple(min(255, round(255 * value)) for value in config.mean),
         "interpolation": Image.Resampling.BICUBIC,
     }
-    return rand_augment_transform(config.randaugment, settings)
+    transform = rand_augment_transform(config.randaugment, settings)
+    for operation in transform.ops:
+        if operation.aug_fn is posterize:
+            operation.aug_fn = _posterize
+    return transform
 
 
 def apply(transform: RandAugment, image: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
@@ -96,6 +100,11 @@ def apply(transform: RandAugment, image: NDArray[np.uint8], seed: int) -> NDArra
     np.random.seed(seed)  # noqa: NPY002 - timm draws from the global generator
     transformed = transform(Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0))))
     return np.asarray(transformed, dtype=np.uint8).transpose(2, 0, 1)
+
+
+def _posterize(image: Image.Image, bits: int, **_: object) -> Image.Image:
+    # At its largest magnitude timm keeps 0 bits, which Pillow refuses since version 13.
+    return posterize(image, bits) if bits else Image.new("RGB", image.size)
 
 
 _transform: RandAugment | None = None
