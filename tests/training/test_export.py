@@ -2,18 +2,33 @@
 
 import json
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from model_store.card import load_card
 from model_store.classifier import load_classifier
-from training.config import ExportConfig, FinetuneConfig, PretrainConfig
+from training.config import (
+    OBJECTIVES,
+    CorruptionConfig,
+    DataConfig,
+    ExportConfig,
+    FinetuneConfig,
+    PretrainConfig,
+    ProbeConfig,
+)
 from training.engine import checkpoints
 from training.errors import BadCheckpoint
-from training.export import export, portable_command
+from training.exchange import store_run
+from training.exchange.origins import portable_command, pretraining_in_words
+from training.exchange.probe import fold_probe
+from training.exchange.run_directories import write_run
+from training.export import export
 from training.network.classifier import build_classifier
 from training.pretrain import pretrain
 from training.streams import stream
@@ -31,7 +46,9 @@ def test_the_stored_classifier_gives_the_runs_logits(
     noisy = torch.randn(5, 3, 16, 16, generator=stream(0, "pixels"))
 
     target = export(
-        ExportConfig(run=finetuned, id="tiny.test", store=tmp_path, stored_as="float32")
+        ExportConfig(
+            run=finetuned, id="tiny.test", store=tmp_path, stored_as="float32", measure_s=0.0
+        )
     )
 
     stored = load_classifier(load_card(target / "card.json"), target)
@@ -81,6 +98,162 @@ def test_commands_name_no_path_of_this_machine():
         "python -m training finetune --recipe smoke --out runs/fine --data.path data/train "
         "--sigma 0.5 --data.no-flip --init runs/pre"
     )
+
+
+def test_commands_keep_the_objective_and_the_place_among_the_runs():
+    arguments = ["--objective", "mae", "--init", "/scratch/runs/smoke/pretrain", "--data.path", "d"]
+
+    command = portable_command(
+        {"recipe": "smoke", "arguments": arguments}, "pretrain", Path("/a/runs/smoke/pre")
+    )
+
+    assert command == (
+        "python -m training pretrain --recipe smoke --out runs/smoke/pre --objective mae "
+        "--init runs/smoke/pretrain --data.path data/d"
+    )
+
+
+def test_no_start_is_no_path():
+    origin = {"recipe": "smoke", "arguments": ["--init", "None", "--data.randaugment", ""]}
+
+    command = portable_command(origin, "finetune", Path("fine"))
+
+    assert "--init None" in command
+    assert command.endswith("--data.randaugment ''")
+
+
+@pytest.mark.parametrize(
+    ("corruption", "words"),
+    [
+        (OBJECTIVES["dmae"], "DMAE pre-trained"),
+        (CorruptionConfig(sigma=0.5, mask_ratio=0.6), "DMAE pre-trained"),
+        (OBJECTIVES["mae"], "MAE pre-trained"),
+        (OBJECTIVES["nim"], "NIM pre-trained"),
+        (None, "trained from scratch"),
+    ],
+)
+def test_the_card_says_how_the_encoder_came_about(
+    pretrain_config: PretrainConfig,
+    finetune_config: FinetuneConfig,
+    tmp_path: Path,
+    corruption: CorruptionConfig | None,
+    words: str,
+):
+    start = None if corruption is None else tmp_path / "pre"
+    if corruption is not None:
+        config = replace(pretrain_config, corruption=corruption)
+        write_run(tmp_path / "pre", config, {}, classes=(), origin={})
+    config = replace(finetune_config, init=start)
+    write_run(tmp_path / "fine", config, {}, classes=(), origin={})
+
+    assert pretraining_in_words(tmp_path / "fine") == words
+
+
+def test_the_card_describes_a_whole_lineage(
+    pretrain_config: PretrainConfig,
+    finetuned: Path,
+    finetune_config: FinetuneConfig,
+    tmp_path: Path,
+):
+    config = replace(pretrain_config, corruption=OBJECTIVES["mae"])
+    write_run(tmp_path / "runs" / "pre", config, {}, classes=(), origin={"recipe": "smoke"})
+    config = replace(
+        finetune_config, init=tmp_path / "runs" / "pre", views=2, consistency=2.0, mixup=0.8
+    )
+    origin = {"recipe": "smoke", "arguments": ["--init", str(tmp_path / "runs" / "pre")]}
+    write_run(
+        tmp_path / "fine", config, checkpoints.load_weights(finetuned), classes="abc", origin=origin
+    )
+
+    card = store_run(tmp_path / "fine", tmp_path / "store")
+
+    assert card.description == "Vision transformer, MAE pre-trained, fine-tuned at sigma 0.25."
+    first, second = card.provenance.schedule.split("; ")
+    assert first.endswith("MAE, mask 0.75")
+    assert second.endswith("sigma 0.25, 2 views, consistency 2, mixup 0.8")
+    assert card.provenance.commands == (
+        "python -m training pretrain --recipe smoke --out runs/pre",
+        "python -m training finetune --recipe smoke --out runs/fine --init runs/pre",
+    )
+
+
+def test_a_stored_run_is_named_by_its_shape_and_its_directory(finetuned: Path, tmp_path: Path):
+    card = store_run(finetuned, tmp_path)
+
+    shape = card.architecture
+    assert card.id == (
+        f"vit_{shape.embed_dim}x{shape.depth}_patch{shape.patch_size}_{shape.image_size}.finetune"
+    )
+    assert load_card(tmp_path / card.id / "card.json") == card
+    assert load_classifier(card, tmp_path / card.id).size == 16
+
+
+def test_a_stored_run_is_the_function_that_is_exported(finetuned: Path, tmp_path: Path):
+    exported = load_card(export(to_store(finetuned, tmp_path)) / "card.json")
+
+    stored = store_run(finetuned, tmp_path / "other")
+
+    assert stored.weights.sha256 == exported.weights.sha256
+
+
+def test_the_noise_of_an_enlarged_image_is_at_the_images_own_size(
+    finetuned: Path, finetune_config: FinetuneConfig, tmp_path: Path
+):
+    config = replace(finetune_config, data=replace(finetune_config.data, size=8))
+    write_run(
+        tmp_path / "run", config, checkpoints.load_weights(finetuned), classes="abc", origin={}
+    )
+
+    card = store_run(tmp_path / "run", tmp_path / "store")
+
+    assert (card.preprocessing.size, card.preprocessing.resize_shorter) == (8, 8)
+
+
+@pytest.fixture
+def probe_run(
+    finetune_config: FinetuneConfig,
+    published_weights: Callable[..., dict[str, Tensor]],
+    tmp_path: Path,
+) -> Path:
+    """A linear probe's run, its head not folded."""
+    shape = replace(
+        finetune_config.architecture,
+        image_size=16,
+        patch_size=4,
+        embed_dim=24,
+        depth=2,
+        num_heads=3,
+        mlp_ratio=4.0,
+        global_pool="token",
+    )
+    config = ProbeConfig(architecture=shape, data=DataConfig(source="cifar10"), sigma=0.5)
+    tensors = {f"vit.{name}": value for name, value in published_weights("probe").items()}
+    write_run(tmp_path / "probe", config, tensors, classes="abcdefghij", origin={"recipe": "smoke"})
+    return tmp_path / "probe"
+
+
+def test_a_linear_probe_is_folded_for_the_store(
+    probe_run: Path, published_weights: Callable[..., dict[str, Tensor]], tmp_path: Path
+):
+    card = load_card(export(to_store(probe_run, tmp_path, stored_as="float32")) / "card.json")
+
+    head = load_classifier(card, tmp_path / card.id).network.head
+    assert torch.equal(head.weight, fold_probe(published_weights("probe"))["head.weight"])
+    assert card.description.endswith("trained from scratch, linear probe at sigma 0.5.")
+    assert card.provenance.data == "cifar10"
+    assert card.provenance.commands == (
+        "python -m training linear-probe --recipe smoke --out runs/probe",
+    )
+
+
+def test_a_linear_probe_keeps_its_batch_norm_in_the_official_file(
+    probe_run: Path, published_weights: Callable[..., dict[str, Tensor]]
+):
+    saved = torch.load(export(ExportConfig(run=probe_run, format="official")), weights_only=True)
+
+    expected = published_weights("probe")
+    assert saved["model"].keys() == expected.keys()
+    assert torch.equal(saved["model"]["head.0.running_var"], expected["head.0.running_var"])
 
 
 def test_a_pretraining_is_no_classifier(pretrain_config: PretrainConfig, tmp_path: Path):

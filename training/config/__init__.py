@@ -3,7 +3,7 @@
 from training.config.corruption import OBJECTIVES, CorruptionConfig
 from training.config.data import CIFAR10_MEAN, CIFAR10_STD, DataConfig
 from training.config.evaluate import CompareConfig, EvaluateConfig
-from training.config.exchange import ExportConfig
+from training.config.exchange import ExportConfig, ImportConfig
 from training.config.loop import LoopConfig
 from training.config.optim import OptimConfig
 from training.config.preview import PreviewConfig
@@ -22,6 +22,7 @@ __all__ = [
     "EvaluateConfig",
     "ExportConfig",
     "FinetuneConfig",
+    "ImportConfig",
     "LoopConfig",
     "OptimConfig",
     "PretrainConfig",

@@ -1,0 +1,181 @@
+"""From a classifier's run to a model in a store: the weights, and a card that explains them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from model_store import checkpoint
+from model_store.card import Architecture, ModelCard, Preprocessing, Weights, dump_card
+from model_store.evidence import Provenance
+from model_store.registry import CARD_FILE
+from training.config import ExportConfig
+from training.engine import checkpoints
+from training.errors import BadCheckpoint
+from training.exchange.origins import (
+    lineage,
+    portable_command,
+    pretraining_in_words,
+    read_origin,
+    read_settings,
+    schedule_in_words,
+)
+from training.exchange.probe import fold_probe
+from training.hardware import describe_hardware
+
+WEIGHTS_FILE = "weights.safetensors"
+PREFIX = "vit."
+SIZES = {192: "tiny", 384: "small", 768: "base", 1024: "large", 1280: "huge"}
+# As ImageNet is evaluated: the shorter side to 256, then the middle 224. Small images are whole.
+CROPPED_FROM = 160
+CROP = 224 / 256
+
+
+def store_run(run: Path, store: Path) -> ModelCard:
+    """Exports a classifier's run into a store, its speed not measured; the card.
+
+    Args:
+        run: Run directory of a fine-tuning or a linear probe.
+        store: Store directory; the model is in the folder of the card's id.
+
+    Raises:
+        BadCheckpoint: The run is no classifier, or has no checkpoint.
+        CardInvalid: A value is outside what a card allows.
+    """
+    return write_model(ExportConfig(run=run, store=store), draws_per_s=1.0)
+
+
+def write_model(config: ExportConfig, *, draws_per_s: float) -> ModelCard:
+    """Writes weights and card of a run to `<store>/<id>/`; the card.
+
+    Args:
+        config: Which run, where to, and what the card says.
+        draws_per_s: Speed for the card.
+
+    Raises:
+        BadCheckpoint: The run is no classifier, or has no checkpoint.
+        CardInvalid: A value is outside what a card allows.
+    """
+    settings = read_settings(config.run)
+    tensors = classifier_tensors(config.run)
+    model = config.id or default_id(config.run, settings)
+    target = config.store / model
+    target.mkdir(parents=True, exist_ok=True)
+    path = target / WEIGHTS_FILE
+    sha256 = checkpoint.save(path, tensors, stored_as=config.stored_as)
+    weights = Weights(
+        file=WEIGHTS_FILE,
+        sha256=sha256,
+        num_bytes=path.stat().st_size,
+        stored_as=config.stored_as,
+    )
+    card = _card(config, settings, weights, model=model, draws_per_s=draws_per_s)
+    dump_card(card, target / CARD_FILE)
+    return card
+
+
+def classifier_tensors(run: Path) -> dict[str, Tensor]:
+    """Weights of a run's classifier under the names of timm's network, a probe folded.
+
+    Raises:
+        BadCheckpoint: The run is no classifier, or has no checkpoint.
+    """
+    tensors = checkpoints.load_weights(run)
+    if not all(name.startswith(PREFIX) for name in tensors):
+        raise BadCheckpoint(f"{run} is no fine-tuning: its checkpoint is not a classifier")
+    return fold_probe({name.removeprefix(PREFIX): value for name, value in tensors.items()})
+
+
+def default_id(run: Path, settings: Mapping[str, Any]) -> str:
+    """A model id of the network's shape and the run's name, such as vit_tiny_patch4_32.fine."""
+    shape = settings["architecture"]
+    width = shape["embed_dim"]
+    name = re.sub(r"[^a-z0-9]+", "-", run.resolve().name.lower()).strip("-") or "run"
+    size = SIZES.get(width, f"{width}x{shape['depth']}")
+    return f"vit_{size}_patch{shape['patch_size']}_{shape['image_size']}.{name}"
+
+
+def _card(
+    config: ExportConfig,
+    settings: Mapping[str, Any],
+    weights: Weights,
+    *,
+    model: str,
+    draws_per_s: float,
+) -> ModelCard:
+    head = checkpoints.read_head(config.run) or {}
+    return ModelCard(
+        id=model,
+        description=config.description or _description(config.run, settings),
+        architecture=Architecture(**settings["architecture"]),
+        labels=tuple(head["classes"]),
+        preprocessing=_preprocessing(settings),
+        sigmas=(float(settings["sigma"]),),
+        weights=weights,
+        draws_per_s=draws_per_s,
+        measured_on=describe_hardware(),
+        evaluations=(),
+        provenance=_provenance(config),
+        licence=config.licence,
+    )
+
+
+def _description(run: Path, settings: Mapping[str, Any]) -> str:
+    probed = settings["command"] == "linear-probe"
+    how = "linear probe" if probed else "fine-tuned"
+    before = pretraining_in_words(run)
+    if before.startswith("imported"):
+        return f"Vision transformer, {before}, for noise of sigma {settings['sigma']:g}."
+    if before == "trained from scratch" and not probed:
+        return f"Vision transformer, {before} at sigma {settings['sigma']:g}."
+    return f"Vision transformer, {before}, {how} at sigma {settings['sigma']:g}."
+
+
+def _preprocessing(settings: Mapping[str, Any]) -> Preprocessing:
+    data = settings["data"]
+    size = data.get("size") or settings["architecture"]["image_size"]
+    return Preprocessing(
+        size=size,
+        resize="bicubic",
+        resize_shorter=round(size / CROP) if size >= CROPPED_FROM else size,
+        mean=_triple(data["mean"]),
+        std=_triple(data["std"]),
+    )
+
+
+def _provenance(config: ExportConfig) -> Provenance:
+    runs = lineage(config.run)
+    heads = [checkpoints.read_head(run) or {} for run in runs]
+    origins = [read_origin(run) for run in runs]
+    machines = [str(origin["hardware"]) for origin in origins if "hardware" in origin]
+    return Provenance(
+        data=config.data or _data(config.run),
+        commands=tuple(_command(run) for run in runs),
+        schedule="; ".join(map(schedule_in_words, runs, heads)),
+        hardware=" / ".join(dict.fromkeys(machines)) or "not known",
+        wall_time_s=round(sum(float(head.get("seconds", 0.0)) for head in heads), 1),
+        notes=config.notes,
+    )
+
+
+def _command(run: Path) -> str:
+    origin = read_origin(run)
+    command = "import" if "imported" in origin else read_settings(run)["command"]
+    return portable_command(origin, command, run)
+
+
+def _data(run: Path) -> str:
+    imported = read_origin(run).get("imported")
+    if imported:
+        return f"not known: imported from {imported['file']}"
+    data = read_settings(run)["data"]
+    if data.get("source", "folder") == "folder":
+        return f"image folder {Path(data['path']).name!r}"
+    return str(data["source"])
+
+
+def _triple(values: Sequence[float]) -> tuple[float, float, float]:
+    first, second, third = values
+    return first, second, third

@@ -1,0 +1,132 @@
+"""Where the weights of a run are from: the runs before it, and how each was asked for."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from training.errors import BadCheckpoint
+
+NONE = "None"
+# Where a reader would have the data that an option names.
+DATA = {"--data.path": "data"}
+# What a reader has no use for.
+LOCAL = ("--data.cache",)
+# Settings of a classifier worth naming beside its steps, in words.
+HYPERPARAMETERS: Mapping[str, str] = {
+    "views": "{} views",
+    "consistency": "consistency {:g}",
+    "mixup": "mixup {:g}",
+    "cutmix": "cutmix {:g}",
+    "label_smoothing": "label smoothing {:g}",
+    "drop_path": "drop path {:g}",
+}
+
+
+def read_settings(run: Path) -> dict[str, Any]:
+    """The configuration recorded in a run directory.
+
+    Raises:
+        BadCheckpoint: It is none.
+    """
+    path = run / "config.json"
+    if not path.is_file():
+        raise BadCheckpoint(f"{run} is no run directory: it has no config.json")
+    return json.loads(path.read_text())
+
+
+def read_origin(run: Path) -> dict[str, Any]:
+    """How a run was asked for, as recorded in its directory; empty where nothing is."""
+    path = run / "origin.json"
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def lineage(run: Path) -> list[Path]:
+    """The run and those it was started from, the first one first."""
+    before = read_settings(run).get("init")
+    return [*(lineage(Path(before)) if before else []), run]
+
+
+def pretraining_in_words(run: Path) -> str:
+    """How a classifier's encoder came about: the last pre-training of its lineage, or none."""
+    for each in reversed(lineage(run)):
+        settings, origin = read_settings(each), read_origin(each)
+        if settings["command"] == "pretrain":
+            objective = objective_of(each)
+            return (
+                "pre-trained elsewhere"
+                if objective == "other"
+                else f"{objective.upper()} pre-trained"
+            )
+        if "imported" in origin:
+            return f"imported from {origin['imported']['file']}"
+    return "trained from scratch"
+
+
+def objective_of(run: Path) -> str:
+    """What a pre-training was trained for: dmae, mae or nim; other for one from elsewhere."""
+    imported = read_origin(run).get("imported", {})
+    corruption = read_settings(run).get("corruption", {})
+    if imported:
+        return str(imported["objective"])
+    if corruption.get("noise", "constant") != "constant":
+        return "nim"
+    return "mae" if corruption.get("sigma") == 0 else "dmae"
+
+
+def schedule_in_words(run: Path, head: Mapping[str, Any]) -> str:
+    """What a run did: steps, images, time, and the settings that matter."""
+    settings, imported = read_settings(run), read_origin(run).get("imported")
+    if imported:
+        return f"import: {imported['file']}, sha256 {imported['sha256']}: {imported['layout']}"
+    done = (
+        f"{settings['command']}: {head['step']} steps of {settings['loop']['batch_size']} images "
+        f"({float(head['epochs']):.1f} epochs, {float(head['seconds']) / 60:.0f} minutes)"
+    )
+    return ", ".join([done, *_settings_in_words(run, settings)])
+
+
+def portable_command(origin: Mapping[str, Any], command: str, out: Path) -> str:
+    """The command that a run was started with, its paths put where a reader would have them."""
+    words = ["python", "-m", "training", command]
+    if "recipe" in origin:
+        words += ["--recipe", str(origin["recipe"])]
+    words += ["--out", _portable_run(out)]
+    option = ""
+    for word in origin.get("arguments", ()):
+        option = word if word.startswith("--") else option
+        if option not in LOCAL:
+            words.append(word if word == option else _portable(option, word))
+    return shlex.join(words)
+
+
+def _portable(option: str, word: str) -> str:
+    if option in DATA:
+        return f"{DATA[option]}/{Path(word).name}"
+    if option == "--init" and word != NONE:
+        return _portable_run(Path(word))
+    return Path(word).name if Path(word).is_absolute() else word
+
+
+def _portable_run(run: Path) -> str:
+    """From the folder runs on, where the run is in one."""
+    parts = run.parts
+    start = len(parts) - parts[::-1].index("runs") if "runs" in parts[:-1] else len(parts) - 1
+    return "/".join(("runs", *parts[start:]))
+
+
+def _settings_in_words(run: Path, settings: Mapping[str, Any]) -> list[str]:
+    if settings["command"] == "pretrain":
+        corruption = settings.get("corruption", {})
+        mask = [f"mask {corruption['mask_ratio']:g}"] if "mask_ratio" in corruption else []
+        return [objective_of(run).upper(), *_noise_in_words(corruption), *mask]
+    said = {name: settings.get(name, 0) for name in HYPERPARAMETERS}
+    words = [HYPERPARAMETERS[name].format(value) for name, value in said.items() if value]
+    return [f"sigma {settings['sigma']:g}", *words]
+
+
+def _noise_in_words(corruption: Mapping[str, Any]) -> list[str]:
+    if corruption.get("noise", "constant") != "constant":
+        return [f"{corruption['noise']} noise"]
+    return [f"sigma {corruption['sigma']:g}"] if corruption.get("sigma") else []
