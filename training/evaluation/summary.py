@@ -1,7 +1,8 @@
 """Certified accuracy of a table, with exact confidence intervals."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from smoothing import lower_confidence_bound, upper_confidence_bound
 from training.errors import BadTable
@@ -95,6 +96,21 @@ def steps(rows: Sequence[Row]) -> tuple[CertifiedAccuracy, ...]:
     hits = {radius: len(radii) - at for at, radius in reversed(list(enumerate(radii)))}
     hits[0.0] = len(radii)
     return tuple(share(hits[radius], len(rows), radius=radius) for radius in sorted(hits))
+
+
+def highest(curves: Sequence[Sequence[CertifiedAccuracy]]) -> tuple[CertifiedAccuracy, ...]:
+    """The best of several curves of `steps` at each radius, as such a curve."""
+    radii = sorted({point.radius for points in curves for point in points})
+    found: list[CertifiedAccuracy] = []
+    for radius in radii:
+        places = [bisect_left(points, radius, key=_radius) for points in curves]
+        held = [points[at] for points, at in zip(curves, places, strict=True) if at < len(points)]
+        found.append(replace(max(held, key=lambda point: point.accuracy), radius=radius))
+    return tuple(found)
+
+
+def _radius(point: CertifiedAccuracy) -> float:
+    return point.radius
 
 
 def _at(rows: Sequence[Row], radius: float) -> CertifiedAccuracy:
