@@ -1,56 +1,56 @@
-"""The command line of training, from recipes to a card with measured figures.
+"""The command line of training: from words to a configuration, and to the command that runs it."""
+# ruff: noqa: PLC0415 - torch is loaded by the command that needs it, never by --help
 
-    pretrain   an autoencoder:         --recipe NAME --out DIR [--objective dmae|mae|nim]
-    finetune   a classifier at sigma:  --recipe NAME --out DIR [--init DIR] [--FIELD VALUE ...]
-    export     run -> model store:     --run DIR --id MODEL_ID [--store DIR]
-    evaluate   certified accuracy:     --model MODEL_ID --data DIR [--stride N] [--write-card]
-
-`python -m training COMMAND --help` lists every option; for the first two add the recipe, whose
-values then show as the defaults. A run that was killed continues when the same command is given
-again. Images are read from a folder of class folders, as torchvision's ImageFolder has them.
-"""
-
-import argparse
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
-
-import tyro
+from typing import Any, Generic, TypeVar
 
 from model_store.errors import ModelStoreError
 from smoothing.errors import SmoothingError
 from training import recipes
-from training.config import OBJECTIVES, EvaluateConfig, ExportConfig, FinetuneConfig, PretrainConfig
-from training.errors import TrainingError
+from training.cli_help import PROGRAM, explain, overview
+from training.cli_options import asks_for_help, choose, parse, split_words, take, with_implied
+from training.config import (
+    OBJECTIVES,
+    CompareConfig,
+    EvaluateConfig,
+    ExportConfig,
+    FinetuneConfig,
+    ImportConfig,
+    PretrainConfig,
+    PreviewConfig,
+    ProbeConfig,
+)
+from training.errors import BadCheckpoint, BadUsage, TrainingError
 
 logger = logging.getLogger(__name__)
 
-PROGRAM = "python -m training"
-INTERRUPTED = 130
+RUNS = Path("runs")
+STORE = RUNS / "store"
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
-Config = TypeVar("Config", PretrainConfig, FinetuneConfig)
+Config = TypeVar("Config", PretrainConfig, FinetuneConfig, ProbeConfig)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; the process's exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
-    parser = argparse.ArgumentParser(
-        prog=PROGRAM,
-        description=__doc__,
-        epilog=f"recipes: {', '.join(recipes.PRETRAIN)}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("command", choices=tuple(COMMANDS), metavar="COMMAND")
     words = list(sys.argv[1:] if arguments is None else arguments)
-    command = parser.parse_args(words[:1]).command
+    if not words or words[0] in {"-h", "--help"}:
+        sys.stdout.write(overview())
+        return 0
+    command = words[0]
     try:
-        COMMANDS[command](words[1:])
-    except (TrainingError, ModelStoreError, SmoothingError) as error:
+        run = COMMANDS[choose(command, COMMANDS, "command")]
+        if asks_for_help(words):
+            sys.stdout.write(explain(command) + "\n")
+        run(words[1:])
+    except (TrainingError, ModelStoreError, SmoothingError, OSError) as error:
         sys.stderr.write(f"{PROGRAM} {command}: {error}\n")
-        return 1
+        return MISUSED if isinstance(error, BadUsage) else FAILED
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; the same command continues\n")
         return INTERRUPTED
@@ -58,93 +58,202 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Chosen:
-    recipe: str
-    objective: str
+class _Asked(Generic[Config]):
+    """A training run as it was asked for."""
+
+    config: Config
     out: Path
-    overrides: list[str]
-
-    @property
-    def origin(self) -> dict[str, Any]:
-        objective = ["--objective", self.objective] if self.objective != "dmae" else []
-        return {"recipe": self.recipe, "arguments": [*objective, *_split(self.overrides)]}
+    origin: dict[str, Any]
 
 
-def _pretrain(arguments: Sequence[str]) -> None:
-    from training.pretrain import pretrain  # noqa: PLC0415 - torch, not needed for --help
+def _pretrain(words: Sequence[str]) -> None:
+    objective, words = take(words, "--objective")
+    recipe, words = _recipe(recipes.PRETRAIN, words)
+    default = recipes.PRETRAIN[recipe]()
+    if objective is not None:
+        corruption = OBJECTIVES[choose(objective, OBJECTIVES, "objective")]
+        default = replace(default, corruption=corruption)
+    words = _with_none(words)
+    asked = _ask("pretrain", default, recipe, words)
+    from training.pretrain import pretrain
 
-    chosen = _choose(arguments, "pretrain", recipes.PRETRAIN)
-    default = recipes.PRETRAIN[chosen.recipe]()
-    default = replace(default, corruption=OBJECTIVES[chosen.objective])
-    config = _configure(PretrainConfig, chosen, "pretrain", default)
-    pretrain(config, chosen.out, origin=chosen.origin)
-
-
-def _finetune(arguments: Sequence[str]) -> None:
-    from training.finetune import finetune  # noqa: PLC0415 - torch, not needed for --help
-
-    chosen = _choose(arguments, "finetune", recipes.FINETUNE)
-    default = recipes.FINETUNE[chosen.recipe]()
-    config = _configure(FinetuneConfig, chosen, "finetune", default)
-    finetune(config, chosen.out, origin=chosen.origin)
+    said = ["--objective", objective] if objective is not None else []
+    origin = {**asked.origin, "arguments": [*said, *asked.origin["arguments"]]}
+    pretrain(asked.config, asked.out, origin=origin)
 
 
-def _evaluate(arguments: Sequence[str]) -> None:
-    config = tyro.cli(EvaluateConfig, prog=f"{PROGRAM} evaluate", args=arguments)
-    from training.evaluate import describe, evaluate, params_of  # noqa: PLC0415 - torch
+def _finetune(words: Sequence[str]) -> None:
+    recipe, words = _recipe(recipes.FINETUNE, words)
+    default = recipes.FINETUNE[recipe]()
+    asked = _ask("finetune", default, recipe, _with_init(words, recipe, default.init))
+    from training.finetune import finetune
+
+    _tell_start(asked.config)
+    finetune(asked.config, asked.out, origin=asked.origin)
+
+
+def _linear_probe(words: Sequence[str]) -> None:
+    recipe, words = _recipe(recipes.PROBE, words)
+    default = recipes.PROBE[recipe]()
+    asked = _ask("linear-probe", default, recipe, _with_init(words, recipe, default.init))
+    from training.linear_probe import linear_probe
+
+    _tell_start(asked.config)
+    linear_probe(asked.config, asked.out, origin=asked.origin)
+
+
+def _evaluate(words: Sequence[str]) -> None:
+    recipe, words = take(words, "--recipe")
+    if recipe is not None:
+        run = choose(recipe, recipes.FINETUNE, "recipe")
+        words = with_implied(words, recipes.EVALUATE.get(recipe, {}))
+        if not _gives(words, "--model", "--run"):
+            words = ["--run", str(_existing(run, "finetune", words)), *words]
+    elif not _gives(words, "--model", "--run"):
+        _require_subject(words, "--recipe NAME, --run DIR, or --model ID --store DIR")
+    config = parse(EvaluateConfig, words, program=f"{PROGRAM} evaluate")
+    from training.evaluate import describe, evaluate, params_of
 
     summary = evaluate(config)
     sys.stdout.write(describe(summary, params_of(config)) + "\n")
 
 
-def _export(arguments: Sequence[str]) -> None:
-    config = tyro.cli(ExportConfig, prog=f"{PROGRAM} export", args=arguments)
-    from training.export import export  # noqa: PLC0415 - torch, not needed for --help
+def _compare(words: Sequence[str]) -> None:
+    config = parse(CompareConfig, words, program=f"{PROGRAM} compare")
+    from training.compare import compare, describe
+
+    sys.stdout.write(f"{describe(compare(config))}\n")
+
+
+def _export(words: Sequence[str]) -> None:
+    recipe, words = take(words, "--recipe")
+    if recipe is not None and not asks_for_help(words):
+        choose(recipe, recipes.FINETUNE, "recipe")
+        given, _ = take(words, "--run")
+        run = Path(given) if given else _existing(recipe, "finetune", words)
+        words = with_implied(words, _export_of(recipe, run) | {"--run": str(run)})
+    elif not _gives(words, "--run"):
+        _require_subject(words, "--recipe NAME or --run DIR")
+    config = parse(ExportConfig, words, program=f"{PROGRAM} export")
+    from training.export import export
 
     sys.stdout.write(f"{export(config)}\n")
+    if config.format == "ours":
+        logger.info("to serve it: MODEL_STORE_DIR=%s dmae serve", config.store)
+
+
+def _import(words: Sequence[str]) -> None:
+    config = parse(ImportConfig, words, program=f"{PROGRAM} import")
+    from training.import_weights import import_weights
+
+    sys.stdout.write(f"{import_weights(config)}\n")
+
+
+def _preview(words: Sequence[str]) -> None:
+    recipe, words = take(words, "--recipe")
+    pretraining = None
+    if recipe is not None:
+        pretraining = recipes.PRETRAIN[choose(recipe, recipes.PRETRAIN, "recipe")]()
+        run, found = RUNS / recipe / "pretrain", _is_run(RUNS / recipe / "pretrain")
+        implied = {"--run": str(run)} if found else {"--out": str(run.with_name("preview.png"))}
+        words = with_implied(words, implied)
+    elif not _gives(words, "--run"):
+        _require_subject(words, "--recipe NAME or --run DIR")
+    config = parse(PreviewConfig, words, program=f"{PROGRAM} preview")
+    from training.preview import preview
+
+    sys.stdout.write(f"{preview(config, pretraining)}\n")
 
 
 COMMANDS: Mapping[str, Callable[[Sequence[str]], None]] = {
     "pretrain": _pretrain,
     "finetune": _finetune,
-    "export": _export,
+    "linear-probe": _linear_probe,
     "evaluate": _evaluate,
+    "compare": _compare,
+    "export": _export,
+    "import": _import,
+    "preview": _preview,
 }
 
 
-def _choose(arguments: Sequence[str], command: str, known: Mapping[str, Any]) -> _Chosen:
-    asks_for_help = {"-h", "--help"} & set(arguments)
-    parser = argparse.ArgumentParser(prog=f"{PROGRAM} {command}", add_help=False)
-    parser.add_argument(
-        "--recipe",
-        choices=tuple(known),
-        required=not asks_for_help,
-        default=next(iter(known)) if asks_for_help else None,
-    )
-    parser.add_argument(
-        "--out", type=Path, required=not asks_for_help, default=Path("runs") / command
-    )
-    if command == "pretrain":
-        parser.add_argument("--objective", choices=tuple(OBJECTIVES), default="dmae")
-    options, overrides = parser.parse_known_args(arguments)
-    return _Chosen(
-        recipe=options.recipe,
-        objective=getattr(options, "objective", "dmae"),
-        out=options.out,
-        overrides=overrides,
-    )
+def _recipe(known: Mapping[str, Any], words: Sequence[str]) -> tuple[str, list[str]]:
+    """The recipe among the words; for --help any will do."""
+    name, rest = take(words, "--recipe")
+    if name is None and asks_for_help(words):
+        name = next(iter(known))
+    return choose(name, known, "recipe"), rest
 
 
-def _configure(kind: type[Config], chosen: _Chosen, command: str, default: Config) -> Config:
-    return tyro.cli(
-        kind,
-        prog=f"{PROGRAM} {command} --recipe {chosen.recipe} --out DIR",
-        description=f"{kind.__doc__} Defaults shown are those of the recipe {chosen.recipe}.",
+def _ask(command: str, default: Config, recipe: str, words: Sequence[str]) -> _Asked[Config]:
+    out, words = take(words, "--out")
+    config = parse(
+        type(default),
+        words,
+        program=f"{PROGRAM} {command} --recipe {recipe}",
         default=default,
-        args=chosen.overrides,
+        description=f"Every field of the recipe {recipe}, with its value there.",
     )
+    origin = {"recipe": recipe, "arguments": split_words(words)}
+    return _Asked(config=config, out=Path(out) if out else RUNS / recipe / command, origin=origin)
 
 
-def _split(overrides: Sequence[str]) -> list[str]:
-    """Option names and values as words of their own, `--name=value` taken apart."""
-    return [part for word in overrides for part in word.split("=", 1)]
+def _with_init(words: Sequence[str], recipe: str, default: Path | None) -> list[str]:
+    """The words, --init among them: the recipe's pre-training where nothing else is said."""
+    if default is not None or asks_for_help(words) or _gives(words, "--init"):
+        return _with_none(words)
+    run = _existing(recipe, "pretrain", words, instead=", or train from scratch with --init none")
+    return ["--init", str(run), *words]
+
+
+def _tell_start(config: FinetuneConfig | ProbeConfig) -> None:
+    from torch.distributed.distributed_c10d import get_node_local_rank
+
+    if get_node_local_rank(fallback_rank=0) == 0:  # of torchrun's processes one is enough
+        logger.info("starting from %s", config.init or "fresh weights")
+
+
+def _with_none(words: Sequence[str]) -> list[str]:
+    """The words, `--init none` spelt as the configuration has it."""
+    init, rest = take(words, "--init")
+    if init is None:
+        return rest
+    return ["--init", "None" if init.lower() == "none" else init, *rest]
+
+
+def _existing(recipe: str, command: str, words: Sequence[str], *, instead: str = "") -> Path:
+    """The recipe's own run of a command.
+
+    Raises:
+        BadCheckpoint: There is none; names the command that makes it.
+    """
+    run = RUNS / recipe / command
+    if not _is_run(run) and not asks_for_help(words):
+        raise BadCheckpoint(
+            f"{run} holds no run yet: make it with `{PROGRAM} {command} --recipe {recipe}`{instead}"
+        )
+    return run
+
+
+def _require_subject(words: Sequence[str], choices: str) -> None:
+    if not asks_for_help(words):
+        raise BadUsage(f"of what? Give {choices}")
+
+
+def _is_run(directory: Path) -> bool:
+    return (directory / "checkpoint.json").is_file()
+
+
+def _gives(words: Sequence[str], *options: str) -> bool:
+    return any(take(words, option)[0] is not None for option in options)
+
+
+def _export_of(recipe: str, run: Path) -> dict[str, str]:
+    """Where a run goes when only its recipe is named: the id tells objective and sigma."""
+    from training.exchange.origins import lineage, objective_of, read_settings
+
+    runs = [each for each in lineage(run) if read_settings(each)["command"] == "pretrain"]
+    objective = objective_of(runs[-1]) if runs else "scratch"
+    sigma = f"{read_settings(run)['sigma']:.2f}".replace(".", "")
+    model = f"{recipe}.{objective}_s{sigma}"
+    return {**recipes.EXPORT.get(recipe, {}), "--store": str(STORE), "--id": model}
