@@ -5,6 +5,7 @@ import json
 import math
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,14 +17,23 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model_store.card import load_card
+from model_store.card import Architecture, load_card
 from model_store.classifier import load_classifier
-from training.config import ExportConfig, ImportConfig
+from training.config import (
+    DecoderConfig,
+    ExportConfig,
+    FinetuneConfig,
+    ImportConfig,
+    PretrainConfig,
+)
 from training.engine import checkpoints
 from training.errors import BadCheckpoint, BadConfig
 from training.exchange import store_run
 from training.export import export
 from training.import_weights import import_weights
+from training.network.classifier import build_classifier
+from training.network.starting_weights import load_autoencoder
+from training.pretrain import build_autoencoder
 from training.streams import stream
 
 Weights = Callable[..., dict[str, Tensor]]
@@ -43,6 +53,12 @@ PRETRAINING: dict[str, Any] = {
     "num_heads": 3,
     "decoder_num_heads": 2,
 }
+PRETRAINING_OF = {
+    "pretraining": PRETRAINING,
+    "encoder": {"objective": "mae", "normalisation": "imagenet", "num_heads": 3},
+}
+SHAPE = Architecture(image_size=16, patch_size=4, embed_dim=24, depth=2, num_heads=3)
+DECODER = DecoderConfig(embed_dim=16, depth=1, num_heads=2)
 ARGS = argparse.Namespace(
     model="dmae_vit_base_patch16", sigma=0.5, mask_ratio=0.7, norm_pix_loss=False, device="cuda"
 )
@@ -289,6 +305,55 @@ def test_an_encoder_from_elsewhere_has_no_objective_of_ours(
     run = take(file, tmp_path / "run", objective="other", normalisation="inception", num_heads=3)
 
     assert json.loads((run / "origin.json").read_text())["imported"]["objective"] == "other"
+
+
+@pytest.mark.parametrize("kind", ["pretraining", "encoder"])
+@pytest.mark.parametrize("pool", ["avg", "token"])
+def test_fine_tuning_starts_from_an_imported_encoder(
+    published_weights: Weights, tmp_path: Path, kind: str, pool: Any
+):
+    weights = published_weights(kind)
+    run = take(written(tmp_path / "a.pth", weights), tmp_path / "run", **PRETRAINING_OF[kind])
+    config = FinetuneConfig(architecture=replace(SHAPE, global_pool=pool), init=run)
+
+    vit = build_classifier(config, 10).vit
+
+    assert torch.equal(vit.blocks[1].mlp.fc2.weight, weights["blocks.1.mlp.fc2.weight"])
+    assert torch.equal(vit.pos_embed, weights["pos_embed"])
+
+
+def test_fine_tuning_continues_an_imported_classifier(published_weights: Weights, tmp_path: Path):
+    weights = published_weights("avg")
+    run = take(written(tmp_path / "a.pth", weights), tmp_path / "run", **CLASSIFIER)
+
+    vit = build_classifier(FinetuneConfig(architecture=SHAPE, init=run), 10).vit
+
+    assert torch.equal(vit.head.weight, weights["head.weight"])
+
+
+def test_pre_training_continues_from_an_imported_decoder(
+    published_weights: Weights, tmp_path: Path
+):
+    weights = published_weights("pretraining")
+    run = take(written(tmp_path / "a.pth", weights), tmp_path / "run", **PRETRAINING)
+    config = PretrainConfig(architecture=SHAPE, decoder=DECODER)
+    model = build_autoencoder(config)
+
+    load_autoencoder(model, run, config)
+
+    found = model.state_dict()
+    assert all(torch.equal(found[name], value) for name, value in weights.items())
+
+
+def test_pre_training_does_not_continue_from_an_encoder_alone(
+    published_weights: Weights, tmp_path: Path
+):
+    file = written(tmp_path / "a.pth", published_weights("encoder"))
+    run = take(file, tmp_path / "run", **PRETRAINING_OF["encoder"])
+    config = PretrainConfig(architecture=SHAPE, decoder=DECODER)
+
+    with pytest.raises(BadCheckpoint, match="mask_token is missing there"):
+        load_autoencoder(build_autoencoder(config), run, config)
 
 
 class Callback:
