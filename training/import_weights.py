@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from training.config import ExportConfig, ImportConfig
+from training.config import ExportConfig, FinetuneConfig, ImportConfig
 from training.errors import BadCheckpoint, BadConfig
 from training.exchange.cards import PREFIX
 from training.exchange.facts import Described, describe
@@ -55,6 +55,8 @@ def import_weights(config: ImportConfig) -> Imported:
     if config.id and layout.kind != "classifier":
         raise BadConfig(f"--id is for classifiers; {config.file} holds a {layout}")
     described = describe(config, file, layout)
+    if config.id and isinstance(described.config, FinetuneConfig) and not described.config.sigma:
+        raise BadConfig("--id is for classifiers that are smoothed; --sigma must be above 0")
     write_run(
         out,
         described.config,

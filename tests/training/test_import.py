@@ -470,6 +470,7 @@ def test_a_classifier_goes_into_a_store_with_what_was_stated(
     card = load_card(imported.model / "card.json")
     assert (card.labels[9], card.sigmas, card.licence) == ("bird 9", (0.5,), "MIT")
     assert (card.preprocessing.size, card.architecture.image_size) == (8, 16)
+    assert "labels 10 (bird 0, bird 1, ..., bird 9): as stated" in imported.facts
     assert "imported from a.pth" in card.description
     assert "DMAE" not in card.description
     (command,) = card.provenance.commands
@@ -477,6 +478,21 @@ def test_a_classifier_goes_into_a_store_with_what_was_stated(
         "python -m training import --out runs/run a.pth --sigma 0.5 --normalisation cifar10 "
         "--labels names.txt --size 8 --num-heads 3"
     )
+
+
+@pytest.mark.parametrize("config", [ImportConfig, ExportConfig])
+def test_a_name_that_no_model_can_have_is_refused_at_once(config: Any):
+    with pytest.raises(BadConfig, match="--id must match"):
+        config(**{"file" if config is ImportConfig else "run": Path("a"), "id": "../a"})
+
+
+def test_a_store_wants_noise(published_weights: Weights, tmp_path: Path):
+    file = written(tmp_path / "a.pth", published_weights("avg"))
+
+    with pytest.raises(BadConfig, match="--sigma must be above 0"):
+        take(file, tmp_path / "run", **CLASSIFIER | {"sigma": 0.0, "id": "a.b", "licence": "MIT"})
+
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_store_wants_the_licence():

@@ -6,6 +6,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
+from model_store.card import MODEL_ID, is_model_id
 from training.config.checks import require
 
 Triple = tuple[float, float, float]
@@ -67,6 +68,7 @@ class ImportConfig:
             not (self.normalisation and self.mean),
             "say --normalisation, or --mean and --std, not both",
         )
+        _require_id(self.id)
         require(
             not self.id or bool(self.licence),
             "a model in a store needs --licence, the licence of the weights",
@@ -106,3 +108,12 @@ class ExportConfig:
     notes: tuple[str, ...] = ()
     stored_as: Literal["float16", "float32"] = "float16"
     measure_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        _require_id(self.id)
+
+
+def _require_id(text: str) -> None:
+    require(
+        not text or is_model_id(text), f"--id must match {MODEL_ID.pattern}, got {text[:100]!r}"
+    )

@@ -6,6 +6,9 @@ from training.errors import BadConfig
 
 T = TypeVar("T")
 
+# Longer tuples, such as the labels of ImageNet, are shown by their ends.
+LONG = 3
+
 
 class Ledger:
     """Collects what is known and where it is from, and what has to be asked for.
@@ -43,11 +46,13 @@ class Ledger:
             BadConfig: The stated value contradicts the file.
         """
         if stated is not None and found is not None and stated != found:
-            raise BadConfig(f"the file's args say {option} {found}, --{option} says {stated}")
+            raise BadConfig(
+                f"the file's args say {option} {_shown(found)}, --{option} says {_shown(stated)}"
+            )
         sources = ((stated, "as stated"), (found, "from the file's args"), (assumed, "assumed"))
         for value, source in sources:
             if value is not None:
-                self.lines.append(f"{option} {value}: {source}")
+                self.lines.append(f"{option} {_shown(value)}: {source}")
                 return value
         self._missing.append(f"--{option} ({ask})")
         return cast(T, None)
@@ -62,3 +67,9 @@ class Ledger:
             raise BadConfig(
                 f"the file does not say these, so state them: {'; '.join(self._missing)}"
             )
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple) and len(value) > LONG:
+        return f"{len(value)} ({value[0]}, {value[1]}, ..., {value[-1]})"
+    return str(value)
