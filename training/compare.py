@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
-from smoothing import InvalidParams, SmoothingParams
+from smoothing import SmoothingParams
 from training.config import CompareConfig
 from training.errors import BadTable
 from training.evaluation.comparison import Comparison, Envelope, Measured, Pair, markdown
@@ -145,19 +145,18 @@ def _at_alpha(table: Table, alpha: float) -> Table:
     if not (path.is_file() and about):
         raise BadTable(f"{table.path} has no counts beside it, which another alpha needs")
     try:
-        params = SmoothingParams(
-            sigma=about["sigma"],
-            n0=about["n0"],
-            n=about["n"],
-            alpha=alpha,
-            numerics=about["numerics"],
-        )
+        told = {
+            field.name: about[field.name]
+            for field in fields(SmoothingParams)
+            if field.name in about
+        }
+        params = SmoothingParams(**{**told, "alpha": alpha})
         counted = [parse_counts(line) for line in path.read_text().splitlines()]
         certificates = {counts.idx: certified_again(counts, params) for counts in counted}
         rows = tuple(
             row_of(row.idx, row.label, certificates[row.idx], row.time_s) for row in table.rows
         )
-    except (ValueError, KeyError, InvalidParams) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise BadTable(f"{path} does not give {table.path.name} again: {error}") from error
     return replace(table, rows=rows)
 

@@ -3,10 +3,11 @@
 import logging
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from smoothing import SmoothingParams, radius_ceiling
+from smoothing import SmoothingParams
 from training.config import EvaluateConfig
 from training.errors import TableDiffers
 from training.evaluation.card import write_card
@@ -14,7 +15,7 @@ from training.evaluation.certifying import PUBLIC_KEY, Certifier, Work
 from training.evaluation.images import LabelledImage, choose_images
 from training.evaluation.journal import Journal
 from training.evaluation.plot import Curve, draw_curves
-from training.evaluation.subject import Subject, data_of, open_subject, params_of
+from training.evaluation.subject import Subject, data_of, open_subject, params_of, told
 from training.evaluation.summary import Summary, radii_up_to, steps, summarise
 from training.evaluation.table import Row
 from training.evaluation.workers import in_order
@@ -44,7 +45,7 @@ def evaluate(config: EvaluateConfig) -> Summary:
         _check_labels(table, journal.rows, images)
         _certify_missing(journal, images, config, subject)
         logger.info("table: %s", table)
-        summary = _sum_up(journal.rows, subject.params)
+        summary = _sum_up(journal, subject.params)
         if config.plot:
             _plot(table, journal.rows, subject, summary)
         if config.write_card:
@@ -65,8 +66,10 @@ def describe(summary: Summary, params: SmoothingParams) -> str:
     lines += [
         f"abstention rate {summary.abstention_rate:.3f}",
         f"average certified radius {summary.average_certified_radius:.4f}",
-        f"radius ceiling {_ceiling(params):.6f}",
+        f"radius ceiling {params.radius_ceiling:.6f}",
     ]
+    if summary.mean_draws is not None:
+        lines.append(f"mean draws {summary.mean_draws:.0f}")
     return "\n".join(lines)
 
 
@@ -104,9 +107,10 @@ def _check_labels(table: Path, rows: Sequence[Row], images: Sequence[LabelledIma
             )
 
 
-def _sum_up(rows: Sequence[Row], params: SmoothingParams) -> Summary:
-    ceiling = _ceiling(params)
-    return summarise(rows, radii_up_to(ceiling), ceiling=ceiling)
+def _sum_up(journal: Journal, params: SmoothingParams) -> Summary:
+    summary = summarise(journal.rows, radii_up_to(params.radius_ceiling))
+    draws = sum(journal.draws) / len(journal.draws) if journal.draws else None
+    return replace(summary, radius_ceiling=params.radius_ceiling, mean_draws=draws)
 
 
 def _plot(table: Path, rows: Sequence[Row], subject: Subject, summary: Summary) -> None:
@@ -118,23 +122,15 @@ def _plot(table: Path, rows: Sequence[Row], subject: Subject, summary: Summary) 
 
 
 def _in_words(params: SmoothingParams) -> str:
-    return (
-        f"sigma {params.sigma:g}, n0 {params.n0}, n {params.n}, alpha {params.alpha:g}, "
-        f"numerics {params.numerics}"
-    )
-
-
-def _ceiling(params: SmoothingParams) -> float:
-    return radius_ceiling(
-        params.n,
-        alpha=params.alpha,
-        sigma=params.sigma,
-        total_variation=params.total_variation,
+    return ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in told(params).items()
     )
 
 
 def _default_table(config: EvaluateConfig, params: SmoothingParams, data: Path) -> Path:
-    name = f"sigma{params.sigma:g}-n{params.n}-stride{config.stride}.tsv"
+    mode = "" if params.mode == "fixed" else f"{params.mode}-"
+    name = f"sigma{params.sigma:g}-{mode}n{params.n}-stride{config.stride}.tsv"
     if config.run is not None:
         return config.run / "evaluation" / f"{data.name}-{name}"
     return Path("runs/evaluations") / f"{config.model}-{name}"
@@ -142,7 +138,7 @@ def _default_table(config: EvaluateConfig, params: SmoothingParams, data: Path) 
 
 def _about(config: EvaluateConfig, subject: Subject, data: Path) -> dict[str, str | float | int]:
     """What decides the rows. What only newer tables know is left out where it is the default."""
-    params = subject.params
+    kind = config.devices[0].partition(":")[0]
     return {
         "model": subject.card.id,
         "weights_sha256": subject.card.weights.sha256,
@@ -150,11 +146,7 @@ def _about(config: EvaluateConfig, subject: Subject, data: Path) -> dict[str, st
         **({"source": config.source} if config.source != "folder" else {}),
         "stride": config.stride,
         **({"start": config.start} if config.start else {}),
-        "sigma": params.sigma,
-        "n0": params.n0,
-        "n": params.n,
-        "alpha": params.alpha,
-        **({"mode": params.mode} if params.mode != "fixed" else {}),
-        "numerics": params.numerics,
+        **told(subject.params),
+        **({"device": kind} if kind != "cpu" else {}),  # it draws by another rounding
         "noise_key": PUBLIC_KEY,
     }

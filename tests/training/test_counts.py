@@ -55,7 +55,7 @@ def test_another_alpha_gives_the_radius_of_its_own_bound():
 
 
 def test_counts_of_another_n_are_refused():
-    with pytest.raises(ValueError, match="image 40: 1000 more estimation draws are needed"):
+    with pytest.raises(ValueError, match="image 40: votes are missing"):
         certified_again(COUNTS, replace(PARAMS, n=2000))
     with pytest.raises(ValueError, match="image 40: 1000 estimation votes"):
         certified_again(COUNTS, replace(PARAMS, n=500))

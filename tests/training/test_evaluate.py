@@ -159,6 +159,40 @@ def test_the_description_tells_figures_and_their_limits(config: EvaluateConfig):
     assert "5 images, sigma 0.25, n0 10, n 20, alpha 0.001, numerics sound" in text
     assert "abstention rate" in text
     assert "radius ceiling 0." in text
+    assert "mean draws 30" in text
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"mode": "adaptive", "precision": 0.1}, "mode adaptive"),
+        ({"mode": "decide", "radius": 0.1}, "radius 0.1"),
+        ({"mode": "anytime"}, "mode anytime"),
+        ({"bound": "runner-up"}, "bound runner-up"),
+        ({"family_size": 5}, "family_size 5"),
+    ],
+)
+def test_every_procedure_of_the_service_can_be_measured(
+    fields: dict[str, object], told: str, config: EvaluateConfig
+):
+    config = replace(config, n0=100, n=200, batch_size=50, max_images=2, **fields)  # pyright: ignore[reportArgumentType]
+
+    summary = evaluate(config)
+
+    assert config.table is not None
+    rows = [parse_row(line) for line in config.table.read_text().splitlines()[1:]]
+    counts = [parse_counts(line) for line in counts_path(config.table).read_text().splitlines()]
+    again = [certified_again(each, params_of(config)) for each in counts]
+    assert [row.radius for row in rows] == [certificate.radius for certificate in again]
+    assert summary.mean_draws == sum(each.draws for each in counts) / 2
+    assert told in describe(summary, params_of(config))
+
+
+def test_a_table_of_another_procedure_is_not_continued(config: EvaluateConfig):
+    evaluate(config)
+
+    with pytest.raises(TableDiffers, match="mode, n, n0, radius differ"):
+        evaluate(replace(config, mode="decide", radius=0.05, n0=100, n=100))
 
 
 def test_the_curve_is_drawn_beside_the_table(config: EvaluateConfig, tmp_path: Path):
@@ -197,7 +231,9 @@ def test_parameters_are_checked_before_anything_is_written(config: EvaluateConfi
         ({"run": Path("runs/x")}, "one of --model and --run"),
         ({"stride": 0}, "--stride must be at least 1"),
         ({"max_images": 0}, "--max-images must be at least 1"),
-        ({"device": "cuda:0,"}, "--device must be names"),
+        ({"device": "cuda:0,"}, "--device must be one, or several of a kind"),
+        ({"device": "cuda:0,cpu"}, "--device must be one, or several of a kind"),
+        ({"mode": "adaptive", "write_card": True}, "figures of a card are those of mode fixed"),
         ({"model": None, "run": Path("x"), "write_card": True}, "export it"),
     ],
 )

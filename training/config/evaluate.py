@@ -8,6 +8,8 @@ import tyro
 
 from training.config.checks import require
 
+# Not `predict`, which claims no radius.
+EvaluatedMode = Literal["fixed", "adaptive", "decide", "anytime"]
 TestSource = Literal["folder", "cifar10", "cifar100", "imagenet"]
 
 
@@ -28,8 +30,14 @@ class EvaluateConfig:
         start: Index of the first image.
         max_images: At most so many images; None for all.
         sigma: Standard deviation of the noise, in units of a [0, 1] pixel; else the model's.
-        n0: Draws that select the class.
-        n: Draws that estimate its probability.
+        mode: How many draws answer: `fixed`, always n0 and n; `adaptive`, as few as keep the
+            radius to `precision`; `decide`, until `radius` is shown or out of reach; `anytime`.
+        n0: Draws that select the class, in mode fixed.
+        n: Draws that estimate its probability; in other modes the most that may.
+        bound: Cohen's `top`, or `runner-up`, which bounds the second class by itself.
+        precision: Share of the radius that adaptive may lose to save draws; 0.05 if not given.
+        radius: What mode decide is asked about, in units of a [0, 1] pixel.
+        family_size: Certificates that alpha is for all together.
         alpha: Chance that one certificate is wrong.
         numerics: `sound` (the proof covers floating point) or `fast`.
         batch_size: Draws in one forward pass; it changes no draw. 20 suits CPUs, 1000 a GPU.
@@ -55,8 +63,13 @@ class EvaluateConfig:
     start: int = 0
     max_images: int | None = None
     sigma: float | None = None
+    mode: EvaluatedMode = "fixed"
     n0: int = 100
     n: int = 10_000
+    bound: Literal["top", "runner-up"] = "top"
+    precision: float | None = None
+    radius: float | None = None
+    family_size: int = 1
     alpha: float = 0.001
     numerics: Literal["sound", "fast"] = "sound"
     batch_size: int = 20
@@ -77,10 +90,20 @@ class EvaluateConfig:
         )
         require(self.workers >= 1, f"--workers must be at least 1, got {self.workers}")
         require(self.threads >= 0, f"--threads must be at least 0, got {self.threads}")
-        require(all(self.devices), f"--device must be names with commas between: {self.device!r}")
+        kinds = {name.partition(":")[0] for name in self.devices}
+        require(
+            all(self.devices) and len(kinds) == 1,
+            f"--device must be one, or several of a kind with commas between: {self.device!r}",
+        )
         require(
             not (self.write_card and self.run),
             "a run has no card to write into: export it, then evaluate the --model",
+        )
+        plain = (self.mode, self.bound, self.family_size) == ("fixed", "top", 1)
+        require(
+            plain or not self.write_card,
+            "the figures of a card are those of mode fixed, bound top and family_size 1, so that "
+            "cards can be compared",
         )
 
     @property

@@ -7,13 +7,12 @@ from typing import Any
 
 from smoothing import (
     Certificate,
-    DrawMore,
     InvalidCounts,
     InvalidParams,
     Phase,
     SmoothingParams,
     Votes,
-    procedure_for,
+    replay,
 )
 from training.evaluation.table import ABSTAINED, Row
 
@@ -35,6 +34,11 @@ class Counts:
     p_lower: float
     selection: Votes
     estimation: Votes
+
+    @property
+    def draws(self) -> int:
+        """All draws, of both phases."""
+        return self.selection.total + self.estimation.total
 
     @classmethod
     def of(cls, idx: int, certificate: Certificate) -> "Counts":
@@ -100,14 +104,9 @@ def certified_again(counts: Counts, params: SmoothingParams) -> Certificate:
     """
     tally = {Phase.SELECTION: counts.selection, Phase.ESTIMATION: counts.estimation}
     try:
-        answer = procedure_for(params, len(counts.selection.counts)).step(tally)
+        return replay(params, len(counts.selection.counts), tally)
     except (InvalidCounts, InvalidParams) as error:
         raise ValueError(f"image {counts.idx}: {error}") from error
-    if isinstance(answer, DrawMore):
-        raise ValueError(  # noqa: TRY004 - the votes are wrong, not their type
-            f"image {counts.idx}: {answer.num_draws} more {answer.phase} draws are needed"
-        )
-    return answer
 
 
 def row_of(idx: int, label: int, certificate: Certificate, seconds: float) -> Row:

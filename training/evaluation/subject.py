@@ -63,11 +63,22 @@ def params_of(config: EvaluateConfig) -> SmoothingParams:
     """
     return SmoothingParams(
         sigma=config.sigma if config.sigma is not None else _trained_sigma(config),
+        mode=config.mode,
         n0=config.n0,
         n=config.n,
+        bound=config.bound,
+        precision=config.precision,
+        radius=config.radius,
         alpha=config.alpha,
         numerics=config.numerics,
+        family_size=config.family_size,
     )
+
+
+def told(params: SmoothingParams) -> dict[str, str | int | float]:
+    """The parameters that decide a certificate, less the mode and bound that are usual."""
+    usual = {"mode": "fixed", "bound": "top"}
+    return {name: value for name, value in params.stated().items() if usual.get(name) != value}
 
 
 def data_of(config: EvaluateConfig) -> tuple[EvaluateConfig, Path]:

@@ -39,6 +39,7 @@ class Summary:
         abstention_rate: Share of images without a certificate.
         average_certified_radius: Mean radius; a wrong class or an abstention counts as 0.
         radius_ceiling: The largest radius that could have come out; None where it is not known.
+        mean_draws: Draws an image took; None where it is not known.
     """
 
     num_images: int
@@ -46,6 +47,7 @@ class Summary:
     abstention_rate: float
     average_certified_radius: float
     radius_ceiling: float | None = None
+    mean_draws: float | None = None
 
 
 def radii_up_to(largest: float) -> tuple[float, ...]:
@@ -54,9 +56,7 @@ def radii_up_to(largest: float) -> tuple[float, ...]:
     return tuple(RADIUS_STEP * step for step in range(count))
 
 
-def summarise(
-    rows: Sequence[Row], radii: Sequence[float], *, ceiling: float | None = None
-) -> Summary:
+def summarise(rows: Sequence[Row], radii: Sequence[float]) -> Summary:
     """The figures of one or more rows, at radii that rise.
 
     Raises:
@@ -69,7 +69,6 @@ def summarise(
         curve=tuple(_at(rows, radius) for radius in radii),
         abstention_rate=sum(row.predict == -1 for row in rows) / len(rows),
         average_certified_radius=sum(row.radius for row in rows if row.correct) / len(rows),
-        radius_ceiling=ceiling,
     )
 
 
