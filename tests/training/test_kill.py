@@ -1,46 +1,89 @@
-"""A run that the system kills."""
+"""Runs that the system kills, at any moment and several times."""
 
-import csv
-import os
-import signal
+import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
-from training.cli import main
+from training.engine.checkpoints import read_head
+from training.engine.records import read_losses
 
-STEPS = 60
+SCRIPT = Path(__file__).with_name("run_and_kill.py")
+STEPS, KILLS = 40, 4
+RUNS = {
+    "pretrain": ["pretrain", "--loop.precision", "bfloat16", "--loop.shares", "2"],
+    "finetune": ["finetune", "--optim.optimizer", "muon", "--drop-path", "0.2"],
+}
 
 
-def losses(out: Path) -> list[tuple[str, str]]:
-    with (out / "losses.csv").open(newline="") as file:
-        return [(row["step"], row["loss"]) for row in csv.DictReader(file)]
+@pytest.fixture(scope="module")
+def runs(
+    image_folder: Path, cache: Path, finetuned: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Directories of whole runs and of killed ones."""
+    out = tmp_path_factory.mktemp("kill")
+    jobs = [
+        {
+            "words": [
+                *words,
+                *(("--init", str(finetuned)) if name == "finetune" else ()),
+                *("--recipe", "smoke", "--loop.steps", str(STEPS), "--loop.log-every", "1"),
+                *("--loop.checkpoint-every", "3", "--loop.threads", "1"),
+                *("--data.source", "folder", "--data.path", str(image_folder)),
+                *("--data.cache", str(cache), "--out", str(out / state / name)),
+            ],
+            "kills": kills,
+            "processes": 1,
+        }
+        for name, words in RUNS.items()
+        for state, kills in (("whole", 0), ("killed", KILLS))
+    ]
+    output = subprocess.run(
+        [sys.executable, str(SCRIPT), json.dumps(jobs)],
+        cwd=Path(__file__).parents[2],
+        env={"PYTHONPATH": "."},
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
+    assert json.loads(output) == [0, KILLS, 0, KILLS], "a run ended before it was killed"
+    return out
 
 
-def wait_for(path: Path, process: "subprocess.Popen[bytes]") -> None:
-    while not path.exists():
-        assert process.poll() is None, "ended before its first checkpoint"
-        time.sleep(0.01)
+def losses(out: Path) -> list[tuple[float, float]]:
+    return [(row["step"], row["loss"]) for row in read_losses(out)]
+
+
+def tensors(out: Path) -> dict[str, torch.Tensor]:
+    head = read_head(out)
+    assert head is not None
+    return load_file(out / head["tensors"])
 
 
 @pytest.mark.slow
-def test_a_run_under_kill_9_continues_with_the_very_same_losses(
-    image_folder: Path, cache: Path, tmp_path: Path
-):
-    words = ["pretrain", "--recipe", "smoke", "--data.path", str(image_folder)]
-    words += ["--data.cache", str(cache), "--loop.steps", str(STEPS), "--out"]
-    main([*words, str(tmp_path / "whole")])
-    killed = tmp_path / "killed"
-    process = subprocess.Popen([sys.executable, "-m", "training", *words, str(killed)])
-    wait_for(killed / "checkpoint.json", process)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_under_kill_9_has_the_very_losses_of_a_whole_one(name: str, runs: Path):
+    assert losses(runs / "killed" / name) == losses(runs / "whole" / name)
+    assert len(losses(runs / "whole" / name)) == STEPS
 
-    status = main([*words, str(killed)])
 
-    assert status == 0
-    assert losses(killed) == losses(tmp_path / "whole")
-    assert len(losses(killed)) == STEPS
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_under_kill_9_ends_with_the_very_weights_of_a_whole_one(name: str, runs: Path):
+    killed, whole = tensors(runs / "killed" / name), tensors(runs / "whole" / name)
+
+    assert killed.keys() == whole.keys()
+    assert all(torch.equal(killed[key], whole[key]) for key in whole)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUNS)
+def test_a_run_under_kill_9_leaves_no_halves(name: str, runs: Path):
+    names = {path.name for path in (runs / "killed" / name).iterdir()}
+
+    assert not [name for name in names if name.endswith(".partial")]
+    assert len([name for name in names if name.startswith("checkpoint-")]) == 1
+    assert "curves.png" in names
