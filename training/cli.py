@@ -2,6 +2,7 @@
 # ruff: noqa: PLC0415 - torch is loaded by the command that needs it, never by --help
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -48,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if asks_for_help(words):
             sys.stdout.write(explain(command) + "\n")
         run(words[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (TrainingError, ModelStoreError, SmoothingError, OSError) as error:
         sys.stderr.write(f"{PROGRAM} {command}: {error}\n")
         return MISUSED if isinstance(error, BadUsage) else FAILED
@@ -77,6 +81,7 @@ def _pretrain(words: Sequence[str]) -> None:
     asked = _ask("pretrain", default, recipe, words)
     from training.pretrain import pretrain
 
+    _begin(asked.config)
     said = ["--objective", objective] if objective is not None else []
     origin = {**asked.origin, "arguments": [*said, *asked.origin["arguments"]]}
     pretrain(asked.config, asked.out, origin=origin)
@@ -88,7 +93,7 @@ def _finetune(words: Sequence[str]) -> None:
     asked = _ask("finetune", default, recipe, _with_init(words, recipe, default.init))
     from training.finetune import finetune
 
-    _tell_start(asked.config)
+    _begin(asked.config)
     finetune(asked.config, asked.out, origin=asked.origin)
 
 
@@ -98,7 +103,7 @@ def _linear_probe(words: Sequence[str]) -> None:
     asked = _ask("linear-probe", default, recipe, _with_init(words, recipe, default.init))
     from training.linear_probe import linear_probe
 
-    _tell_start(asked.config)
+    _begin(asked.config)
     linear_probe(asked.config, asked.out, origin=asked.origin)
 
 
@@ -113,7 +118,10 @@ def _evaluate(words: Sequence[str]) -> None:
         _require_subject(words, "--recipe NAME, --run DIR, or --model ID --store DIR")
     config = parse(EvaluateConfig, words, program=f"{PROGRAM} evaluate")
     from training.evaluate import describe, evaluate, params_of
+    from training.hardware import require_device
 
+    for device in config.devices:
+        require_device(device)
     summary = evaluate(config)
     sys.stdout.write(describe(summary, params_of(config)) + "\n")
 
@@ -206,9 +214,12 @@ def _with_init(words: Sequence[str], recipe: str, default: Path | None) -> list[
     return ["--init", str(run), *words]
 
 
-def _tell_start(config: FinetuneConfig | ProbeConfig) -> None:
+def _begin(config: PretrainConfig | FinetuneConfig | ProbeConfig) -> None:
     from torch.distributed.distributed_c10d import get_node_local_rank
 
+    from training.hardware import require_device
+
+    require_device(config.loop.device)
     if get_node_local_rank(fallback_rank=0) == 0:  # of torchrun's processes one is enough
         logger.info("starting from %s", config.init or "fresh weights")
 

@@ -9,7 +9,8 @@ from training import recipes
 
 PROGRAM = "python -m training"
 
-RUNS = """\
+RUNS = """
+
 A run directory holds its configuration, losses.csv, its curves and its last checkpoint. The same
 command again continues a run that was killed; on a finished run it does nothing."""
 
@@ -39,7 +40,7 @@ GUIDES: Mapping[str, Guide] = {
         what=f"""\
 Trains an encoder without labels: images get noise and lose most of their patches, and the network
 rebuilds the clean image. Writes runs/RECIPE/pretrain, from which finetune, linear-probe and
-preview go on. {RUNS}""",
+preview go on.{RUNS}""",
         options=(
             ("--data.path DIR", "the images: a folder with one folder of them a class"),
             ("--objective NAME", "dmae (noise and mask), mae (mask alone) or nim (noise alone)"),
@@ -56,7 +57,7 @@ preview go on. {RUNS}""",
         what=f"""\
 Trains the classifier that is later smoothed, on images with noise of one level, sigma: the larger,
 the larger the radii that can be certified, and the lower the accuracy. Starts from the encoder in
-runs/RECIPE/pretrain and writes runs/RECIPE/finetune. {RUNS}""",
+runs/RECIPE/pretrain and writes runs/RECIPE/finetune.{RUNS}""",
         options=(
             ("--sigma NUMBER", "noise level, in units of a [0, 1] pixel"),
             ("--init DIR", "another run to start from, or none to train from scratch"),
@@ -73,7 +74,7 @@ runs/RECIPE/pretrain and writes runs/RECIPE/finetune. {RUNS}""",
         what=f"""\
 Measures what an encoder has learned: it stays as it is, and one linear layer reads its class token
 under noise. Much faster than finetune, and less accurate. Starts from the encoder in
-runs/RECIPE/pretrain and writes runs/RECIPE/linear-probe. {RUNS}""",
+runs/RECIPE/pretrain and writes runs/RECIPE/linear-probe.{RUNS}""",
         options=(
             ("--sigma NUMBER", "noise level, in units of a [0, 1] pixel; 0 for clean images"),
             ("--init DIR", "another run whose encoder is probed, or none for a random one"),

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import torch
 
+from training.errors import BadConfig
+
 
 def describe_hardware(device: str = "cpu") -> str:
     """Processor or accelerator, cores, threads and torch's version."""
@@ -13,6 +15,23 @@ def describe_hardware(device: str = "cpu") -> str:
         return f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}"
     cores = f"{os.cpu_count()} cores, {torch.get_num_threads()} threads"
     return f"{_processor()}, {cores}, torch {torch.__version__}"
+
+
+def require_device(device: str) -> None:
+    """Refuses a device that is not here, before any time is spent.
+
+    Raises:
+        BadConfig: Torch does not know it, or cannot use it on this machine.
+    """
+    try:
+        wanted = torch.device(device)
+    except RuntimeError as error:
+        raise BadConfig(f"no device is called {device!r}; cpu, cuda and cuda:1 are") from error
+    if wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count():
+        raise BadConfig(
+            f"device {device} is not here: torch can use {torch.cuda.device_count()} GPUs on this "
+            "machine; cpu computes without one, slowly"
+        )
 
 
 def _processor() -> str:

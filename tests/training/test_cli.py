@@ -140,6 +140,21 @@ def test_bad_data_is_one_line_and_status_one(tmp_path: Path, capsys: pytest.Capt
     assert text.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("device", "answer"), [("cuda:99", "cpu computes without one"), ("gpu", "no device is called")]
+)
+def test_a_device_that_is_not_here_is_refused_at_once(
+    device: str, answer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    words = ["pretrain", "--recipe", "smoke", "--out", str(tmp_path / "out")]
+
+    status, text = run(capsys, *words, "--loop.device", device)
+
+    assert status == 1
+    assert answer in text
+    assert not (tmp_path / "out").exists()
+
+
 def test_any_field_can_be_set(image_folder: Path, tmp_path: Path):
     words = ["pretrain", "--recipe", "smoke", "--out", str(tmp_path / "out")]
 
