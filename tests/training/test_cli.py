@@ -204,3 +204,10 @@ def test_what_is_implied_gives_way_to_what_is_said():
     implied = {"--n": "200", "--max-images": "12"}
 
     assert with_implied(["--max_images=3"], implied) == ["--n", "200", "--max_images=3"]
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, *recipes.PRETRAIN])
+def test_the_documentation_names_every_command_and_recipe(name: str):
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
+
+    assert f"`{name}`" in page or f"training {name} " in page

@@ -180,3 +180,19 @@ def test_a_probe_is_recorded_as_one(config: ProbeConfig, tmp_path: Path):
 def test_muon_has_nothing_to_train_in_a_head(config: ProbeConfig):
     with pytest.raises(BadConfig, match="adamw or lars"):
         replace(config, optim=OptimConfig(optimizer="muon"))
+
+
+@pytest.mark.parametrize("name", ["imagenet_vit_base", "imagenet_vit_large"])
+def test_the_paper_s_probe_is_the_paper_s(name: str):
+    config = recipes.PROBE[name]()
+
+    optim, loop, data = config.optim, config.loop, config.data
+    assert (optim.optimizer, optim.lr, optim.momentum) == ("lars", 6.4, 0.9)
+    assert (optim.weight_decay, optim.min_lr) == (0.0, 0.0)
+    assert (loop.batch_size, loop.epochs, optim.warmup * 90) == (16384, 90, 10)
+    assert (data.crop_scale, data.flip, data.randaugment) == ((0.08, 1.0), True, "")
+    assert config.architecture.global_pool == "token"
+
+
+def test_every_recipe_can_be_probed():
+    assert recipes.PROBE.keys() == recipes.PRETRAIN.keys()
