@@ -7,7 +7,7 @@ _IMAGENET = {"--stride": "50", "--n": "10000", "--batch-size": "1000", "--device
 
 # Words of the command line, by recipe.
 EVALUATE: Mapping[str, Mapping[str, str]] = {
-    "smoke": {"--stride": "8", "--n0": "20", "--n": "200", "--batch-size": "100"},
+    "smoke": {"--stride": "8", "--n": "200", "--batch-size": "100"},
     "cifar10_vit_tiny": _CIFAR10,
     "cifar10_vit_tiny_cpu": _CIFAR10,
     "cifar10_vit_small": _CIFAR10,
