@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def compare(config: CompareConfig) -> Comparison:
-    """The figures of all tables, their best at each radius, and the others against the first.
+    """The figures of all tables, their best at each radius, and differences image by image.
 
     Raises:
         BadTable: A table cannot be read, the tables have no image in common where only those were
@@ -50,12 +50,7 @@ def compare(config: CompareConfig) -> Comparison:
             _envelope(name, [measured[index] for index in members])
             for name, members in groups(labels, named=bool(config.names)).items()
         ),
-        pairs=tuple(
-            _pair(other, measured[0], radii)
-            for other in measured[1:]
-            if not _differing(measured[0].table, other.table)
-            and _common([measured[0].table, other.table])
-        ),
+        pairs=_pairs(measured, radii),
         warnings=tuple(warnings),
     )
     if config.out is not None:
@@ -76,6 +71,17 @@ def _envelope(name: str, members: Sequence[Measured]) -> Envelope:
     ]
     told = tuple((accuracy, -sigma) for accuracy, sigma in points)
     return Envelope(name=name, members=tuple(members), points=told)
+
+
+def _pairs(measured: Sequence[Measured], radii: Sequence[float]) -> tuple[Pair, ...]:
+    pairs: list[Pair] = []
+    for at, better in enumerate(measured[1:], start=1):
+        alike = [other for other in measured[:at] if other.sigma == better.sigma]
+        worse = alike[0] if alike else measured[0]
+        tables = [worse.table, better.table]
+        if _common(tables) and not _differing(*tables):
+            pairs.append(_pair(better, worse, radii))
+    return tuple(pairs)
 
 
 def _pair(better: Measured, worse: Measured, radii: Sequence[float]) -> Pair:
@@ -110,7 +116,7 @@ def _only_common(tables: Sequence[Table]) -> list[Table]:
 
 
 def _about_images(tables: Sequence[Table]) -> list[str]:
-    """What speaks against comparing the others with the first, image by image."""
+    """What speaks against comparing tables image by image."""
     first = tables[0]
     warnings: list[str] = []
     for table in tables[1:]:

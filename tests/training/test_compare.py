@@ -117,6 +117,21 @@ def test_others_are_compared_with_the_first_image_by_image(write: Write):
     assert "+0.075 ± 0.0" in describe(comparison)
 
 
+def test_each_is_compared_with_the_first_of_its_sigma(write: Write):
+    tables = tuple(half_space(write, name, 1.0, images=20) for name in "abcd")
+
+    comparison = compare(
+        CompareConfig(tables=tables, names=("x", "x", "y", "y"), sigmas=(0.25, 0.5, 0.25, 0.5))
+    )
+
+    assert [(pair.better.title, pair.worse.title) for pair in comparison.pairs] == [
+        ("x, sigma 0.5", "x, sigma 0.25"),
+        ("y, sigma 0.25", "x, sigma 0.25"),
+        ("y, sigma 0.5", "x, sigma 0.5"),
+    ]
+    assert "y, sigma 0.5 less x, sigma 0.5" in describe(comparison)
+
+
 def test_other_images_are_told_and_can_be_left_out(write: Write):
     first = write("a", [(i, 1, 1, 0.3) for i in range(10)])
     second = write("b", [(i, 1, 2, 0.3) for i in range(5, 20)])

@@ -49,11 +49,11 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """An evaluation against the first one, on the images that both have.
+    """An evaluation against an earlier one, on the images that both have.
 
     Attributes:
         better: The one whose advantage is told, negative where it has none.
-        worse: The first one.
+        worse: The first one of the same sigma, or the first of all.
         num_images: In both.
         at: The difference at each radius.
         mean: The difference of the average certified radii.
@@ -74,7 +74,7 @@ class Comparison:
         radii: At which the evaluations are compared.
         measured: The evaluations, in the order they were given.
         envelopes: One for each name with several sigmas.
-        pairs: The others against the first, where they are of the same images.
+        pairs: Each but the first against an earlier one, where both are of the same images.
         warnings: What a reader should know before trusting the table.
     """
 
@@ -101,12 +101,8 @@ def markdown(comparison: Comparison) -> str:
         _table(["", *radii], [_intervals(each) for each in comparison.measured]),
     ]
     if comparison.pairs:
-        first = comparison.pairs[0].worse.title
         parts += [
-            (
-                f"Points more than {first}, image by image (95 % interval; McNemar's exact p, "
-                "not corrected for the number of comparisons):"
-            ),
+            "Differences in points, image by image, with 95 % intervals and McNemar's exact p:",
             _table(
                 ["", "images", *radii, "mean radius"],
                 [_differences(each) for each in comparison.pairs],
@@ -150,7 +146,8 @@ def _differences(pair: Pair) -> list[str]:
         for at in pair.at
     ]
     mean = f"{pair.mean.difference:+.3f} ± {pair.mean.margin:.3f}"
-    return [pair.better.title, str(pair.num_images), *cells, mean]
+    title = f"{pair.better.title} less {pair.worse.title}"
+    return [title, str(pair.num_images), *cells, mean]
 
 
 def _probability(value: float) -> str:
