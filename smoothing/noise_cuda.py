@@ -11,7 +11,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from smoothing.device_noise import Addresses
+from smoothing.addresses import Addresses
 
 _INSTANCES = 128
 

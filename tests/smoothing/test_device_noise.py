@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from smoothing import InvalidParams, Phase
-from smoothing.device_noise import DEVICE_SCHEME, addresses_of, noisy_in_torch, rows_on_device
+from smoothing.addresses import addresses_of
+from smoothing.device_noise import DEVICE_SCHEME, noisy_in_torch, rows_on_device
 from smoothing.draws import Draws, draw_rows
 from smoothing.noise import NOISE_SCHEME
 from smoothing.philox import Words, stream_of
@@ -93,7 +94,7 @@ def test_the_kernel_draws_the_hosts_rows() -> None:
         "import sys; sys.path.insert(0, 'tests/smoothing')\n"
         "import numpy as np, torch\n"
         "from test_device_noise import CPU, on_host, slices\n"
-        "from smoothing.device_noise import addresses_of\n"
+        "from smoothing.addresses import addresses_of\n"
         "from smoothing.noise_cuda import draw_with_triton\n"
         "some = slices()\n"
         "out = torch.full((38, 768), torch.nan)\n"
