@@ -24,6 +24,7 @@ _WEIGHTS_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 Triple = tuple[float, float, float]
+Precision = Literal["float32", "bfloat16", "int8"]
 
 
 def is_model_id(text: str) -> bool:
@@ -123,18 +124,19 @@ class Weights:
         file: Name beside the card; no folder.
         sha256: Of the file, in lower-case hex.
         num_bytes: Length of the file.
-        stored_as: Type of the numbers in the file.
+        stored_as: Type of the numbers in the file; "int8" is a quantised graph with its weights.
         precision: Type they are run in. Another precision would be another classifier.
 
     Raises:
-        CardInvalid: A name with a folder, or a digest that is none.
+        CardInvalid: A name with a folder, a digest that is none, or a quantised graph that is to
+            be run in floating point, or the reverse.
     """
 
     file: str
     sha256: str
     num_bytes: int
-    stored_as: Literal["float16", "float32"]
-    precision: Literal["float32"] = "float32"
+    stored_as: Literal["float16", "float32", "int8"]
+    precision: Precision = "float32"
 
     def __post_init__(self) -> None:
         require(
@@ -148,6 +150,12 @@ class Weights:
             f"must be 64 lower-case hex digits, got {self.sha256!r}",
         )
         require_positive(num_bytes=self.num_bytes)
+        require(
+            (self.precision == "int8") == (self.stored_as == "int8"),
+            "precision",
+            f"must be int8 for a file stored as int8 and only then, got {self.precision} for "
+            f"{self.stored_as}",
+        )
 
 
 @with_config(CLOSED)

@@ -71,11 +71,12 @@ class Classifier(nn.Module):
             pixels = functional.interpolate(
                 pixels, size=(self.image_size, self.image_size), mode="bicubic", align_corners=False
             )
-        return self.network((pixels - self.mean) / self.std).float()
+        normalised = (pixels - self.mean) / self.std
+        return self.network(normalised.to(next(self.network.parameters()).dtype)).float()
 
 
 def load_classifier(card: ModelCard, directory: Path, *, device: str = "cpu") -> Classifier:
-    """The classifier of a card: in eval mode, float32, without gradients.
+    """The classifier of a card in the card's precision: in eval mode, without gradients.
 
     Args:
         card: What to load.
@@ -83,9 +84,27 @@ def load_classifier(card: ModelCard, directory: Path, *, device: str = "cpu") ->
         device: Where to run it; a CPU gets the faster kernels of `one_dnn`.
 
     Raises:
-        CheckpointInvalid: The file is not safetensors, or does not fit the card's network.
+        CheckpointInvalid: The file is not safetensors, or does not fit the card's network, or the
+            network is quantised, which torch does not run (`runtimes.open_runtime` does).
         DigestMismatch: The file is not the card's.
     """
+    classifier = load_plain(card, directory)
+    if card.weights.precision == "bfloat16":
+        classifier.network.to(torch.bfloat16)
+    elif torch.device(device).type == "cpu":
+        use_one_dnn(classifier)
+    return classifier.to(device)
+
+
+def load_plain(card: ModelCard, directory: Path) -> Classifier:
+    """The classifier of a card in float32, of torch's own layers, on the CPU.
+
+    Raises:
+        CheckpointInvalid: As `load_classifier`.
+        DigestMismatch: As `load_classifier`.
+    """
+    if card.weights.precision == "int8":
+        raise CheckpointInvalid(f"{card.id} is quantised: only OpenVINO runs it")
     tensors = checkpoint.load(directory / card.weights.file, card.weights.sha256)
     with torch.device("meta"):  # no time and no global randomness spent on weights to be replaced
         network = build_vit(card.architecture, card.num_classes)
@@ -94,9 +113,7 @@ def load_classifier(card: ModelCard, directory: Path, *, device: str = "cpu") ->
     classifier = Classifier(
         network, architecture=card.architecture, preprocessing=card.preprocessing
     )
-    if torch.device(device).type == "cpu":
-        use_one_dnn(classifier)
-    return classifier.to(device).eval().requires_grad_(requires_grad=False)
+    return classifier.eval().requires_grad_(requires_grad=False)
 
 
 def _check_fit(tensors: Mapping[str, Tensor], network: nn.Module, card: ModelCard) -> None:

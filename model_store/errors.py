@@ -4,6 +4,7 @@ ModelStoreError
 +-- ModelNotFound        no such model in the store
 +-- CardInvalid          a card breaks its schema (also a ValueError)
 +-- CheckpointInvalid    weights that are no safetensors file, or not of the card's network
++-- RuntimeRefused       a faster way to run a network that cannot be trusted here; `.reason`
 +-- DigestMismatch       weights that are not the ones the card names
 +-- ImageError           bytes that cannot become a certified image; `.reason` is a stable code
     +-- NotAnImage       nothing recognisable, or damaged
@@ -56,6 +57,21 @@ class CardInvalid(ModelStoreError, ValueError):
 
 class CheckpointInvalid(ModelStoreError):
     """A weights file that is not safetensors, is cut short, or does not fit the network."""
+
+
+RuntimeFault = Literal["missing", "failed", "coupled", "disagrees"]
+
+
+class RuntimeRefused(ModelStoreError):
+    """A runtime that is not there, does not start, or computes another function.
+
+    Attributes:
+        reason: Stable code of what is wrong, for programs.
+    """
+
+    def __init__(self, message: str, *, reason: RuntimeFault) -> None:
+        self.reason: RuntimeFault = reason
+        super().__init__(message)
 
 
 class DigestMismatch(ModelStoreError):

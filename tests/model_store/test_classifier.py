@@ -150,3 +150,17 @@ def test_loading_leaves_global_randomness_alone(
     load_classifier(card, tmp_path)
 
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_bfloat16_is_another_function(
+    card: ModelCard, weights: Tensors, pixels: torch.Tensor, tmp_path: Path
+) -> None:
+    exact = stored(card, weights, tmp_path)
+    half = replace(exact, weights=replace(exact.weights, precision="bfloat16"))
+
+    logits = load_classifier(half, tmp_path)(pixels)
+
+    expected = load_classifier(exact, tmp_path)(pixels)
+    assert logits.dtype == torch.float32
+    assert not torch.equal(logits, expected)
+    torch.testing.assert_close(logits, expected, rtol=0, atol=0.1 * expected.abs().max().item())
