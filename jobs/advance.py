@@ -1,6 +1,7 @@
-"""What a job whose request is complete needs next. Pure."""
+"""What the votes of a job lead to: more draws, or a certificate. Pure."""
 
 from jobs.outcomes import Snapshot
+from jobs.record import JobSpec
 from smoothing.certificate import Certificate, Phase, Votes
 from smoothing.procedures import DrawMore, procedure_for
 
@@ -19,6 +20,17 @@ def tally(snapshot: Snapshot) -> dict[Phase, Votes]:
             _, sparse = chunks[votes[phase].total]
             votes[phase] += Votes.from_sparse(sparse, num_classes)
     return votes
+
+
+def shows_early(spec: JobSpec) -> bool:
+    """Whether certificates of a job hold before all of its draws are made."""
+    return spec.params.mode == "anytime"
+
+
+def interim(snapshot: Snapshot) -> Certificate | None:
+    """The certificate that holds now, whatever is still to be drawn; None where there is none."""
+    procedure = procedure_for(snapshot.spec.params, snapshot.spec.model.num_classes)
+    return procedure.interim(tally(snapshot))
 
 
 def advance(snapshot: Snapshot) -> tuple[DrawMore | Certificate, int]:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from jobs.record import ImageRef, JobSpec
+from jobs.statement import statement
 from smoothing.certificate import Certificate
 
 SCHEMA_VERSION = 1
@@ -40,19 +41,23 @@ class Making:
 def certificate_document(spec: JobSpec, certificate: Certificate, making: Making) -> dict[str, Any]:
     """The document as JSON values, unsigned.
 
-    Every radius is floored, to six decimals. `radius` follows from `counts`: with k the estimation
-    draws of the predicted class, `p_lower` is the Clopper-Pearson bound of k in n at `alpha`, and
-    `radius` is `sigma * Phi^-1(p_lower - total_variation) - 1e-9`, floored.
+    Every radius is floored, to six decimals. All that was proved follows from `counts` and the
+    parameters, by `smoothing.replay` or by hand: in mode "fixed", with k the estimation draws of
+    the predicted class, `p_lower` is the Clopper-Pearson bound of k in n at `alpha`, and `radius`
+    is `sigma * Phi^-1(p_lower - total_variation) - 1e-9`, floored.
     """
     return {
         "schema_version": SCHEMA_VERSION,
-        "verdict": "abstained" if certificate.abstained else "certified",
+        "verdict": verdict(certificate),
+        "decision": certificate.decision,
         "predicted": _predicted(spec, certificate),
         **_radii(spec.image, certificate),
         "p_lower": certificate.p_lower,
         "p_runner_up_upper": certificate.p_runner_up_upper,
         "counts": {str(phase): votes.sparse() for phase, votes in certificate.tally.items()},
         **_params(certificate),
+        "method": certificate.params.method,
+        "stop_reason": certificate.stop_reason,
         "abstention": _abstention(certificate),
         "image": _image(spec.image),
         "model": _model(spec, making),
@@ -67,6 +72,14 @@ def certificate_document(spec: JobSpec, certificate: Certificate, making: Making
     }
 
 
+def verdict(certificate: Certificate) -> str:
+    """The outcome in a word: "certified", "not_certified", "predicted" or "abstained"."""
+    mode = certificate.params.mode
+    if certificate.abstained:
+        return "not_certified" if mode == "decide" else "abstained"
+    return "predicted" if mode == "predict" else "certified"
+
+
 def radius_original(radius: float, image: ImageRef) -> float:
     """The radius in the uploaded image's own pixels, floored.
 
@@ -74,41 +87,6 @@ def radius_original(radius: float, image: ImageRef) -> float:
     rounding may move each by `rounding_slack` more.
     """
     return _floor((radius - 2 * image.rounding_slack) / image.spectral_norm)
-
-
-def statement(spec: JobSpec, certificate: Certificate) -> str:
-    """What is claimed and what is not, in plain words."""
-    params = certificate.params
-    subject = (
-        f"the smoothed classifier made of model {spec.model.id} and Gaussian noise of standard "
-        f"deviation {params.sigma:g} (pixels scaled to 0..1)"
-    )
-    if certificate.predicted is None:
-        return (
-            f"No radius is claimed: the votes do not show, at alpha {params.alpha:g}, "
-            f"that any one class has a majority under {subject}. Abstaining is a final result; "
-            "the same request gives the same votes."
-        )
-    channels, height, width = spec.image.shape
-    label = spec.model.labels[certificate.predicted]
-    claim = (
-        f"Except with probability {params.alpha:g} over the service's own randomness, every image "
-        f"whose certified tensor ({channels} x {height} x {width}, pixels scaled to 0..1, after "
-        f"the stated preprocessing) lies within L2 distance {certificate.radius:.6f} of this "
-        f"one's is classified {label!r} by {subject}."
-    )
-    heuristic = (
-        ""
-        if params.total_variation
-        else " The noise was drawn and added in single precision, so this is a heuristic "
-        "certificate: rounding errors of the noise are not accounted for."
-    )
-    return (
-        f"{claim}{heuristic} That probability is of this certificate alone, not of several "
-        f"together. Nothing is said about whether {label!r} is right, about the model without the "
-        "noise, about other noise levels, or about changes outside the ball, such as rotations, "
-        "crops or large patches. Whoever relies on it must classify by the smoothed classifier."
-    )
 
 
 def _floor(value: float) -> float:
@@ -135,9 +113,9 @@ def _predicted(spec: JobSpec, certificate: Certificate) -> dict[str, Any] | None
 
 
 def _params(certificate: Certificate) -> dict[str, Any]:
-    params = certificate.params
-    names = ("sigma", "alpha", "mode", "n0", "n", "bound", "numerics")
-    return {name: getattr(params, name) for name in names}
+    """What was asked; the radius that was asked about must not pass for the one that was shown."""
+    stated = certificate.params.stated()
+    return {("radius_asked" if name == "radius" else name): stated[name] for name in stated}
 
 
 def _abstention(certificate: Certificate) -> dict[str, Any] | None:

@@ -44,11 +44,10 @@ def model_ref(card: ModelCard) -> ModelRef:
 def request_digest(model: ModelRef, image: ImageRef, params: SmoothingParams) -> str:
     """Hex digest of all that fixes the votes: classifier, certified tensor and parameters.
 
-    Names, labels and the file in which the tensor was uploaded do not count, and neither does
-    alpha, which changes no draw: the same question asked under another name or at another
+    Names, labels and the file in which the tensor was uploaded do not count, nor do parameters
+    that change no draw, such as alpha: the same question asked under another name or at another
     confidence must meet the same dice, or an abstention could be tried again.
     """
-    draws = {name: value for name, value in asdict(params).items() if name != "alpha"}
     return _digest(
         {
             "schema": REQUEST_SCHEMA,
@@ -58,7 +57,7 @@ def request_digest(model: ModelRef, image: ImageRef, params: SmoothingParams) ->
             "num_classes": model.num_classes,
             "tensor": image.tensor_sha256,
             "shape": list(image.shape),
-            "params": draws,
+            "params": params.dice(),
         }
     )
 
@@ -73,7 +72,7 @@ def document_digest(spec: JobSpec) -> str:
     return _digest(
         {
             "request": spec.request_digest,
-            "params": asdict(spec.params),
+            "params": spec.params.stated(),
             "model": asdict(spec.model),
             "image": asdict(spec.image),
         }

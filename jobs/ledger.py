@@ -178,6 +178,19 @@ def extend(
     return Command(call=script("extend"), args=args, parse=parse)
 
 
+def show(job_id: str, *, draws: int, document: dict[str, Any]) -> Command[bool]:
+    """Keep a certificate that holds while its job runs; False when a later one is there.
+
+    A job that is cancelled, or out of time, succeeds with the last one.
+
+    Args:
+        job_id: The job.
+        draws: How many draws it rests on; more is later.
+        document: The certificate.
+    """
+    return Command(call=script("show"), args=(job_id, dump_object(document), draws), parse=bool)
+
+
 def finish(job_id: str, *, step: int, document: dict[str, Any], now: float) -> Command[bool]:
     """End a job with its certificate and cache that; False when another worker was first."""
     args = (job_id, step, dump_object(document), now)

@@ -107,7 +107,7 @@ class JobSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a job is; never a provisional radius.
+    """How far a job is.
 
     Attributes:
         phase: The phase that is being drawn.
@@ -148,6 +148,7 @@ class Job:
         version: Grows with every visible change; for ETags and long polls.
         progress: How far it is.
         certificate: The certificate document, once SUCCEEDED.
+        interim: The latest of the certificates that hold while it runs, where its mode has any.
         error: Why it FAILED.
         cached: Whether the certificate came from an earlier job.
         started_at: When a worker first took it, seconds since 1970.
@@ -159,6 +160,7 @@ class Job:
     version: int
     progress: Progress
     certificate: dict[str, Any] | None
+    interim: dict[str, Any] | None
     error: JobError | None
     cached: bool
     started_at: float | None

@@ -38,6 +38,10 @@ def _number(value: bytes | None) -> float | None:
     return None if value is None else float(value)
 
 
+def _object(value: bytes | None) -> dict[str, Any] | None:
+    return None if value is None else load_object(value)
+
+
 def submit(
     spec: JobSpec,
     *,
@@ -112,9 +116,11 @@ def tensor(job_id: str) -> Command[bytes | None]:
 def cancel(job_id: str, *, now: float) -> Command[None]:
     """Cancel a job; a second cancel changes nothing.
 
+    A job that has shown an interim certificate succeeds with the last one instead.
+
     Raises (when run):
         JobNotFound: No such job.
-        JobNotCancellable: It succeeded, failed or expired before.
+        JobNotCancellable: It succeeded by itself, failed or expired before.
     """
 
     def parse(answer: Any) -> None:
@@ -190,8 +196,8 @@ def ping() -> Command[None]:
 def _job(answer: Any, now: float) -> Job | None:
     if answer is None:
         return None
-    spec, state, revision, phase, done, planned, started, finished, last, document, *rest = answer
-    code, message, cached = rest
+    spec, state, revision, phase, done, planned, started, finished, last, *rest = answer
+    document, interim, code, message, cached = rest
     job_state = JobState(_text(state))
     return Job(
         spec=load_spec(spec),
@@ -205,7 +211,8 @@ def _job(answer: Any, now: float) -> Job | None:
             _number(last),
             now=None if job_state.terminal else now,
         ),
-        certificate=None if document is None else load_object(document),
+        certificate=_object(document),
+        interim=_object(interim),
         error=None if code is None else JobError(code=_text(code), message=_text(message)),
         cached=cached == b"1",
         started_at=_number(started),

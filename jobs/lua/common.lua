@@ -58,6 +58,7 @@ end
 local function settle(job, state, now)
   redis.call('HSET', job.name, 'state', state, 'finished_at', text(now))
   redis.call('HINCRBY', job.name, 'version', 1)
+  redis.call('HDEL', job.name, 'interim', 'interim_draws')
   if job.state == 'queued' then redis.call('LREM', queued_name(job.model), 0, job.id) end
   redis.call('ZREM', running_name(job.model), job.id)
   redis.call('ZREM', live_name(job.model), job.id)
@@ -70,6 +71,15 @@ local function settle(job, state, now)
   job.state, job.live = state, false
 end
 
+-- Ends a live job before its time: with the last certificate that it has shown, if it has.
+local function stop(job, state, now)
+  local interim = redis.call('HMGET', job.name, 'interim', 'interim_draws')
+  if not interim[1] then return settle(job, state, now) end
+  redis.call('HSET', job.name, 'certificate', interim[1], 'ended_early', 1,
+    'draws_done', interim[2], 'draws_planned', interim[2])
+  settle(job, 'succeeded', now)
+end
+
 local function fail(job, code, message, now)
   redis.call('HSET', job.name, 'error_code', code, 'error_message', message)
   settle(job, 'failed', now)
@@ -77,7 +87,7 @@ end
 
 -- Ends the job if its deadline has come.
 local function expire_if_due(job, now)
-  if job.live and now >= job.deadline_at then settle(job, 'expired', now) end
+  if job.live and now >= job.deadline_at then stop(job, 'expired', now) end
 end
 
 -- Ends all jobs of a model whose deadline has come; forgets those that are no more.
@@ -85,7 +95,7 @@ local function sweep(model, now)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', live_name(model), '-inf', text(now))) do
     local job = load_job(id)
     if job and job.live then
-      settle(job, 'expired', now)
+      stop(job, 'expired', now)
     else
       redis.call('ZREM', live_name(model), id)
       redis.call('ZREM', running_name(model), id)

@@ -18,11 +18,20 @@ if earlier[1] then
   return { earlier[2] and 'cached' or 'created', id, outstanding(model) }
 end
 
+local function draws_of(certificate)
+  local draws = 0
+  for _, votes in pairs(cjson.decode(certificate).counts or {}) do
+    for _, count in pairs(votes) do draws = draws + count end
+  end
+  return text(draws)
+end
+
 local certificate = redis.call('GET', certificate_name(document))
 if certificate then
+  local draws = draws_of(certificate)
   create('succeeded')
-  redis.call('HSET', name, 'certificate', certificate, 'cached', 1, 'draws_done', planned,
-    'started_at', text(now), 'finished_at', text(now))
+  redis.call('HSET', name, 'certificate', certificate, 'cached', 1, 'draws_done', draws,
+    'draws_planned', draws, 'started_at', text(now), 'finished_at', text(now))
   redis.call('EXPIRE', name, DAY)
   redis.call('EXPIRE', image_name(id), DAY)
   return { 'cached', id, outstanding(model) }

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from scipy.stats import beta, norm
 from jobs.document import Making, certificate_document
 from jobs.record import JobSpec
 from smoothing.certificate import Certificate, Phase, SmoothingParams, Votes
-from smoothing.procedures import procedure_for
+from smoothing.procedures import procedure_for, replay
 
 MAKING = Making(
     key_commitment="ee" * 32,
@@ -112,6 +113,114 @@ def test_fast_numerics_are_called_heuristic(make_spec: Any) -> None:
 
     assert (made["numerics"], made["noise"]["total_variation"]) == ("fast", 0)
     assert "heuristic" in made["statement"]
+
+
+SURE = Votes(counts=(0, 1000, 0))
+TORN = Votes(counts=(500, 500, 0))
+OUTCOMES: dict[str, tuple[dict[str, Any], dict[Phase, Votes], Any]] = {
+    "fixed": (
+        {"n": 1000},
+        {Phase.SELECTION: Votes(counts=(1, 99, 0)), Phase.ESTIMATION: SURE},
+        ("certified", None, "complete", "clopper_pearson"),
+    ),
+    "adaptive, hopeless": (
+        {"mode": "adaptive", "n": 1000},
+        {Phase.SELECTION: Votes(counts=(48, 40, 40))},
+        ("abstained", None, "hopeless", "clopper_pearson"),
+    ),
+    "decide, yes": (
+        {"mode": "decide", "radius": 0.1, "n": 2000},
+        {Phase.ESTIMATION: Votes(counts=(0, 64, 0))},
+        ("certified", "yes", "shown", "truncated_mixture"),
+    ),
+    "decide, no": (
+        {"mode": "decide", "radius": 0.4, "n": 2000},
+        {Phase.ESTIMATION: Votes(counts=(32, 32, 0))},
+        ("not_certified", "no", "futile", "truncated_mixture"),
+    ),
+    "anytime, early": (
+        {"mode": "anytime", "n": 2000},
+        {Phase.ESTIMATION: SURE},
+        ("certified", None, "interim", "truncated_mixture"),
+    ),
+    "anytime, torn": (
+        {"mode": "anytime", "n": 2000},
+        {Phase.ESTIMATION: TORN},
+        ("abstained", None, "interim", "truncated_mixture"),
+    ),
+    "anytime, complete": (
+        {"mode": "anytime", "n": 1000},
+        {Phase.ESTIMATION: SURE},
+        ("certified", None, "complete", "truncated_mixture"),
+    ),
+    "predict": (
+        {"mode": "predict", "n": 1000},
+        {Phase.ESTIMATION: SURE},
+        ("predicted", None, "complete", "binomial_test"),
+    ),
+    "predict, torn": (
+        {"mode": "predict", "n": 1000, "family_size": 10},
+        {Phase.ESTIMATION: TORN},
+        ("abstained", None, "complete", "binomial_test"),
+    ),
+}
+CLAIMS = {
+    "fixed": "within L2 distance",
+    "adaptive, hopeless": "No radius is claimed: the votes do not show, at alpha 0.001, that any "
+    "one class has a majority",
+    "decide, yes": "within L2 distance 0.100000 of this one's is classified 'dog'",
+    "decide, no": "Nor is it claimed that the radius is smaller",
+    "anytime, early": "of all that this request shows, early or late, together",
+    "anytime, torn": "More draws of this request may show one",
+    "anytime, complete": "of all that this request shows, early or late, together",
+    "predict": "No radius is claimed: the class of an image that differs from this one",
+    "predict, torn": "No class is claimed: the votes do not show, at alpha 0.001, shared by a "
+    "family of 10 certificates",
+}
+
+
+def outcome(make_spec: Any, name: str) -> dict[str, Any]:
+    asked, tally, _ = OUTCOMES[name]
+    spec = make_spec(params=SmoothingParams(sigma=0.25, **asked))
+    return certificate_document(spec, replay(spec.params, 3, tally), MAKING)
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_each_mode_says_how_it_ended_and_what_it_claims(make_spec: Any, name: str) -> None:
+    made = outcome(make_spec, name)
+
+    ends = tuple(made[key] for key in ("verdict", "decision", "stop_reason", "method"))
+    assert ends == OUTCOMES[name][2]
+    assert CLAIMS[name] in made["statement"]
+    assert (made["predicted"] is None) == (made["abstention"] is not None)
+    assert json.loads(json.dumps(made, allow_nan=False)) == made
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_a_document_holds_all_that_its_proof_needs(make_spec: Any, name: str) -> None:
+    """From its own text alone, a certificate gives the same certificate again."""
+    made = outcome(make_spec, name)
+    names = {field.name for field in fields(SmoothingParams)} - {"radius"}
+    asked = {key: value for key, value in made.items() if key in names}
+    asked["radius"] = made.get("radius_asked")
+    votes = {Phase(key): Votes.from_sparse(made["counts"][key], 3) for key in made["counts"]}
+
+    again = replay(SmoothingParams(**asked), made["model"]["num_classes"], votes)
+
+    assert (again.radius, again.p_lower) == (made["radius"], made["p_lower"])
+    assert (again.predicted is None) == (made["predicted"] is None)
+    assert again.stop_reason == made["stop_reason"]
+
+
+def test_a_family_is_named_with_what_each_of_it_may_spend(make_spec: Any) -> None:
+    params = SmoothingParams(sigma=0.25, mode="anytime", n=1000, family_size=10)
+    spec = make_spec(params=params)
+
+    made = certificate_document(spec, replay(params, 3, {Phase.ESTIMATION: SURE}), MAKING)
+
+    assert (made["alpha"], made["family_size"]) == (0.001, 10)
+    assert "Except with probability 0.0001 " in made["statement"]
+    assert "Of a family of 10 certificates" in made["statement"]
 
 
 def test_the_document_is_plain_json(certified: dict[str, Any], abstained: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from jobs import codec, keys
 from jobs.errors import MalformedRecord
+from smoothing.certificate import SmoothingParams
 
 
 @pytest.mark.parametrize("change", [{"sigma": 0.5}, {"n0": 21}, {"n": 101}, {"numerics": "fast"}])
@@ -62,6 +64,51 @@ def test_alpha_changes_the_document_but_not_the_dice(make_spec: Any) -> None:
     assert keys.document_digest(other) != keys.document_digest(spec)
 
 
+def test_requests_of_mode_fixed_meet_the_dice_that_they_always_met(make_spec: Any) -> None:
+    """Else a certificate that was issued could be asked for again, with other votes."""
+    spec = make_spec()
+    always = {
+        "schema": 1,
+        "function": "cd" * 32,
+        "weights": "ab" * 32,
+        "precision": "float32",
+        "num_classes": 3,
+        "tensor": "23" * 32,
+        "shape": [3, 8, 8],
+        "params": {
+            "sigma": 0.25,
+            "mode": "fixed",
+            "n0": 20,
+            "n": 100,
+            "numerics": "sound",
+            "bound": "top",
+        },
+    }
+    text = json.dumps(always, sort_keys=True, separators=(",", ":"))
+
+    assert spec.request_digest == hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "equal"),
+    [
+        ({"mode": "decide", "radius": 0.1}, {"mode": "decide", "radius": 0.2, "n": 500}, True),
+        ({"mode": "decide", "radius": 0.1}, {"mode": "anytime", "n": 200}, True),
+        ({"mode": "adaptive"}, {"mode": "adaptive", "precision": 0.2, "bound": "runner-up"}, True),
+        ({"mode": "predict"}, {"mode": "predict", "n": 500, "family_size": 7}, True),
+        ({"mode": "adaptive"}, {"mode": "anytime"}, False),
+        ({"mode": "predict"}, {"mode": "anytime"}, False),
+    ],
+)
+def test_no_parameter_of_a_question_rolls_its_dice_again(
+    make_spec: Any, one: Any, other: Any, equal: bool
+) -> None:
+    specs = [make_spec(params=SmoothingParams(sigma=0.25, **asked)) for asked in (one, other)]
+
+    assert (specs[0].request_digest == specs[1].request_digest) == equal
+    assert keys.document_digest(specs[0]) != keys.document_digest(specs[1])
+
+
 def test_ids_and_times_change_nothing(make_spec: Any) -> None:
     one, other = make_spec(), make_spec(deadline_at=2e9, chunk_size=7)
 
@@ -91,10 +138,29 @@ def test_job_ids_are_uuids_of_version_7_and_differ() -> None:
     assert {uuid.UUID(text).variant for text in ids} == {uuid.RFC_4122}
 
 
-def test_a_spec_survives_its_json(make_spec: Any) -> None:
-    spec = make_spec()
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"mode": "adaptive", "precision": 0.1, "bound": "runner-up"},
+        {"mode": "decide", "radius": 0.2, "family_size": 3},
+        {"mode": "anytime"},
+        {"mode": "predict"},
+    ],
+)
+def test_a_spec_survives_its_json(make_spec: Any, asked: Any) -> None:
+    spec = make_spec(params=SmoothingParams(sigma=0.25, **asked))
 
     assert codec.load_spec(codec.dump_spec(spec)) == spec
+
+
+def test_a_spec_of_a_release_with_one_mode_is_still_read(make_spec: Any) -> None:
+    spec = make_spec()
+    record = json.loads(codec.dump_spec(spec))
+    for name in ("precision", "radius", "family_size"):
+        del record["params"][name]
+
+    assert codec.load_spec(json.dumps(record).encode()) == spec
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"[1]", b'{"id": 3}'])

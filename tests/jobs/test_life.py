@@ -150,7 +150,8 @@ class _Jobs(RuleBasedStateMachine):
         if isinstance(step, Certificate):
             assert step.tally[Phase.SELECTION].total == 8
             assert step.tally[Phase.ESTIMATION].total == 20
-            document = {"counts": step.tally[Phase.ESTIMATION].sparse()}
+            counts = {phase.value: votes.sparse() for phase, votes in step.tally.items()}
+            document = {"counts": counts}
             command = ledger.finish(
                 job_id, step=snapshot.step, document=document, now=self.life.now
             )
