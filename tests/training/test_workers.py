@@ -64,7 +64,7 @@ def test_no_more_workers_are_started_than_there_are_tasks():
 def test_what_a_worker_raises_is_told_after_the_results_before_it():
     results = in_order(range(6), partial(failing_on, 3), ["a", "b"])
 
-    assert len(list(islice(results, 2))) == 2
+    assert len(list(islice(results, 3))) == 3
     with pytest.raises(WorkerFailed, match="ValueError: 3 is not to be had"):
         list(results)
 

@@ -40,7 +40,7 @@ def in_order(
         devices: One for each worker.
 
     Raises:
-        WorkerFailed: A process died or raised; nothing is lost of what was yielded before.
+        WorkerFailed: A process died; or a task raised, told after the results before it.
     """
     if len(devices) == 1:
         yield from map(make(devices[0]), tasks)
@@ -66,11 +66,13 @@ class _Pool(Generic[Task, Result]):
     def results(self) -> Generator[Result, None, None]:
         for worker in self._workers * IN_HAND:
             self._hand_out(worker)
-        early: dict[int, Result] = {}
+        early: dict[int, tuple[Result, str | None]] = {}
         for index in range(len(self._tasks)):
             while index not in early:
                 early.update(self._arrived())
-            yield early.pop(index)
+            result, fault = early.pop(index)
+            _check(fault)
+            yield result
 
     def close(self) -> None:
         for worker in self._workers:
@@ -79,13 +81,13 @@ class _Pool(Generic[Task, Result]):
         for worker in self._workers:
             worker.process.join(JOIN_S)
 
-    def _arrived(self) -> dict[int, Result]:
-        arrived: dict[int, Result] = {}
+    def _arrived(self) -> dict[int, tuple[Result, str | None]]:
+        arrived: dict[int, tuple[Result, str | None]] = {}
         ready = wait([worker.connection for worker in self._workers])
         for worker in self._workers:
             if worker.connection in ready:
-                number, result = _receive(worker)
-                arrived[number] = result
+                number, result, fault = _receive(worker)
+                arrived[number] = (result, fault)
                 self._hand_out(worker)
         return arrived
 
@@ -109,7 +111,12 @@ def _start(make: Callable[[str], Callable[[Any], Any]], device: str) -> _Worker:
     return _Worker(process=process, connection=ours)
 
 
-def _receive(worker: _Worker) -> tuple[int, Any]:
+def _check(fault: str | None) -> None:
+    if fault:
+        raise WorkerFailed(f"a worker failed: {fault}")
+
+
+def _receive(worker: _Worker) -> tuple[int, Any, str | None]:
     try:
         number, result, fault = worker.connection.recv()
     except (EOFError, OSError) as error:
@@ -118,9 +125,9 @@ def _receive(worker: _Worker) -> tuple[int, Any]:
             f"a worker died with exit code {worker.process.exitcode} (-9 is often too little "
             "memory: try fewer --workers); the same command continues"
         ) from error
-    if fault:
-        raise WorkerFailed(f"a worker failed: {fault}")
-    return number, result
+    if number is None:
+        _check(fault)
+    return number, result, fault
 
 
 def _serve(connection: Connection) -> None:
