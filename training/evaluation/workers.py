@@ -18,6 +18,7 @@ Result = TypeVar("Result")
 # One at work and one waiting, so that no worker waits for this process.
 IN_HAND = 2
 JOIN_S = 5.0
+_NO_TASK = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,7 @@ def _receive(worker: _Worker) -> tuple[int, Any, str | None]:
             f"a worker died with exit code {worker.process.exitcode} (-9 is often too little "
             "memory: try fewer --workers); the same command continues"
         ) from error
-    if number is None:
+    if number == _NO_TASK:
         _check(fault)
     return number, result, fault
 
@@ -136,7 +137,7 @@ def _serve(connection: Connection) -> None:
     work, fault = _attempt(_receive_work, connection)
     with suppress(EOFError, OSError):
         if work is None:
-            connection.send((None, None, fault))
+            connection.send((_NO_TASK, None, fault))
             return
         while True:
             number, task = connection.recv()
