@@ -14,6 +14,7 @@ from training.engine.lars import TRUST, Lars
 from training.engine.optim import (
     POSITIONS_AND_TOKENS,
     build_optimizers,
+    divided,
     layer_of,
     learning_rate_scale,
     parameter_groups,
@@ -231,6 +232,30 @@ def test_lars_takes_every_group_at_its_own_rate():
     assert isinstance(lars, Lars)
     assert {group["lr"] for group in lars.param_groups} == {3.2}
     assert {group["momentum"] for group in lars.param_groups} == {0.8}
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon", "lars"])
+def test_a_step_taken_in_parts_is_the_very_step_of_the_whole(name: str):
+    config = OptimConfig(optimizer=name, lr=0.1)
+    whole, parted = vit(), vit()
+    parted.load_state_dict(whole.state_dict())
+    taken = []
+    for model, parts in ((whole, 1), (parted, 3)):
+        groups = parameter_groups(
+            model.named_parameters(), depth=2, weight_decay=0.05, layer_decay=0.5
+        )
+        optimizers = build_optimizers(groups, config)
+        pieces = [piece for each in optimizers for piece in divided(each, parts)]
+        for step in range(3):
+            for number, parameter in enumerate(model.parameters()):
+                parameter.grad = torch.randn(parameter.shape, generator=stream(step, "g", number))
+            set_learning_rate(pieces, 0.5)
+            for piece in reversed(pieces):
+                piece.step()
+        taken.append([each.state_dict()["state"] for each in optimizers])
+
+    assert all(map(torch.equal, whole.state_dict().values(), parted.state_dict().values()))
+    torch.testing.assert_close(taken[0], taken[1], rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(

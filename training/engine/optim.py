@@ -1,5 +1,6 @@
 """Optimisers, parameter groups and the learning rate schedule."""
 
+import copy
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -85,6 +86,26 @@ def build_optimizers(
         adjust_lr_fn="match_rms_adamw",
     )
     return muon, _adamw([group for group in others if group["params"]], config)
+
+
+def divided(optimizer: torch.optim.Optimizer, parts: int) -> list[torch.optim.Optimizer]:
+    """Optimisers over disjoint parameters of one, with its state: to take its step on threads.
+
+    No parameter's update looks at another's, so the results are those of the one.
+    """
+    if parts == 1:
+        return [optimizer]
+    copies = [copy.copy(optimizer) for _ in range(parts)]
+    for number, part in enumerate(copies):
+        part.param_groups = [
+            {**group, "params": _by_size(group["params"])[number::parts]}
+            for group in optimizer.param_groups
+        ]
+    return copies
+
+
+def _by_size(parameters: Iterable[Tensor]) -> list[Tensor]:
+    return sorted(parameters, key=lambda parameter: parameter.numel(), reverse=True)
 
 
 def set_learning_rate(optimizers: Iterable[torch.optim.Optimizer], scale: float) -> None:

@@ -81,9 +81,8 @@ class Shares:
         for parameter in self._parameters:
             parameter.grad = None
         values: list[Tensor] = []
-        at_once = len(self._networks)
-        for start in range(0, len(batches), at_once):
-            values += self._together(loss, batches[start : start + at_once], start, step)
+        for start in range(0, len(batches), self.at_once):
+            values += self._together(loss, batches[start : start + self.at_once], start, step)
             for network in self._networks[: len(values) - start]:
                 network.hand_back()
         gradients = [p.grad for p in self._parameters if p.grad is not None]
@@ -94,6 +93,19 @@ class Shares:
             for total in (*gradients, mean):
                 total.div_(self._loop.shares)
         return mean
+
+    @property
+    def at_once(self) -> int:
+        """How many shares are computed at the same time, each on a thread of its own."""
+        return len(self._networks)
+
+    def spread(self, pieces: Sequence[Callable[[], object]]) -> None:
+        """Does independent pieces of work, on the shares' threads where there are any."""
+        if self._pool is not None:
+            list(self._pool.map(lambda piece: piece(), pieces))
+            return
+        for piece in pieces:
+            piece()
 
     def _together(
         self, loss: LossFunction, batches: Sequence[Batch], first: int, step: int

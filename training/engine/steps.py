@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from training.config import LoopConfig, OptimConfig
 from training.data import BatchSource
 from training.engine.distributed import Processes
-from training.engine.optim import learning_rate_scale, set_learning_rate
+from training.engine.optim import divided, learning_rate_scale, set_learning_rate
 from training.engine.shares import Batch, LossFunction, Shares
 from training.streams import stream
 
@@ -42,7 +42,8 @@ class Stepper:
 
     Args:
         model: Master weights, float32.
-        optimizers: Over the model's parameters, with a `lr_scale` in each group.
+        optimizers: Over the model's parameters, with a `lr_scale` in each group; restored
+            already, where a run is resumed.
         loss: Of a network (the model or its low-precision copy) on a share of a batch.
         source: The shares' images.
         optim: Schedule and clipping.
@@ -63,9 +64,12 @@ class Stepper:
         steps: int,
         processes: Processes,
     ) -> None:
-        self._model, self._optimizers, self._loss, self._source = model, optimizers, loss, source
+        self._model, self._loss, self._source = model, loss, source
         self._optim, self._loop, self._steps = optim, loop, steps
         self._shares = Shares(model, loop, processes)
+        self._optimizers = [
+            part for each in optimizers for part in divided(each, self._shares.at_once)
+        ]
         self._parameters = [p for p in model.parameters() if p.requires_grad]
         self._pending: list[tuple[int, Tensor]] = []
 
@@ -76,8 +80,7 @@ class Stepper:
         loss = self._shares.backward(self._loss, batches, step=step)
         norm = nn.utils.clip_grad_norm_(self._parameters, self._optim.clip_norm or math.inf)
         set_learning_rate(self._optimizers, self.scale(step))
-        for optimizer in self._optimizers:
-            optimizer.step()
+        self._shares.spread([optimizer.step for optimizer in self._optimizers])
         self._pending.append((step, torch.stack([loss, norm.to(loss)])))
 
     def scale(self, step: int) -> float:
