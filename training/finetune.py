@@ -34,14 +34,18 @@ def finetune(config: FinetuneConfig, out: Path, *, origin: Mapping[str, Any] | N
         ConfigDiffers: `out` holds a run of another configuration.
         TrainingError: See `start` for the others.
     """
-    task = Task(
+    start(finetuning(config), config, out, origin=origin)
+
+
+def finetuning(config: FinetuneConfig) -> Task:
+    """What the command trains: a classifier, to answer rightly and alike under noise."""
+    return Task(
         title="finetune",
         build=lambda classes: build_classifier(config, classes),
         groups=lambda model: classifier_groups(model, config),
         loss=lambda network, batch: noisy_loss(network, batch, config),
         validate=lambda network, images, index: noisy_accuracy(network, images, index, config),
     )
-    start(task, config, out, origin=origin)
 
 
 def classifier_groups(model: NormalisedClassifier, config: FinetuneConfig) -> list[dict[str, Any]]:

@@ -61,14 +61,18 @@ def pretrain(config: PretrainConfig, out: Path, *, origin: Mapping[str, Any] | N
         ConfigDiffers: `out` holds a run of another configuration.
         TrainingError: See `start` for the others.
     """
-    task = Task(
+    start(pretraining(config), config, out, origin=origin)
+
+
+def pretraining(config: PretrainConfig) -> Task:
+    """What the command trains: an autoencoder, to rebuild the clean image."""
+    return Task(
         title="pretrain",
         build=lambda _classes: starting_autoencoder(config),
         groups=lambda model: autoencoder_groups(model, config),
         loss=lambda network, batch: denoising_loss(network, batch, config.corruption),
         validate=lambda network, images, index: held_out_loss(network, images, index, config),
     )
-    start(task, config, out, origin=origin)
 
 
 def autoencoder_groups(model: nn.Module, config: PretrainConfig) -> list[dict[str, Any]]:
