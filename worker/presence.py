@@ -7,7 +7,8 @@ from threading import Event, Lock, Thread
 from jobs import ledger, store
 from jobs.errors import StoreUnavailable
 from jobs.record import WorkerInfo, WorkerModel
-from worker.drawing import Drawing, Runner
+from worker.drawing import Drawing
+from worker.patient import Runner
 from worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)

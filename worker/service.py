@@ -16,8 +16,9 @@ from jobs.command import SyncRunner
 from jobs.connection import make_redis
 from jobs.queue import send_draw
 from jobs.record import Chunk, ModelRef, WorkerInfo, WorkerModel
+from worker.advancing import Machine
 from worker.batcher import Batcher, BatchSampler
-from worker.drawing import Drawing, Machine
+from worker.drawing import Drawing
 from worker.models import Models, choose_device, describe_device, load_models
 from worker.presence import Presence, Windows
 from worker.settings import WorkerSettings

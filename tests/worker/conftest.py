@@ -1,7 +1,9 @@
 """A real Redis server, a store with a tiny classifier, and jobs for it."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,18 +14,23 @@ import redis
 import torch
 from numpy.typing import NDArray
 
-from jobs import keys, store
+from jobs import keys, ledger, store
 from jobs.command import Command, SyncRunner
 from jobs.connection import make_redis
-from jobs.record import ImageRef, Job, JobSpec, WorkerInfo
+from jobs.errors import StoreUnavailable
+from jobs.record import Chunk, ImageRef, Job, JobSpec, ModelRef, WorkerInfo
 from model_store import checkpoint
 from model_store.card import Architecture, ModelCard, Preprocessing, Weights, dump_card
 from model_store.classifier import build_vit
 from model_store.evidence import Provenance
-from smoothing.certificate import SmoothingParams
+from smoothing.certificate import SmoothingParams, Votes
+from smoothing.sampler import Draws
+from worker.advancing import Machine
+from worker.drawing import Drawing
 
 MODEL = "tiny.random"
 SIZE = 8
+MACHINE = Machine(instance="me", runtime="torch 0, cpu", versions={"python": "3"})
 PARAMS = SmoothingParams(sigma=0.25, n0=20, n=100)
 ARCHITECTURE = Architecture(image_size=SIZE, patch_size=4, embed_dim=16, depth=1, num_heads=2)
 IMAGE = np.random.default_rng(1).random((3, SIZE, SIZE), dtype=np.float32)
@@ -167,3 +174,73 @@ def jobs(run: Callable[[Command[Any]], Any], model_store_dir: Path) -> _Jobs:
     from model_store.registry import Registry
 
     return _Jobs(run, Registry(model_store_dir).get(MODEL))
+
+
+class _World:
+    """A drawing whose messages are kept in a list, and whose draws need no model.
+
+    Draw i votes for class `vote(i)`: for class 1 unless told otherwise.
+    """
+
+    def __init__(self, run: Any) -> None:
+        self.sent: list[Chunk] = []
+        self.drawn: list[Draws] = []
+        self.errors: list[Exception] = []
+        self.away = 0
+        self.vote: Callable[[int], int] = lambda _: 1
+        self.problem: str | None = None
+        self._run = run
+        self.drawing = Drawing(
+            runner=self,
+            batcher=self,
+            problem=self.what_is_wrong_with,
+            send=lambda _model, chunk: self.sent.append(chunk),
+            machine=MACHINE,
+            window=lambda _model: 3,
+            patience_s=1,
+        )
+
+    def run(self, command: Any) -> Any:
+        if self.away:
+            self.away -= 1
+            raise StoreUnavailable("away")
+        return self._run(command)
+
+    def what_is_wrong_with(self, _model: ModelRef) -> str | None:
+        return self.problem
+
+    def submit(self, _model_id: str, draws: Draws) -> "Future[Votes]":
+        self.drawn.append(draws)
+        future: Future[Votes] = Future()
+        if self.errors:
+            future.set_exception(self.errors.pop())
+        else:
+            future.set_result(self.votes(draws.start, draws.stop))
+        return future
+
+    def votes(self, start: int, stop: int) -> Votes:
+        cast = Counter(self.vote(index) for index in range(start, stop))
+        return Votes(counts=(cast[0], cast[1], cast[2]))
+
+    def work(self) -> None:
+        while self.sent:
+            self.drawing.draw(self.sent.pop(0))
+
+    def heartbeat(self, name: str) -> None:
+        info = WorkerInfo(
+            instance=name,
+            hostname="h",
+            state="ready",
+            started_at=0,
+            threads=1,
+            device="cpu",
+            runtime="",
+            models=(),
+        )
+        self._run(ledger.heartbeat(info))
+
+
+@pytest.fixture
+def world(run: Any) -> _World:
+    """A worker's drawing in an empty store."""
+    return _World(run)

@@ -2,7 +2,6 @@
 
 import json
 import time
-from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -11,78 +10,13 @@ from scipy.stats import beta
 from jobs import ledger, store
 from jobs.errors import StoreUnavailable
 from jobs.keys import commitment
-from jobs.record import Chunk, JobState, ModelRef, WorkerInfo, WorkerModel
+from jobs.record import JobState, WorkerInfo, WorkerModel
 from smoothing.certificate import Votes
-from smoothing.sampler import Draws
-from worker.drawing import Drawing, Machine
 
 pytestmark = pytest.mark.redis
-MACHINE = Machine(instance="me", runtime="torch 0, cpu", versions={"python": "3"})
 
 
-class _World:
-    """A drawing whose messages are kept in a list, and whose draws all vote for class 1."""
-
-    def __init__(self, run: Any) -> None:
-        self.sent: list[Chunk] = []
-        self.drawn: list[Draws] = []
-        self.errors: list[Exception] = []
-        self.away = 0
-        self.problem: str | None = None
-        self._run = run
-        self.drawing = Drawing(
-            runner=self,
-            batcher=self,
-            problem=self.what_is_wrong_with,
-            send=lambda _model, chunk: self.sent.append(chunk),
-            machine=MACHINE,
-            window=lambda _model: 3,
-            patience_s=1,
-        )
-
-    def run(self, command: Any) -> Any:
-        if self.away:
-            self.away -= 1
-            raise StoreUnavailable("away")
-        return self._run(command)
-
-    def what_is_wrong_with(self, _model: ModelRef) -> str | None:
-        return self.problem
-
-    def submit(self, _model_id: str, draws: Draws) -> "Future[Votes]":
-        self.drawn.append(draws)
-        future: Future[Votes] = Future()
-        if self.errors:
-            future.set_exception(self.errors.pop())
-        else:
-            future.set_result(Votes(counts=(0, draws.num_draws, 0)))
-        return future
-
-    def work(self) -> None:
-        while self.sent:
-            self.drawing.draw(self.sent.pop(0))
-
-    def heartbeat(self, name: str) -> None:
-        info = WorkerInfo(
-            instance=name,
-            hostname="h",
-            state="ready",
-            started_at=0,
-            threads=1,
-            device="cpu",
-            runtime="",
-            models=(),
-        )
-        self._run(ledger.heartbeat(info))
-
-
-@pytest.fixture
-def world(run: Any) -> _World:
-    """A worker's drawing in an empty store."""
-    return _World(run)
-
-
-def test_a_job_is_drawn_to_its_certificate(world: _World, jobs: Any) -> None:
+def test_a_job_is_drawn_to_its_certificate(world: Any, jobs: Any) -> None:
     spec = jobs.submit()
     world.drawing.admit(jobs.model)
 
@@ -99,7 +33,7 @@ def test_a_job_is_drawn_to_its_certificate(world: _World, jobs: Any) -> None:
     ]
 
 
-def test_draws_are_made_with_the_jobs_own_image_noise_and_key(world: _World, jobs: Any) -> None:
+def test_draws_are_made_with_the_jobs_own_image_noise_and_key(world: Any, jobs: Any) -> None:
     spec = jobs.submit()
     world.drawing.admit(jobs.model)
 
@@ -110,7 +44,7 @@ def test_draws_are_made_with_the_jobs_own_image_noise_and_key(world: _World, job
     assert (draws.sigma, draws.key, draws.numerics) == (0.25, jobs.key(spec), "sound")
 
 
-def test_a_message_delivered_twice_is_drawn_once(world: _World, jobs: Any) -> None:
+def test_a_message_delivered_twice_is_drawn_once(world: Any, jobs: Any) -> None:
     jobs.submit()
     world.drawing.admit(jobs.model)
 
@@ -120,7 +54,7 @@ def test_a_message_delivered_twice_is_drawn_once(world: _World, jobs: Any) -> No
     assert len(world.drawn) == 1
 
 
-def test_a_chunk_of_a_job_that_ended_is_not_drawn(world: _World, jobs: Any) -> None:
+def test_a_chunk_of_a_job_that_ended_is_not_drawn(world: Any, jobs: Any) -> None:
     spec = jobs.submit()
     world.drawing.admit(jobs.model)
     jobs.run(store.delete(spec.id, now=time.time()))
@@ -130,7 +64,7 @@ def test_a_chunk_of_a_job_that_ended_is_not_drawn(world: _World, jobs: Any) -> N
     assert world.drawn == []
 
 
-def test_an_error_is_tried_again_and_the_third_fails_the_job(world: _World, jobs: Any) -> None:
+def test_an_error_is_tried_again_and_the_third_fails_the_job(world: Any, jobs: Any) -> None:
     lucky, unlucky = jobs.submit(salt=1), jobs.submit(salt=2, chunk_size=20)
     world.drawing.admit(jobs.model)
     world.errors = [RuntimeError("secret path /x")] * 2
@@ -150,7 +84,7 @@ def test_an_error_is_tried_again_and_the_third_fails_the_job(world: _World, jobs
     assert "secret" not in failed.error.message
 
 
-def test_a_model_that_cannot_be_used_fails_its_jobs(world: _World, jobs: Any) -> None:
+def test_a_model_that_cannot_be_used_fails_its_jobs(world: Any, jobs: Any) -> None:
     spec = jobs.submit()
     world.drawing.admit(jobs.model)
     world.problem = "model tiny cannot be used: DigestMismatch"
@@ -163,7 +97,7 @@ def test_a_model_that_cannot_be_used_fails_its_jobs(world: _World, jobs: Any) ->
 
 
 def test_a_worker_that_cannot_draw_a_model_leaves_its_jobs_to_one_that_can(
-    world: _World, jobs: Any
+    world: Any, jobs: Any
 ) -> None:
     spec = jobs.submit()
     held = WorkerModel(
@@ -192,7 +126,7 @@ def test_a_worker_that_cannot_draw_a_model_leaves_its_jobs_to_one_that_can(
     assert jobs.run(ledger.revive(jobs.model, window=3, now=time.time() + 10))
 
 
-def test_votes_survive_a_short_absence_of_redis(world: _World, jobs: Any) -> None:
+def test_votes_survive_a_short_absence_of_redis(world: Any, jobs: Any) -> None:
     spec = jobs.submit()
     world.drawing.admit(jobs.model)
     world.away = 1
@@ -202,9 +136,7 @@ def test_votes_survive_a_short_absence_of_redis(world: _World, jobs: Any) -> Non
     assert jobs.read(spec.id).state is JobState.SUCCEEDED
 
 
-def test_a_chunk_given_up_in_a_long_absence_is_released_afterwards(
-    world: _World, jobs: Any
-) -> None:
+def test_a_chunk_given_up_in_a_long_absence_is_released_afterwards(world: Any, jobs: Any) -> None:
     jobs.submit()
     world.drawing.admit(jobs.model)
     world.heartbeat("me"), world.heartbeat("other")
@@ -221,7 +153,7 @@ def test_a_chunk_given_up_in_a_long_absence_is_released_afterwards(
     assert begun.outcome == "granted"
 
 
-def test_a_chunk_whose_worker_died_is_drawn_alone(world: _World, jobs: Any) -> None:
+def test_a_chunk_whose_worker_died_is_drawn_alone(world: Any, jobs: Any) -> None:
     jobs.submit()
     world.drawing.admit(jobs.model)
     jobs.run(ledger.begin(world.sent[0], worker="dead", now=time.time()))
@@ -231,7 +163,7 @@ def test_a_chunk_whose_worker_died_is_drawn_alone(world: _World, jobs: Any) -> N
     assert len(world.drawn) == 1
 
 
-def test_a_complete_request_is_advanced_by_whoever_comes_next(world: _World, jobs: Any) -> None:
+def test_a_complete_request_is_advanced_by_whoever_comes_next(world: Any, jobs: Any) -> None:
     jobs.submit()
     world.drawing.admit(jobs.model)
     selection = tuple(world.sent)
@@ -245,7 +177,7 @@ def test_a_complete_request_is_advanced_by_whoever_comes_next(world: _World, job
     assert {chunk.phase for chunk in world.sent} == {"estimation"}
 
 
-def test_a_broken_broker_does_not_lose_committed_votes(world: _World, jobs: Any) -> None:
+def test_a_broken_broker_does_not_lose_committed_votes(world: Any, jobs: Any) -> None:
     spec = jobs.submit()
     world.drawing.admit(jobs.model)
     world.drawing._send = lambda _model, _chunk: 1 / 0
@@ -255,7 +187,7 @@ def test_a_broken_broker_does_not_lose_committed_votes(world: _World, jobs: Any)
     assert jobs.read(spec.id).progress.draws_done == 20
 
 
-def test_an_image_is_forgotten_when_its_job_ended(world: _World, jobs: Any) -> None:
+def test_an_image_is_forgotten_when_its_job_ended(world: Any, jobs: Any) -> None:
     jobs.submit()
     world.drawing.admit(jobs.model)
 
@@ -264,7 +196,7 @@ def test_an_image_is_forgotten_when_its_job_ended(world: _World, jobs: Any) -> N
     assert world.drawing.assignments._known == {}
 
 
-def test_the_certificate_shows_no_key(world: _World, jobs: Any) -> None:
+def test_the_certificate_shows_no_key(world: Any, jobs: Any) -> None:
     spec = jobs.submit()
     world.drawing.admit(jobs.model)
 

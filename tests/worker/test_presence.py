@@ -48,18 +48,17 @@ class _Drawing:
         self.calls.append(f"revive {model_id}")
 
 
-def presence(run: Any, drawing: Any, *, ended: list[str] | None = None) -> Presence:
+def presence(run: Any, drawing: Any, *, watchdog: Watchdog | None = None) -> Presence:
     class Runner:
         def run(self, command: Any) -> Any:
             return run(command)
 
-    dog = Watchdog(busy_s=lambda: 0, stuck_s=1, end=(ended or []).append)
     return Presence(
         runner=Runner(),
         info=info(state="starting"),
         drawing=drawing,
         windows=Windows(),
-        watchdog=dog,
+        watchdog=watchdog or Watchdog(busy_s=lambda: 0, stuck_s=1, end=[].append),
     )
 
 
@@ -136,6 +135,29 @@ def test_a_consumer_that_hears_nothing_ends_the_process() -> None:
 
     assert before == []
     assert ended == ["9 chunks wait, none came in 61 s"]
+
+
+@pytest.mark.redis
+def test_a_worker_with_chunks_in_hand_is_not_deaf_however_many_wait(run: Any, client: Any) -> None:
+    """All its threads are busy with long chunks: it need not take more, nor end for it."""
+    ended: list[str] = []
+    clock = [0.0]
+    dog = Watchdog(busy_s=lambda: 0, stuck_s=1, deaf_s=60, end=ended.append, clock=lambda: clock[0])
+    drawing = _Drawing()
+    drawing.idle = False
+    made = presence(run, drawing, watchdog=dog)
+    client.rpush("dmae:celery:draws.m", "a", "b")
+    made.ready((MODEL,))
+    for clock[0] in (50.0, 100.0, 500.0):
+        made.tick()
+    busy = list(ended)
+
+    drawing.idle = True
+    for clock[0] in (530.0, 559.0, 561.0):
+        made.tick()
+
+    assert busy == []
+    assert ended == ["2 chunks wait, none came in 61 s"]
 
 
 @pytest.mark.redis
