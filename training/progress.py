@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Protocol
 
 from rich.progress import (
@@ -69,4 +70,5 @@ class _Lines:
         self._last = now
         per_piece = (now - self._began) / max(1, done - self._start)
         remaining = per_piece * (self._total - done)
-        logger.info("%s %d/%d %s, %.0f s left", self._title, done, self._total, note, remaining)
+        left = timedelta(seconds=round(remaining))
+        logger.info("%s %d/%d %s, %s left", self._title, done, self._total, note, left)

@@ -96,6 +96,14 @@ def test_every_share_is_computed_by_one_process(size: int):
     assert {len(some) for some in shares} == {8 // size}
 
 
+def test_every_process_computes_on_the_gpu_of_its_own_number():
+    processes = Processes(rank=5, size=8, local_rank=1)
+
+    assert processes.execution(LoopConfig(device="cuda", shares=8)).device == "cuda:1"
+    assert processes.execution(LoopConfig(shares=8)).device == "cpu"
+    assert ALONE.execution(LoopConfig(device="cuda")).device == "cuda"
+
+
 def test_without_torchrun_a_process_is_alone():
     with joined(LoopConfig()) as processes:
         assert processes == ALONE

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from training import finetune as finetune_module
 from training import pretrain as pretrain_module
-from training.config import CorruptionConfig, FinetuneConfig, PretrainConfig
+from training.config import CorruptionConfig, FinetuneConfig, LoopConfig, PretrainConfig
 from training.engine import checkpoints, disk
 from training.engine.shares import Batch
-from training.errors import BadCheckpoint, ConfigDiffers, DiskFull, NotFinite
+from training.errors import BadCheckpoint, BadConfig, ConfigDiffers, DiskFull, NotFinite
 from training.finetune import finetune
 from training.pretrain import pretrain
 
@@ -248,6 +248,37 @@ def test_continued_pretraining_starts_from_the_weights_of_the_other_run(
     saved = checkpoints.load_weights(tmp_path / "first")
     assert model.state_dict().keys() == saved.keys()
     assert all(torch.equal(value, saved[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("loop", "words"),
+    [
+        (LoopConfig(batch_size=8), r"--loop\.steps or --loop\.epochs"),
+        (LoopConfig(steps=1, batch_size=25), "batch_size 25 needs .* there are 24"),
+    ],
+)
+def test_a_run_without_an_end_or_a_batch_is_refused(loop: LoopConfig, words: str):
+    with pytest.raises(BadConfig, match=words):
+        loop.total_steps(24)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"epochs": 0.0}, "epochs must be above 0"),
+        ({"device": "cuda", "shares": 2, "parallel": 2}, "parallel above 1 is for CPUs"),
+        ({"parallel": -1}, "parallel must be 0 or above"),
+    ],
+)
+def test_a_loop_that_cannot_be_is_refused(settings: dict[str, Any], words: str):
+    with pytest.raises(BadConfig, match=words):
+        LoopConfig(**settings)
+
+
+def test_steps_decide_over_epochs():
+    assert LoopConfig(steps=5, epochs=2, batch_size=8).total_steps(24) == 5
+    assert LoopConfig(epochs=2, batch_size=8).total_steps(31) == 6
+    assert LoopConfig(epochs=0.1, batch_size=8).total_steps(24) == 1
 
 
 def test_epochs_are_counted_in_whole_batches(pretrain_config: PretrainConfig, tmp_path: Path):

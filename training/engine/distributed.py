@@ -7,7 +7,7 @@ weights stay equal without being sent. The first process alone writes.
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.distributed as dist
@@ -25,10 +25,12 @@ class Processes:
     Attributes:
         rank: This one's number, from 0.
         size: How many there are.
+        local_rank: This one's number on its machine.
     """
 
     rank: int = 0
     size: int = 1
+    local_rank: int = 0
 
     @property
     def writes(self) -> bool:
@@ -38,6 +40,12 @@ class Processes:
     def shares(self, total: int) -> range:
         """Which of a batch's shares this process computes."""
         return range(self.rank, total, self.size)
+
+    def execution(self, loop: LoopConfig) -> LoopConfig:
+        """The configuration as this process executes it: on its own GPU, where there are GPUs."""
+        if self.size == 1 or loop.on_cpu:
+            return loop
+        return replace(loop, device=f"{loop.device}:{self.local_rank}")
 
     def add_up(self, tensors: Sequence[Tensor]) -> None:
         """Replaces tensors of one dtype and device by their sums over all processes, in place."""
@@ -78,7 +86,9 @@ def joined(loop: LoopConfig) -> Iterator[Processes]:
         torch.cuda.set_device(get_node_local_rank())
     dist.init_process_group("gloo" if loop.on_cpu else "nccl")
     try:
-        processes = Processes(rank=dist.get_rank(), size=dist.get_world_size())
+        processes = Processes(
+            rank=dist.get_rank(), size=dist.get_world_size(), local_rank=get_node_local_rank()
+        )
         check_shares(processes, loop)
         if not processes.writes:
             logging.getLogger("training").setLevel(logging.WARNING)

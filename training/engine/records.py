@@ -8,6 +8,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,39 +60,43 @@ class Records:
 
     def add(self, row: Row) -> None:
         """Records a step."""
-        self._writer.writerow(
-            [
-                row.step,
-                repr(row.loss),
-                f"{row.lr_scale:.6f}",
-                f"{row.gradient_norm:.4f}",
-                f"{row.images_per_s:.1f}",
-            ]
-        )
-        for name in COLUMNS[1:]:
-            self._board.add_scalar(f"train/{name}", getattr(row, name), row.step)
+        with self._room():
+            self._writer.writerow(
+                [
+                    row.step,
+                    repr(row.loss),
+                    f"{row.lr_scale:.6f}",
+                    f"{row.gradient_norm:.4f}",
+                    f"{row.images_per_s:.1f}",
+                ]
+            )
+            for name in COLUMNS[1:]:
+                self._board.add_scalar(f"train/{name}", getattr(row, name), row.step)
 
     def add_validation(self, step: int, figures: Mapping[str, float]) -> None:
         """Records figures on held-out images."""
-        path = self._out / VALIDATION
-        line = json.dumps({"step": step, **figures}) + "\n"
-        with room_for(path, needed=len(line)), path.open("a") as file:
-            file.write(line)
-        for name, value in figures.items():
-            self._board.add_scalar(f"validation/{name}", value, step)
+        with self._room():
+            with (self._out / VALIDATION).open("a") as file:
+                file.write(json.dumps({"step": step, **figures}) + "\n")
+            for name, value in figures.items():
+                self._board.add_scalar(f"validation/{name}", value, step)
 
     def flush(self) -> None:
         """Hands everything to the system, as a checkpoint needs it."""
-        with room_for(self._out / LOSSES, needed=io.DEFAULT_BUFFER_SIZE):
+        with self._room():
             self._file.flush()
             self._board.flush()
+
+    def _room(self) -> AbstractContextManager[None]:
+        return room_for(self._out / LOSSES, needed=io.DEFAULT_BUFFER_SIZE)
 
     def __enter__(self) -> "Records":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
-        self._board.close()
+        with self._room():
+            self._file.close()
+            self._board.close()
 
 
 def read_losses(out: Path) -> list[dict[str, float]]:

@@ -68,18 +68,19 @@ def start(
     """
     set_threads(config.loop)
     with joined(config.loop) as processes:
+        loop = processes.execution(config.loop)
         check_run_directory(out, config)
         source = open_source(config.data)
-        model = task.build(len(source.classes)).to(config.loop.device)
+        model = task.build(len(source.classes)).to(loop.device)
         if processes.writes:
             require_checkpoint_room(out, model, config.optim)
         images = open_images(config.data, size=config.architecture.image_size, source=source)
         parts = split(len(images.labels), every=config.data.validation_every)
-        steps = config.loop.total_steps(len(parts.train))
-        if config.loop.on_cpu:
+        steps = loop.total_steps(len(parts.train))
+        if loop.on_cpu:
             use_plain_attention(model)
         if processes.writes:
-            open_run_directory(out, config, origin or {})
+            open_run_directory(out, config, {**(origin or {}), "processes": processes.size})
         if task.prepare is not None and checkpoints.read_head(out) is None:
             task.prepare(model, images, parts.train)
         execute(
@@ -94,7 +95,7 @@ def start(
                 steps=steps,
                 data=config.data,
                 optim=config.optim,
-                loop=config.loop,
+                loop=loop,
                 validate=lambda network: task.validate(network, images, parts.validation),
                 processes=processes,
             )
