@@ -1,6 +1,7 @@
 """How many draws a certificate is worth, from a pilot. A plan can cost draws, never soundness."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from scipy.special import betaincinv, ndtri  # pyright: ignore[reportMissingTypeStubs]
 
@@ -15,10 +16,13 @@ DOUBT = 0.01
 FLOOR = 0.05
 """A radius, in sigmas, up to which an image counts as hopeless."""
 
-PILOT_SHARE = 0.05
-"""A pilot grows while it has less than this share of the draws that it plans."""
+PILOT_SHARE = 0.04
+"""A pilot grows while it has less than this share of the draws that it plans; since it doubles, it
+ends with less than twice the share."""
 
-_GROWTH = 2
+AIM = 0.95
+"""Of the loss that is allowed, the plan takes this much, since a misread pilot loses a little more
+radius than it wins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +73,13 @@ def planned_draws(pilot: Votes, params: SmoothingParams) -> int:
         pilot: At least one vote.
         params: Of the certificate.
     """
-    reading = Reading.of(pilot)
-    wanted = (1 - (params.precision or 0.0)) * planned_radius(reading, params.n, params)
+    return _fewest(Reading.of(pilot), params)
+
+
+@lru_cache(maxsize=1024)
+def _fewest(reading: Reading, params: SmoothingParams) -> int:
+    loss = AIM * (params.precision or 0.0)
+    wanted = (1 - loss) * planned_radius(reading, params.n, params)
     fewest = smallest(lambda n: planned_radius(reading, n, params) >= wanted, 1, params.n)
     return params.n if wanted == 0 or fewest is None else fewest
 
@@ -89,7 +98,7 @@ def pilot_sizes(params: SmoothingParams) -> list[int]:
     """The looks of a pilot: doubling, until large enough for the largest plan."""
     sizes = [PILOT_DRAWS]
     while sizes[-1] < PILOT_SHARE * params.n:
-        sizes.append(_GROWTH * sizes[-1])
+        sizes.append(2 * sizes[-1])
     return sizes
 
 

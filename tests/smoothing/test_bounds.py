@@ -200,6 +200,40 @@ def test_what_is_no_bound_has_no_radius(p_lower: float) -> None:
     assert caught.value.field == "p_lower"
 
 
+@given(
+    st.floats(min_value=1e-6, max_value=1 - 1e-6), st.floats(min_value=1e-6, max_value=1.0), sigmas
+)
+def test_the_radius_against_a_runner_up_is_half_the_gap(top: float, rival: float, sigma) -> None:
+    radius = certified_radius(top, sigma=sigma, p_runner_up_upper=rival)
+
+    with mpmath.workdps(40):
+        gap = exact_radius(top, sigma) - exact_radius(rival, sigma)
+    assert radius <= max(gap / 2, 0)
+    assert radius >= gap / 2 - 1.1e-6
+
+
+@given(st.floats(min_value=0.5, max_value=1 - 1e-9), sigmas)
+def test_a_runner_up_with_all_the_rest_is_the_two_class_case(top: float, sigma: float) -> None:
+    plain = certified_radius(top, sigma=sigma)
+
+    assert certified_radius(top, sigma=sigma, p_runner_up_upper=1 - top) == pytest.approx(
+        plain, abs=1.1e-6
+    )
+
+
+def test_no_radius_at_a_tie() -> None:
+    assert certified_radius(0.4, sigma=0.5, p_runner_up_upper=0.4) == 0.0
+    assert certified_radius(0.4, sigma=0.5, p_runner_up_upper=0.39) > 0.0
+    assert certified_radius(0.4, sigma=0.5, p_runner_up_upper=1.0) == 0.0
+
+
+@pytest.mark.parametrize("p_upper", [0.0, -0.1, 1.1, nan])
+def test_a_runner_up_s_bound_is_a_probability_above_0(p_upper: float) -> None:
+    with pytest.raises(InvalidParams, match=r"\(0, 1\]") as caught:
+        certified_radius(0.9, sigma=0.5, p_runner_up_upper=p_upper)
+    assert caught.value.field == "p_runner_up_upper"
+
+
 @pytest.mark.parametrize("sigma", [0.0, -1.0, nan, inf])
 def test_no_radius_without_noise(sigma: float) -> None:
     with pytest.raises(InvalidParams, match="sigma") as caught:
