@@ -148,6 +148,7 @@ def _naming_the_compiler() -> Iterator[None]:
         # Of the modules that raise below torch.compile, all and only these are its own.
         if not type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
             raise
+        reason = str(error).partition("Set TORCHDYNAMO_VERBOSE")[0].strip()
         raise CompileFailed(
-            f"torch.compile failed: {error}; --loop.no-compile computes without it"
+            f"torch.compile failed: {reason}; --loop.no-compile computes without it"
         ) from error
