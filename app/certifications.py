@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from app.errors import QueueFull
 from app.fleet import Crew
-from app.pacing import chunk_size, default_n, retry_after_s
+from app.pacing import chunk_size, default_n, most_draws, retry_after_s
 from app.parameters import CertifyRequest, smoothing_params
 from app.services import Services
 from app.settings import AppSettings
@@ -39,7 +39,12 @@ async def submit(request: CertifyRequest, services: Services) -> Expected:
         StoreUnavailable: Redis is away.
     """
     crew = await services.fleet.crew(request.card)
-    n = default_n(crew.draws_per_s, n0=request.form.n0, at_most=services.settings.max_draws)
+    n = default_n(
+        request.form.mode,
+        crew.draws_per_s,
+        n0=request.form.n0,
+        at_most=services.settings.max_draws,
+    )
     params = smoothing_params(request, default_n=n)
     upload = await services.images.prepare(request.image, request.card.preprocessing)
     model = keys.model_ref(request.card)
@@ -98,7 +103,7 @@ def _expected_s(job: Job, backlog_draws: int, crew: Crew) -> float | None:
 def _queue_full(
     backlog: int, settings: AppSettings, params: SmoothingParams, crew: Crew
 ) -> QueueFull:
-    wanted = params.n0 + params.n
+    wanted = most_draws(params)
     over = max(backlog + wanted - settings.backlog_limit_draws, wanted)
     limits = {
         "backlog_draws": settings.backlog_limit_draws,

@@ -79,9 +79,29 @@ def certify(
     *,
     sigma: Annotated[float, typer.Option(help="Noise level, in units of a [0, 1] pixel.")],
     model: Annotated[str | None, typer.Option(help="Model; see `dmae models`.")] = None,
-    n: Annotated[int | None, typer.Option(help="Draws that bound the probability.")] = None,
-    n0: Annotated[int | None, typer.Option(help="Draws that select the class.")] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            help="adaptive (as few draws as the precision takes; the default), fixed (exactly n), "
+            "decide (is the radius at least --radius?), anytime (the best so far; Ctrl-C ends it "
+            "with what it has) or predict (the class alone, no radius)."
+        ),
+    ] = None,
+    n: Annotated[
+        int | None, typer.Option(help="Draws that answer: n for fixed and predict, else at most.")
+    ] = None,
+    n0: Annotated[int | None, typer.Option(help="Draws that select the class, for fixed.")] = None,
     alpha: Annotated[float | None, typer.Option(help="Probability of being wrong.")] = None,
+    precision: Annotated[
+        float | None, typer.Option(help="Share of the radius that may be lost, for adaptive.")
+    ] = None,
+    radius: Annotated[
+        float | None, typer.Option(help="The L2 radius that decide is about, pixels in 0..1.")
+    ] = None,
+    bound: Annotated[
+        str | None, typer.Option(help="top or runner-up, for fixed and adaptive.")
+    ] = None,
+    family_size: Annotated[int | None, typer.Option(help="Certificates that share alpha.")] = None,
     numerics: Annotated[str | None, typer.Option(help="sound or fast.")] = None,
     url: Url = DEFAULT_URL,
     as_json: Annotated[
@@ -93,8 +113,9 @@ def certify(
 ) -> None:
     """Certify a picture: its class, and the radius within which the class cannot change.
 
-    Ctrl-C cancels the job. Exit code 0 means that there is a certificate, which may be an
-    abstention; 1 that there is none; 3 that nothing answers at the address.
+    Ctrl-C cancels the job; one of mode anytime then ends with the certificate that it has. Exit
+    code 0 means that there is a certificate, which may be an abstention; 1 that there is none;
+    3 that nothing answers at the address.
     """
     from app.cli_output import describe
     from app.client import Client
@@ -104,9 +125,14 @@ def certify(
         image=image.read_bytes(),
         sigma=sigma,
         model=model,
+        mode=mode,
         n=n,
         n0=n0,
         alpha=alpha,
+        precision=precision,
+        radius=radius,
+        bound=bound,
+        family_size=family_size,
         numerics=numerics,
     )
     with _errors_in_words(), Client(url) as client:
@@ -170,20 +196,22 @@ def _finish(client: "Client", request: "Request", timeout_s: float | None) -> "J
         with shown_progress() as show:
             return client.wait(job, timeout_s=timeout_s, on_change=show)
     except KeyboardInterrupt:
-        typer.echo(_cancelled(client, job), err=True)
+        said, job = _cancelled(client, job)
+        if job is not None and job.certificate is not None:
+            return job
+        typer.echo(said, err=True)
         raise typer.Exit(INTERRUPTED) from None
 
 
-def _cancelled(client: "Client", job: "JobView | None") -> str:
+def _cancelled(client: "Client", job: "JobView | None") -> "tuple[str, JobView | None]":
     from app.client import ClientError
 
     if job is None:
-        return "interrupted before the service had taken the job"
+        return "interrupted before the service had taken the job", None
     try:
-        client.cancel(job.id)
+        return f"interrupted; cancelled job {job.id}", client.cancel(job.id)
     except ClientError as error:
-        return f"interrupted; job {job.id} could not be cancelled: {error}"
-    return f"interrupted; cancelled job {job.id}"
+        return f"interrupted; job {job.id} could not be cancelled: {error}", None
 
 
 @contextmanager

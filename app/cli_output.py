@@ -14,8 +14,8 @@ def describe(certificate: Mapping[str, Any], labels: Sequence[str] = ()) -> str:
         certificate: The certificate document.
         labels: Names of the classes, where they are known; their numbers are shown otherwise.
     """
-    body = _abstained(certificate) if certificate["predicted"] is None else _certified(certificate)
-    rows = [*body, ("votes", _votes(certificate, labels)), ("model", _model(certificate))]
+    rows = [*_body(certificate), ("votes", _votes(certificate, labels))]
+    rows += [("model", _model(certificate))]
     width = max(len(name) for name, _ in rows)
     lines = [
         textwrap.fill(
@@ -32,12 +32,21 @@ def describe(certificate: Mapping[str, Any], labels: Sequence[str] = ()) -> str:
 
 
 def _headline(certificate: Mapping[str, Any]) -> str:
+    mode, predicted = certificate["mode"], certificate["predicted"]
+    if predicted is None:
+        if mode == "decide":
+            return f"no: a radius of {certificate['radius_asked']:.6f} was not shown"
+        return f"abstained: no class can be {'told' if mode == 'predict' else 'certified'}"
+    if mode == "predict":
+        return f"predicted {predicted['label']!r}, without a radius"
+    yes = "yes: " if mode == "decide" else ""
+    return f"{yes}certified {predicted['label']!r} within L2 radius {certificate['radius']:.6f}"
+
+
+def _body(certificate: Mapping[str, Any]) -> list[tuple[str, str]]:
     if certificate["predicted"] is None:
-        return "abstained: no class can be certified"
-    return (
-        f"certified {certificate['predicted']['label']!r} "
-        f"within L2 radius {certificate['radius']:.6f}"
-    )
+        return [("why", certificate["abstention"]["explanation"])]
+    return [] if certificate["mode"] == "predict" else _certified(certificate)
 
 
 def _certified(certificate: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -46,15 +55,13 @@ def _certified(certificate: Mapping[str, Any]) -> list[tuple[str, str]]:
     original, ceiling = certificate["radius_original"], certificate["radius_ceiling"]
     upload = f"{original:.6f}, over the {width} x {height} pixels of the uploaded picture (0..1)"
     most = f"{ceiling:.6f} is the most that n = {certificate['n']:,} draws can show"
+    early = certificate["stop_reason"] == "interim"
     return [
         ("radius", f"{radius:.6f} with pixels in 0..1, {radius_255:.6f} in 0..255"),
         ("in the upload", upload),
         ("ceiling", most),
+        *([("read early", "more draws may show a larger radius")] if early else []),
     ]
-
-
-def _abstained(certificate: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [("why", certificate["abstention"]["explanation"])]
 
 
 def _votes(certificate: Mapping[str, Any], labels: Sequence[str]) -> str:
@@ -62,7 +69,8 @@ def _votes(certificate: Mapping[str, Any], labels: Sequence[str]) -> str:
         known = key.isdecimal() and int(key) < len(labels)
         return labels[int(key)] if known else key
 
-    votes: Mapping[str, int] = certificate["counts"].get("estimation", {})
+    counts: Mapping[str, Mapping[str, int]] = certificate["counts"]
+    votes = counts.get("estimation") or counts.get("selection") or {}
     ranked = sorted(votes.items(), key=lambda vote: -vote[1])
     shown = ", ".join(f"{name(key)} {count:,}" for key, count in ranked[:4])
     more = f", {len(ranked) - 4} more classes" if len(ranked) > 4 else ""

@@ -39,4 +39,5 @@ def shown_progress() -> Generator[Callable[[JobView], None]]:
 def _rest(job: JobView) -> str:
     speed = "" if job.draws_per_s is None else f"{job.draws_per_s:,.0f} draws/s"
     left = "" if job.eta_s is None else f"about {job.eta_s:,.0f} s left"
-    return ", ".join(part for part in (speed, left) if part)
+    shown = "" if job.interim is None else f"radius {job.interim['radius']:.6f} so far"
+    return ", ".join(part for part in (speed, left, shown) if part)

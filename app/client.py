@@ -168,7 +168,10 @@ class Client:
         raise WaitedTooLong(f"job {job.id} did not end within {timeout_s:g} s; it goes on")
 
     def cancel(self, job_id: str) -> JobView:
-        """Cancel a job. Raises ProblemAnswer with status 409 if it has ended already."""
+        """Cancel a job; one of mode anytime succeeds with the certificate that it has.
+
+        Raises ProblemAnswer with status 409 if it has ended already.
+        """
         return _job(self._ask("POST", f"/jobs/{job_id}/cancel"))
 
     def models(self) -> tuple[ModelView, ...]:

@@ -1,7 +1,7 @@
 """What the client sends and gets, as values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 TERMINAL = frozenset({"succeeded", "failed", "cancelled", "expired"})
@@ -15,24 +15,34 @@ class Request:
         image: Bytes of a PNG, JPEG or WEBP file.
         sigma: Standard deviation of the noise, in units of a [0, 1] pixel.
         model: Id of a model.
-        n: Draws that bound the class's probability.
-        n0: Draws that select the class.
+        mode: "adaptive", "fixed", "decide", "anytime" or "predict".
+        n: Draws that answer: exactly so many for fixed and predict, at most so many else.
+        n0: Draws that select the class, for fixed.
         alpha: Probability that the certificate is wrong.
+        precision: Share of the radius that may be lost, for adaptive.
+        radius: The L2 radius that is asked about, for decide.
+        bound: "top" or "runner-up", for fixed and adaptive.
+        family_size: Certificates that alpha is for.
         numerics: "sound" or "fast".
     """
 
     image: bytes = field(repr=False)
     sigma: float
     model: str | None = None
+    mode: str | None = None
     n: int | None = None
     n0: int | None = None
     alpha: float | None = None
+    precision: float | None = None
+    radius: float | None = None
+    bound: str | None = None
+    family_size: int | None = None
     numerics: str | None = None
 
     def fields(self) -> dict[str, str]:
         """The text fields of the form."""
-        names = ("sigma", "model", "n", "n0", "alpha", "numerics")
-        values = {name: getattr(self, name) for name in names}
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        del values["image"]
         return {name: str(value) for name, value in values.items() if value is not None}
 
 
@@ -49,6 +59,7 @@ class JobView:
         eta_s: Expected seconds to the end; None if unknown or over.
         cached: Whether the certificate was known before.
         certificate: The certificate document, once succeeded.
+        interim: The certificate that holds while a job of mode anytime runs.
         error: Why it failed, if it did.
         etag: Validator of this view.
     """
@@ -61,6 +72,7 @@ class JobView:
     eta_s: float | None
     cached: bool
     certificate: Mapping[str, Any] | None
+    interim: Mapping[str, Any] | None
     error: str | None
     etag: str
 
@@ -107,6 +119,7 @@ def job_view(body: Mapping[str, Any], *, etag: str) -> JobView:
         eta_s=progress["eta_s"],
         cached=body["cached"],
         certificate=body["certificate"],
+        interim=body["interim"],
         error=error and f"{error['message']} ({error['code']})",
         etag=etag,
     )

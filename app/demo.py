@@ -54,8 +54,8 @@ def run(report: Report, pictures: Path = PICTURES) -> None:
         model = client.models()[0]
         report(
             f"\n{model.id}: {model.description}\n"
-            f"sigma {model.sigmas[0]:g}, {DRAWS:,} draws a picture, so that this is quick; "
-            "the service's own choice of up to 10,000 shows larger radii\n"
+            f"sigma {model.sigmas[0]:g}, at most {DRAWS:,} draws a picture after a pilot, so that "
+            "this is quick; the service's own choice of up to 100,000 shows larger radii\n"
         )
         certificates = [_certify(client, model, file, report) for file in files]
         certified = [it for it in certificates if it["predicted"] is not None]

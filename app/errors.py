@@ -27,6 +27,9 @@ from model_store.errors import ImageError
 Limit = Mapping[str, object]
 """What a value had to respect: keys such as minimum, maximum, supported."""
 
+Nearest = str | int | float | None
+"""A value that would do, as near as can be to one that does not."""
+
 MAX_ECHO = 100
 
 
@@ -39,12 +42,14 @@ class FieldError:
         value: What was sent, shortened; None where nothing was, or where it is no text.
         detail: What is wrong with it, in words.
         limit: What would have been right; None where there is no bound to name.
+        nearest: The value nearest to the one sent that would do, where that has a meaning.
     """
 
     field: str
     value: str | int | float | None
     detail: str
     limit: Limit | None = None
+    nearest: Nearest = None
 
 
 def echo(value: str) -> str:

@@ -6,9 +6,10 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from app.certify_form import CertifyForm
 from app.problem_kinds import KINDS, Kind
 from app.problems import CONTENT_TYPE
-from app.schemas import CertifyForm, Problem
+from app.schemas import Problem
 
 ALWAYS = ("body-too-large", "host-not-allowed", "internal-error")
 SCHEMAS = "#/components/schemas/"
@@ -55,6 +56,18 @@ _EXAMPLE_ERROR = {
     "value": "0.3",
     "detail": "the model was trained for sigma 0.25, not 0.3",
     "limit": {"supported": [0.25]},
+    "nearest": 0.25,
+}
+
+_EXAMPLES: dict[str, Any] = {
+    mode: {"summary": summary, "value": {"image": "(binary)", "sigma": 0.25, **fields}}
+    for mode, summary, fields in (
+        ("adaptive", "Class and radius, within 5 % of what 100,000 draws would give", {}),
+        ("fixed", "Class and radius with 100 and 10,000 draws", {"mode": "fixed", "n": 10_000}),
+        ("decide", "Is the radius at least 0.125?", {"mode": "decide", "radius": 0.125}),
+        ("anytime", "The best radius so far, until it is cancelled", {"mode": "anytime"}),
+        ("predict", "The class of this image, without a radius", {"mode": "predict"}),
+    )
 }
 
 RETRY_AFTER = {
@@ -86,7 +99,8 @@ def certify_body() -> dict[str, Any]:
         "required": ["image", "sigma"],
         "additionalProperties": False,
     }
-    return {"required": True, "content": {"multipart/form-data": {"schema": form}}}
+    content = {"schema": form, "examples": _EXAMPLES}
+    return {"required": True, "content": {"multipart/form-data": content}}
 
 
 def _without_null(field: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,21 @@
 """From a measured speed to numbers a client meets: default n, chunk size, when to come again."""
 
 import math
+from collections.abc import Mapping
 
-DEFAULT_N = (10_000, 1_000)
-DEFAULT_N0 = 100
+from smoothing.certificate import MAX_DRAWS, Mode, SmoothingParams
+from smoothing.params import DEFAULT_N0
+from smoothing.procedures import procedure_for
+
+DEFAULT_N: Mapping[Mode, int] = {
+    "adaptive": 100_000,
+    "decide": 100_000,
+    "anytime": 100_000,
+    "predict": 1_000,
+}
+LADDER = (10_000, 1_000)
+"""For mode "fixed"."""
+
 PATIENCE_S = 120.0
 CHUNK_S = 0.5
 SMALLEST_CHUNK = 16
@@ -11,20 +23,31 @@ LARGEST_CHUNK = 10_000
 LONGEST_RETRY_S = 3_600
 
 
-def default_n(draws_per_s: float, *, n0: int = DEFAULT_N0, at_most: int = DEFAULT_N[0]) -> int:
-    """Draws for estimation where a request names no number.
+def default_n(
+    mode: Mode, draws_per_s: float, *, n0: int = DEFAULT_N0, at_most: int = MAX_DRAWS
+) -> int:
+    """Draws that a request which names no number may take.
 
-    The largest step of a short ladder that is done within two minutes. A ladder, not a number
-    that follows the speed, so that requests that are equal stay equal and share a certificate.
+    For "fixed" the largest step of a short ladder that is done within two minutes. A ladder, not a
+    number that follows the speed, so that requests that are equal stay equal and share a
+    certificate. The other modes stop as soon as they can, so theirs is the most.
 
     Args:
+        mode: Of the request.
         draws_per_s: Of all workers of the model together.
         n0: Draws for selection that come before.
         at_most: The largest n that may be asked for.
     """
-    steps = [min(step, at_most) for step in DEFAULT_N]
+    if mode != "fixed":
+        return min(DEFAULT_N[mode], at_most)
+    steps = [min(step, at_most) for step in LADDER]
     fitting = [step for step in steps if step + n0 <= PATIENCE_S * draws_per_s]
     return (fitting or steps[-1:])[0]
+
+
+def most_draws(params: SmoothingParams) -> int:
+    """Draws that an answer takes, as far as is known before the first: in most modes the most."""
+    return procedure_for(params, num_classes=2).draws_planned({})
 
 
 def chunk_size(draws_per_s: float) -> int:

@@ -3,25 +3,17 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from app.certify_form import CertifyForm
 from app.errors import FieldError, InvalidRequest, Limit, echo
+from app.faults import fault, limits_of, refused
 from app.multipart import Part
-from app.schemas import CertifyForm
 from model_store.card import ModelCard
 from model_store.errors import ModelNotFound
 from model_store.registry import Registry
-from smoothing.bounds import minimum_draws
-from smoothing.certificate import (
-    MAX_ALPHA,
-    MIN_ALPHA,
-    TOTAL_VARIATION,
-    Mode,
-    Numerics,
-    SmoothingParams,
-)
+from smoothing.certificate import SmoothingParams
 from smoothing.errors import InvalidParams
 from smoothing.noise import check_sound
 
@@ -69,7 +61,7 @@ def read_form(parts: Sequence[Part], *, registry: Registry, max_draws: int) -> C
     faults += unreadable
     card, unknown_model = _card(texts.get("model"), registry)
     faults += unknown_model
-    limits = _limits(card, registry, max_draws)
+    limits = limits_of(card, registry, mode=texts.get("mode"), max_draws=max_draws)
     form, invalid = _validate(texts, limits)
     faults += invalid
     if form is not None:
@@ -89,28 +81,20 @@ def smoothing_params(request: CertifyRequest, *, default_n: int) -> SmoothingPar
 
     Raises:
         InvalidRequest: They cannot be used together, such as an n with which every answer would
-            be an abstention, or sound noise of a sigma for which it is not proved.
+            be an abstention, a radius that no n draws can show, or sound noise of a sigma for
+            which it is not proved.
     """
     form = request.form
+    values = form.model_dump(exclude={"model"})
+    if form.n is None:
+        values["n"] = default_n
     try:
         if form.numerics == "sound":
             check_sound(3 * request.card.preprocessing.size**2, form.sigma)
-        return SmoothingParams(
-            sigma=form.sigma,
-            mode=form.mode,
-            n0=form.n0,
-            n=default_n if form.n is None else form.n,
-            alpha=form.alpha,
-            numerics=form.numerics,
-        )
+        return SmoothingParams(**values)
     except InvalidParams as error:
-        value = getattr(form, error.field, None)
-        limit = request.limits.get(error.field)
-        if error.field == "n":
-            fewest = minimum_draws(form.alpha, total_variation=TOTAL_VARIATION[form.numerics])
-            limit = {**(limit or {}), "minimum": fewest}
-        fault = FieldError(field=error.field, value=value, detail=str(error), limit=limit)
-        raise InvalidRequest([fault]) from error
+        sent, limit = getattr(form, error.field, None), request.limits.get(error.field)
+        raise InvalidRequest([refused(error, values, sent, limit)]) from error
 
 
 def _wrong_names(parts: Sequence[Part]) -> list[FieldError]:
@@ -164,25 +148,8 @@ def _card(model: str | None, registry: Registry) -> tuple[ModelCard | None, list
     try:
         return registry.get(model), []
     except ModelNotFound as error:
-        fault = FieldError(
-            field="model",
-            value=echo(model),
-            detail=f"no such model; there are: {', '.join(error.known)}",
-            limit={"supported": list(error.known)},
-        )
-        return None, [fault]
-
-
-def _limits(card: ModelCard | None, registry: Registry, max_draws: int) -> dict[str, Limit]:
-    limits: dict[str, Limit] = {
-        "model": {"supported": list(registry.ids())},
-        "mode": {"supported": list(get_args(Mode))},
-        "numerics": {"supported": list(get_args(Numerics))},
-        "n": {"minimum": minimum_draws(0.001), "maximum": max_draws},
-        "n0": {"minimum": 1, "maximum": max_draws},
-        "alpha": {"minimum": MIN_ALPHA, "maximum": MAX_ALPHA},
-    }
-    return limits | ({} if card is None else {"sigma": {"supported": list(card.sigmas)}})
+        detail = f"no such model; there are: {', '.join(error.known)}"
+        return None, [fault("model", model, detail, {"supported": list(error.known)})]
 
 
 def _validate(
@@ -191,27 +158,16 @@ def _validate(
     try:
         return CertifyForm.model_validate_strings(dict(texts)), []
     except ValidationError as error:
+        faults = ((str(each["loc"][0]), each) for each in error.errors(include_url=False))
         return None, [
-            _fault(fault["msg"], str(fault["loc"][0]), texts, limits, fault.get("ctx"))
-            for fault in error.errors(include_url=False)
+            fault(field, sent, _in_words(sent, each["msg"]), limits.get(field, each.get("ctx")))
+            for field, each in faults
+            for sent in [texts.get(field)]
         ]
 
 
-def _fault(
-    message: str,
-    field: str,
-    texts: Mapping[str, str],
-    limits: Mapping[str, Limit],
-    context: dict[str, Any] | None,
-) -> FieldError:
-    value = texts.get(field)
-    detail = "is required" if value is None else message[:1].lower() + message[1:]
-    return FieldError(
-        field=field,
-        value=None if value is None else echo(value),
-        detail=detail,
-        limit=limits.get(field, context),
-    )
+def _in_words(sent: str | None, message: str) -> str:
+    return "is required" if sent is None else message[:1].lower() + message[1:]
 
 
 def _out_of_range(
@@ -222,12 +178,12 @@ def _out_of_range(
     max_draws: int,
 ) -> list[FieldError]:
     faults = [
-        _fault(f"must be at most {max_draws}, got {value}", field, texts, limits, None)
+        fault(field, texts[field], f"must be at most {max_draws}, got {value}", limits[field])
         for field, value in (("n", form.n), ("n0", form.n0))
         if value is not None and value > max_draws
     ]
     if card is not None and form.sigma not in card.sigmas:
         supported = ", ".join(f"{sigma:g}" for sigma in card.sigmas)
         message = f"{card.id} was trained for sigma {supported}, not {form.sigma:g}"
-        faults.append(_fault(message, "sigma", texts, limits, None))
+        faults.append(fault("sigma", texts["sigma"], message, limits["sigma"]))
     return faults

@@ -5,47 +5,18 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.certify_form import DEFAULT_MODE
 from app.fleet import Crew
-from app.pacing import default_n
+from app.pacing import default_n, most_draws
 from jobs.record import Job, JobState
 from model_store.card import ModelCard
-from smoothing.certificate import MAX_ALPHA, MAX_SIGMA, MIN_ALPHA, Mode, Numerics
+from smoothing.certificate import SmoothingParams
 
 EXAMPLE_JOB_ID = "019a9f0e-8c3a-7d11-9b5e-3f1c2a4d5e6f"
 
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-class CertifyForm(_Body):
-    """The text fields of a request for a certificate."""
-
-    sigma: float = Field(
-        gt=0,
-        le=MAX_SIGMA,
-        description="Standard deviation of the noise, in units of a [0, 1] pixel; one of the "
-        "model's `sigmas`.",
-        examples=[0.25],
-    )
-    model: str | None = Field(
-        None, description="Id of a model, see `GET /models`; the default model if not given."
-    )
-    mode: Mode = Field("fixed", description="`fixed`: exactly n draws (Cohen et al., CERTIFY).")
-    n: int | None = Field(
-        None,
-        ge=1,
-        description="Draws that bound the class's probability. If not given, 10,000 where the "
-        "model's workers need at most two minutes for that, else 1,000.",
-        examples=[10_000],
-    )
-    n0: int = Field(100, ge=1, description="Draws that select the class.")
-    alpha: float = Field(
-        0.001, ge=MIN_ALPHA, le=MAX_ALPHA, description="Probability that the certificate is wrong."
-    )
-    numerics: Numerics = Field(
-        "sound", description="`sound` noise pays for its rounding; `fast` is heuristic."
-    )
 
 
 class ProblemError(_Body):
@@ -55,6 +26,9 @@ class ProblemError(_Body):
     value: str | int | float | None = Field(description="What was sent, shortened.")
     detail: str
     limit: dict[str, Any] | None = Field(description="What would have been right.")
+    nearest: str | int | float | None = Field(
+        description="The value nearest to the one sent that would do, where that has a meaning."
+    )
 
 
 class Problem(_Body):
@@ -69,28 +43,19 @@ class Problem(_Body):
 
 
 class ProgressBody(_Body):
-    """How far a job is. Never a provisional radius: looking early would break the guarantee."""
+    """How far a job is."""
 
     phase: Literal["selection", "estimation"]
     draws_done: int
-    draws_planned: int
+    draws_planned: int = Field(
+        description="Draws that the answer is now expected to take in all; for `adaptive` the most "
+        "it may take until there is a pilot, for `decide` the fewest until there are votes."
+    )
     draws_per_s: float | None = Field(description="Of this job so far.")
     eta_s: float | None = Field(
         description="Expected seconds to the end; before the first draw from the work that is "
         "queued and the measured speed. Null once the job has ended."
     )
-
-
-class ParamsBody(_Body):
-    """What a job certifies with."""
-
-    sigma: float
-    mode: str
-    n0: int
-    n: int
-    alpha: float
-    numerics: str
-    bound: str
 
 
 class JobModelBody(_Body):
@@ -132,10 +97,18 @@ class JobBody(_Body):
     id: str = Field(examples=[EXAMPLE_JOB_ID])
     state: JobState
     progress: ProgressBody
-    params: ParamsBody
+    params: dict[str, str | int | float] = Field(
+        description="What the mode reads of the request, defaults included.",
+        examples=[SmoothingParams(sigma=0.25, mode="adaptive", n=100_000).stated()],
+    )
     model: JobModelBody
     image: ImageBody
     certificate: dict[str, Any] | None = Field(description="Once the job has succeeded.")
+    interim: dict[str, Any] | None = Field(
+        description="While an `anytime` job runs: the certificate that its draws so far prove. It "
+        "holds as it stands, and is what the job ends with if it is cancelled or out of time. "
+        "Null in other modes, where looking early would break the guarantee."
+    )
     error: JobErrorBody | None = Field(description="If the job failed.")
     cached: bool = Field(description="Whether the certificate was known before.")
     created_at: datetime
@@ -166,15 +139,7 @@ class JobBody(_Body):
                 draws_per_s=_round(progress.draws_per_s),
                 eta_s=_round(expected_s if eta_s is None and not job.state.terminal else eta_s),
             ),
-            params=ParamsBody(
-                sigma=spec.params.sigma,
-                mode=spec.params.mode,
-                n0=spec.params.n0,
-                n=spec.params.n,
-                alpha=spec.params.alpha,
-                numerics=spec.params.numerics,
-                bound=spec.params.bound,
-            ),
+            params=spec.params.stated(),
             model=JobModelBody(
                 id=spec.model.id,
                 weights_sha256=spec.model.weights_sha256,
@@ -187,6 +152,7 @@ class JobBody(_Body):
                 preprocessing=spec.image.preprocessing,
             ),
             certificate=job.certificate,
+            interim=job.interim,
             error=job.error and JobErrorBody(code=job.error.code, message=job.error.message),
             cached=job.cached,
             created_at=_time(spec.created_at),
@@ -208,8 +174,10 @@ class LiveBody(_Body):
     workers_ready: int
     workers_starting: int
     draws_per_s: float = Field(description="Of the ready workers together, else the card's.")
-    default_n: int = Field(description="What a request gets that names no n.")
-    default_expected_s: float = Field(description="How long that takes on an idle service.")
+    default_n: int = Field(description="What a request gets that names neither mode nor n.")
+    default_expected_s: float = Field(
+        description="How long that takes at most, on an idle service; seldom so long."
+    )
     problems: list[str] = Field(description="Why workers could not load the model.")
 
 
@@ -224,7 +192,8 @@ class ModelBody(_Body):
     @classmethod
     def of(cls, card: ModelCard, crew: Crew, *, default: bool, max_draws: int) -> "ModelBody":
         """The body for a card and its workers."""
-        n = default_n(crew.draws_per_s, at_most=max_draws)
+        n = default_n(DEFAULT_MODE, crew.draws_per_s, at_most=max_draws)
+        params = SmoothingParams(sigma=card.sigmas[0], mode=DEFAULT_MODE, n=n)
         return cls(
             id=card.id,
             default=default,
@@ -234,7 +203,7 @@ class ModelBody(_Body):
                 workers_starting=crew.starting,
                 draws_per_s=round(crew.draws_per_s, 1),
                 default_n=n,
-                default_expected_s=round((100 + n) / crew.draws_per_s, 1),
+                default_expected_s=round(most_draws(params) / crew.draws_per_s, 1),
                 problems=list(crew.problems),
             ),
         )

@@ -114,6 +114,8 @@ async def get_certificate(job_id: JobId, services: ServicesOf) -> Response:
 async def cancel_job(request: Request, job_id: JobId, services: ServicesOf) -> Response:
     """Stops the job within a chunk. Cancelling it again changes nothing.
 
+    A job of mode `anytime` that has an interim certificate succeeds with it.
+
     A job that others joined by an equal request is theirs too: it is cancelled for all.
     """
     await services.runner.run(store.cancel(_checked(job_id), now=time.time()))

@@ -11,6 +11,7 @@ Picture = Callable[..., bytes]
 Problem = Callable[..., dict[str, Any]]
 
 
+MODES = ["fixed", "adaptive", "decide", "anytime", "predict"]
 FIELDS: dict[str, tuple[dict[str, str], str, object]] = {
     "sigma 0": ({"sigma": "0"}, "sigma", {"supported": [0.25, 0.5]}),
     "sigma negative": ({"sigma": "-0.25"}, "sigma", {"supported": [0.25, 0.5]}),
@@ -32,7 +33,7 @@ FIELDS: dict[str, tuple[dict[str, str], str, object]] = {
     "alpha too small": ({"alpha": "1e-12"}, "alpha", {"minimum": 1e-9, "maximum": 0.5}),
     "model unknown": ({"model": "best"}, "model", {"supported": ["tiny.colours"]}),
     "model a path": ({"model": "../tiny"}, "model", {"supported": ["tiny.colours"]}),
-    "mode unsupported": ({"mode": "adaptive"}, "mode", {"supported": ["fixed"]}),
+    "mode unsupported": ({"mode": "adaptative"}, "mode", {"supported": MODES}),
     "numerics unsupported": (
         {"numerics": "exact"},
         "numerics",

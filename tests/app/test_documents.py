@@ -93,12 +93,30 @@ async def test_the_form_shows_all_its_fields(document: dict[str, Any]) -> None:
         "n",
         "n0",
         "alpha",
+        "precision",
+        "radius",
+        "bound",
+        "family_size",
         "numerics",
     }
     assert form["required"] == ["image", "sigma"]
     assert form["properties"]["n"]["type"] == "integer"
-    assert form["properties"]["mode"]["default"] == "fixed"
+    assert form["properties"]["mode"]["default"] == "adaptive"
     assert form["properties"]["model"]["examples"] == ["tiny.colours"]
+
+
+async def test_every_mode_has_an_example_that_the_service_takes(
+    service: Any, document: dict[str, Any], picture: Any
+) -> None:
+    body = document["paths"]["/certify"]["post"]["requestBody"]
+    examples = body["content"]["multipart/form-data"]["examples"]
+
+    assert set(examples) == {"adaptive", "fixed", "decide", "anytime", "predict"}
+    for mode, example in examples.items():
+        fields = {"mode": "adaptive", **example["value"]}
+        del fields["image"]
+        job = (await service.certify(picture(), **fields)).json()
+        assert job["params"]["mode"] == mode
 
 
 async def test_the_page_loads_nothing_from_elsewhere(service: Any) -> None:

@@ -24,12 +24,12 @@ def test_a_chunk_lasts_about_half_a_second(speed: float) -> None:
 
 @given(speeds, st.integers(1, 1_000_000))
 def test_the_default_n_is_one_of_two(speed: float, at_most: int) -> None:
-    assert default_n(speed, at_most=at_most) in {min(10_000, at_most), min(1_000, at_most)}
+    assert default_n("fixed", speed, at_most=at_most) in {min(10_000, at_most), min(1_000, at_most)}
 
 
 @given(speeds)
 def test_the_large_default_is_done_in_two_minutes(speed: float) -> None:
-    assert default_n(speed) == 1_000 or 10_100 / speed <= 120
+    assert default_n("fixed", speed) == 1_000 or 10_100 / speed <= 120
 
 
 @given(st.floats(min_value=0, max_value=1e9), speeds)

@@ -73,11 +73,13 @@ class StubService:
         url: Where it is.
         answers: "METHOD /path" -> answers, in order.
         requests: What was asked, "METHOD /path?query", in order.
+        bodies: What was sent with it, in order.
     """
 
     url: str = ""
     answers: dict[str, list[Answer]] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
 
     def says(
         self, call: str, body: Mapping[str, Any], status: int = 200, **headers: str
@@ -102,7 +104,7 @@ def service() -> Generator[StubService]:
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            stub.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))))
             stub.requests.append(f"{self.command} {self.path}")
             status, body, headers = stub.take(f"{self.command} {self.path.partition('?')[0]}")
             content = json.dumps(body).encode()
@@ -135,7 +137,7 @@ def job_body() -> Callable[..., dict[str, Any]]:
     def make(state: str, **changes: Any) -> dict[str, Any]:
         progress = {"draws_done": 550, "draws_planned": 1100, "draws_per_s": 100.0, "eta_s": 5.5}
         body = {"id": "job-1", "state": state, "progress": progress, "cached": False}
-        return {**body, "certificate": None, "error": None, **changes}
+        return {**body, "certificate": None, "interim": None, "error": None, **changes}
 
     return make
 
@@ -151,6 +153,8 @@ def certificate() -> dict[str, Any]:
         "radius_original": 0.37411,
         "radius_ceiling": 0.615814,
         "counts": {"selection": {"3": 100}, "estimation": {"3": 988, "5": 12}},
+        "mode": "fixed",
+        "stop_reason": "complete",
         "sigma": 0.25,
         "n": 1000,
         "abstention": None,
