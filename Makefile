@@ -1,13 +1,13 @@
 # Every target sets up .venv by itself when it is missing or older than the lock file.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format lint types layers bench lock clean
+.PHONY: help demo serve test check format lint types layers bench bench-training lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
 help:  ## Say what each target does
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 $(READY): requirements/dev.txt requirements/uv.txt pyproject.toml
 	@echo "==> Setting up .venv from the locked, hashed requirements (torch is large: about a minute on a fast line, once)"
@@ -53,6 +53,9 @@ check: lint types layers test  ## Everything that has to hold before a change la
 
 bench: $(READY)  ## Measure the service against the bare sampler (writes docs/benchmarks.md)
 	@MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=1073741824 $(BIN)/python -m bench.overhead
+
+bench-training: $(READY)  ## Measure the training loop against the bare forward and backward pass
+	@$(BIN)/python -m bench.training --recipe cifar10_vit_tiny_cpu --out docs/benchmarks-training.md
 
 lock: $(READY)  ## Resolve the dependencies anew into requirements/
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
