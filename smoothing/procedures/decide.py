@@ -139,9 +139,8 @@ def expected_draws(votes: Votes, params: SmoothingParams) -> int:
     goal = hits_needed(params) / params.n
     certain = RESIGNATION if share < goal else RADIUS_SHARE * params.alpha_each
     information = float(rel_entr(share, goal) + rel_entr(1 - share, 1 - goal))
-    if information == 0:
-        return params.n
-    return ceil(min((_OVERSHOOT - log(certain)) / information, params.n))
+    nats = _OVERSHOOT - log(certain)
+    return params.n if information * params.n <= nats else ceil(nats / information)
 
 
 @lru_cache(maxsize=256)

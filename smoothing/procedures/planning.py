@@ -80,8 +80,9 @@ def planned_draws(pilot: Votes, params: SmoothingParams) -> int:
 def _fewest(reading: Reading, params: SmoothingParams) -> int:
     loss = AIM * (params.precision or 0.0)
     wanted = (1 - loss) * planned_radius(reading, params.n, params)
-    fewest = smallest(lambda n: planned_radius(reading, n, params) >= wanted, 1, params.n)
-    return params.n if wanted == 0 or fewest is None else fewest
+    if wanted == 0:
+        return params.n
+    return smallest(lambda n: planned_radius(reading, n, params) >= wanted, 1, params.n) or params.n
 
 
 def hopeless(pilot: Votes, params: SmoothingParams) -> bool:
@@ -103,9 +104,7 @@ def pilot_sizes(params: SmoothingParams) -> list[int]:
 
 
 def _lower(share: float, n: int, alpha: float) -> float:
-    """The Clopper-Pearson bound for `share * n` hits, whole or not."""
-    if share == 0:
-        return 0.0
-    return (
-        alpha ** (1 / n) if share == 1 else float(betaincinv(share * n, n - share * n + 1, alpha))
-    )
+    """The Clopper-Pearson bound for `share * n` hits, whole or not, but more than none."""
+    if share == 1:
+        return alpha ** (1 / n)
+    return float(betaincinv(share * n, n - share * n + 1, alpha))
