@@ -58,7 +58,7 @@ async def wait_for_change(
         # The version does not show that a deadline has passed; reading the job at it does.
         until_deadline = max(job.spec.deadline_at - time.time(), 0.0) + FIRST_LOOK_S
         await asyncio.sleep(min(gap, left, until_deadline))
-        gap = min(1.5 * gap, LONGEST_GAP_S)
+        gap = min(1.15 * gap, LONGEST_GAP_S)
         version = await runner.run(store.version(job.spec.id))
         if version != job.version or time.time() >= job.spec.deadline_at:
             job = await read_job(runner, job.spec.id)

@@ -29,6 +29,14 @@ class Machine:
     versions: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """The first chunks of a new request, at least one, which nobody was sent yet."""
+
+    model_id: str
+    chunks: tuple[Chunk, ...]
+
+
 class Advancing:
     """Asks a job's procedure what its votes lead to, and has the store do it, once.
 
@@ -36,7 +44,6 @@ class Advancing:
         store: The store.
         machine: Who makes the certificates.
         window: Chunks of one job that may be under way, for a model.
-        send: Sends chunks to the workers of a model; does not raise.
         ended: Told of each job that ends here.
         clock: Seconds since 1970.
     """
@@ -47,36 +54,37 @@ class Advancing:
         store: Patient,
         machine: Machine,
         window: Callable[[str], int],
-        send: Callable[[str, tuple[Chunk, ...]], None],
         ended: Callable[[str], None],
         clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._machine = machine
         self._window = window
-        self._send = send
         self._ended = ended
         self._clock = clock
 
-    def advance(self, job_id: str) -> None:
+    def advance(self, job_id: str) -> Following | None:
         """Give a job its next request or its certificate, if its present request is complete.
+
+        Returns:
+            What to draw next; None where there is nothing, or another worker was first.
 
         Raises:
             StoreUnavailable: Redis stayed away.
         """
         snapshot = self._store.persist(lambda: ledger.snapshot(job_id))
         if snapshot is None or not snapshot.complete:
-            return
+            return None
         try:
             following, planned = advance(snapshot)
         except SmoothingError as error:
             logger.exception("votes make no sense", extra={"job_id": job_id})
             self.fail(job_id, "inconsistent_votes", f"the votes make no sense: {error}")
-            return
+            return None
         if isinstance(following, Certificate):
             self._finish(snapshot, following)
-        else:
-            self._extend(snapshot, following, planned)
+            return None
+        return self._extend(snapshot, following, planned)
 
     def show(self, job_id: str) -> None:
         """Keep the certificate that a job's votes so far prove, where they prove one.
@@ -103,7 +111,7 @@ class Advancing:
         )
         self._ended(job_id)
 
-    def _extend(self, snapshot: Snapshot, request: DrawMore, planned: int) -> None:
+    def _extend(self, snapshot: Snapshot, request: DrawMore, planned: int) -> Following | None:
         model_id = snapshot.spec.model.id
         chunks = self._store.persist(
             lambda: ledger.extend(
@@ -115,7 +123,7 @@ class Advancing:
                 now=self._clock(),
             )
         )
-        self._send(model_id, chunks or ())
+        return Following(model_id=model_id, chunks=chunks) if chunks else None
 
     def _finish(self, snapshot: Snapshot, certificate: Certificate) -> None:
         job_id, document = snapshot.spec.id, self._document(snapshot, certificate)

@@ -19,7 +19,7 @@ MODES: dict[str, dict[str, Any]] = {
     "adaptive": {"mode": "adaptive", "n": 2000, "precision": 0.2},
     "adaptive, runner-up": {"mode": "adaptive", "n": 500, "bound": "runner-up"},
     "decide, within reach": {"mode": "decide", "radius": 0.1, "n": 2000},
-    "decide, out of reach": {"mode": "decide", "radius": 0.6, "n": 2000},
+    "decide, out of reach": {"mode": "decide", "radius": 0.4, "n": 2000},
     "anytime": {"mode": "anytime", "n": 300},
     "predict": {"mode": "predict", "n": 150},
 }
@@ -141,3 +141,30 @@ def test_a_job_of_another_mode_shows_nothing_before_its_end(
 
     job = jobs.read(spec.id)
     assert (job.progress.draws_done, job.interim) == (16, None)
+
+
+def test_a_thread_goes_on_to_the_next_look_if_no_message_waits_for_it(
+    world: Any, jobs: Any, asked: Any
+) -> None:
+    world.vote = nine_in_ten
+    spec = jobs.submit(params=asked("decide, out of reach"), chunk_size=64)
+    world.drawing.admit(jobs.model)
+
+    world.drawing.draw(world.sent.pop())
+
+    assert (world.sent, jobs.read(spec.id).state) == ([], JobState.SUCCEEDED)
+    assert len(world.drawn) > 1
+
+
+def test_a_look_waits_in_the_queue_behind_the_messages_of_others(
+    world: Any, jobs: Any, client: Any, asked: Any
+) -> None:
+    world.vote = nine_in_ten
+    jobs.submit(params=asked("decide, out of reach"), chunk_size=64)
+    world.drawing.admit(jobs.model)
+    client.rpush(f"dmae:celery:draws.{jobs.model}", "a message")
+
+    world.drawing.draw(world.sent.pop())
+
+    assert [chunk.start for chunk in world.sent] == [64]
+    assert len(world.drawn) == 1
