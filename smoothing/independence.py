@@ -1,11 +1,12 @@
 """Votes are independent only if each row of a batch is classified by itself."""
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor
 
 from smoothing.errors import UnsoundClassifier
 from smoothing.runtime import Runtime
+from smoothing.tally import winners
 
 # Kernels may round differently for other neighbours; anything more is influence.
 _TOLERANCE = 1e-4
@@ -37,15 +38,6 @@ def check_row_independence(
             "a row's logits depend on the other rows of its batch or on its place among "
             "them; votes would not be independent"
         )
-
-
-def winners(logits: Float[Tensor, "batch classes"]) -> Int64[Tensor, " batch"]:
-    """The vote of each row; one past the last class where a logit is not finite.
-
-    (The argmax of a row of nan is 0: a broken classifier would certify class 0.)
-    """
-    finite = logits.isfinite().all(dim=1)
-    return torch.where(finite, logits.argmax(dim=1), logits.shape[1])
 
 
 def _logits(runtime: Runtime, batch: Tensor, num_classes: int) -> Float[Tensor, "batch classes"]:

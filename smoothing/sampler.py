@@ -15,7 +15,6 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -23,10 +22,11 @@ from smoothing.certificate import Certificate, Numerics, Phase, SmoothingParams,
 from smoothing.device_noise import DEVICE_SCHEME, rows_on_device
 from smoothing.draws import Draws, draw_rows
 from smoothing.errors import InvalidParams
-from smoothing.independence import check_row_independence, winners
+from smoothing.independence import check_row_independence
 from smoothing.noise import KEY_BYTES, NOISE_SCHEME
 from smoothing.procedures import DrawMore, procedure_for
 from smoothing.runtime import BaseClassifier, Eager, Runtime
+from smoothing.tally import as_votes, count_on_device, count_on_host
 
 __all__ = ["BaseClassifier", "Draws", "Runtime", "Sampler", "certify", "count_votes"]
 
@@ -108,13 +108,12 @@ class Sampler:
         """
         if not slices:
             return list
-        owner = self._owners(slices)
+        owner, num_slices = self._owners(slices), len(slices)
         logits = self._start(slices)
-        num_slices = len(slices)
         if self.device.type == "cpu":
-            return lambda: self._votes(self._count(logits(), owner, num_slices))
-        counts = self._count(logits(), owner, num_slices)  # queued on the device, not waited for
-        return lambda: self._votes(counts)
+            return lambda: as_votes(count_on_host(logits().float().numpy(), owner, num_slices))
+        counts = count_on_device(logits().float(), owner, num_slices)  # queued, not waited for
+        return lambda: as_votes(counts.cpu().numpy())
 
     def stream(self, batches: Iterable[Sequence[Draws]]) -> Iterator[list[Votes]]:
         """The votes of batch after batch, in order, with `depth` batches under way."""
@@ -176,21 +175,6 @@ class Sampler:
 
     def _draws_on_device(self, numerics: Numerics) -> bool:
         return self.device.type == "cuda" and numerics == "sound"
-
-    def _count(
-        self, logits: Float[Tensor, "batch classes"], owner: NDArray[np.int64], num_slices: int
-    ) -> Int64[Tensor, "slices bins"]:
-        """Votes per slice and class, the last column for rows that are not finite."""
-        bins = (num_slices + 1, self.num_classes + 1)
-        ballots = _tensor(owner).to(logits.device) * bins[1] + winners(logits.float())
-        counts = torch.zeros(bins[0] * bins[1], dtype=torch.int64, device=logits.device)
-        counts.scatter_add_(0, ballots, torch.ones_like(ballots))
-        return counts.view(bins)[:num_slices]
-
-    def _votes(self, counts: Int64[Tensor, "slices bins"]) -> list[Votes]:
-        # The only wait for an accelerator, and the only transfer back.
-        rows: list[list[int]] = counts.cpu().numpy().tolist()
-        return [Votes(counts=tuple(row[:-1]), invalid=row[-1]) for row in rows]
 
 
 def count_votes(sampler: Sampler, draws: Draws) -> Iterator[Votes]:

@@ -12,6 +12,7 @@ from smoothing import (
     UnsoundClassifier,
     Votes,
 )
+from smoothing.noise import NOISE_SCHEME
 from smoothing.sampler import Draws, Sampler, certify, count_votes
 
 SELECTION, ESTIMATION = Phase.SELECTION, Phase.ESTIMATION
@@ -215,6 +216,10 @@ def test_low_precision_is_the_classifiers_own_business() -> None:
     sampler = sampler_of(lambda x: x[:, :3].bfloat16())
 
     assert sampler.run([draws(0, 32)])[0].total == 32
+
+
+def test_noise_on_a_cpu_is_the_hosts(linear_sampler) -> None:
+    assert linear_sampler(4).noise_scheme("sound") == NOISE_SCHEME
 
 
 def test_speed_is_measured_in_draws(linear_sampler) -> None:
