@@ -65,7 +65,9 @@ class Stack:
                 os.kill(pid, signal.SIGKILL)
 
     def submit(self, image: bytes, **fields: Any) -> dict[str, Any]:
-        data = {"sigma": "0.25", **{name: str(value) for name, value in fields.items()}}
+        """Mode fixed unless another is named."""
+        data = {"sigma": "0.25", "mode": "fixed"}
+        data |= {name: str(value) for name, value in fields.items()}
         answer = self.client.post("/certify", files={"image": ("x", image)}, data=data)
         assert answer.status_code in {200, 202}, answer.text
         return answer.json()
@@ -142,7 +144,7 @@ def stack(serve: Callable[..., Stack]) -> Stack:
     return serve(workers=2)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def picture() -> Callable[..., bytes]:
     """Encoded pictures that differ by seed: smooth colours, like a photograph out of focus."""
 
@@ -155,9 +157,19 @@ def picture() -> Callable[..., bytes]:
     return encode
 
 
+@dataclass(frozen=True)
+class Bare:
+    """What a request comes to without queue, batcher or store."""
+
+    counts: dict[str, dict[str, int]]
+    radius: float
+    p_lower: float
+    stop_reason: str
+
+
 @pytest.fixture(scope="session")
-def in_process() -> Callable[..., dict[str, dict[str, int]]]:
-    """The votes of a request, drawn here with the service's key: no queue, batcher or store."""
+def in_process() -> Callable[..., Bare]:
+    """A request's votes and answer, drawn here with the service's key."""
     from jobs.keys import job_key, model_ref, request_digest, secret_from_text
     from jobs.record import ImageRef
     from model_store.classifier import load_classifier
@@ -177,7 +189,7 @@ def in_process() -> Callable[..., dict[str, dict[str, int]]]:
         batch_size=50,
     )
 
-    def draw(upload: bytes, *, n: int) -> dict[str, dict[str, int]]:
+    def draw(upload: bytes, **asked: Any) -> Bare:
         certified = prepare(decode(upload, ImageLimits()), card.preprocessing)
         image = ImageRef(
             upload_sha256="",
@@ -188,10 +200,15 @@ def in_process() -> Callable[..., dict[str, dict[str, int]]]:
             rounding_slack=certified.rounding_slack,
             preprocessing={},
         )
-        params = SmoothingParams(sigma=0.25, n=n)
+        params = SmoothingParams(sigma=0.25, **asked)
         digest = request_digest(model_ref(card), image, params)
         key = job_key(secret_from_text(SECRET), digest)
         certificate = certify(sampler, certified.tensor, key=key, params=params)
-        return {phase.value: votes.sparse() for phase, votes in certificate.tally.items()}
+        return Bare(
+            counts={phase.value: votes.sparse() for phase, votes in certificate.tally.items()},
+            radius=certificate.radius,
+            p_lower=certificate.p_lower,
+            stop_reason=certificate.stop_reason,
+        )
 
     return draw

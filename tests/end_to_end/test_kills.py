@@ -27,7 +27,7 @@ def test_a_worker_killed_half_way_changes_no_vote(
 
     lone.kill("celery")
 
-    assert lone.wait(job["id"])["certificate"]["counts"] == in_process(picture(101), n=2000)
+    assert lone.wait(job["id"])["certificate"]["counts"] == in_process(picture(101), n=2000).counts
 
 
 def test_the_store_killed_half_way_changes_no_vote(
@@ -38,7 +38,7 @@ def test_the_store_killed_half_way_changes_no_vote(
 
     lone.kill("valkey-server")
 
-    assert lone.wait(job["id"])["certificate"]["counts"] == in_process(picture(103), n=2000)
+    assert lone.wait(job["id"])["certificate"]["counts"] == in_process(picture(103), n=2000).counts
 
 
 def test_kills_of_both_during_several_jobs_leave_every_count_exact(
@@ -52,11 +52,25 @@ def test_kills_of_both_during_several_jobs_leave_every_count_exact(
         lone.kill(victim)
 
     counts = {seed: lone.wait(job)["certificate"]["counts"] for seed, job in jobs.items()}
-    assert counts == {seed: in_process(picture(seed), n=1000) for seed in jobs}
+    assert counts == {seed: in_process(picture(seed), n=1000).counts for seed in jobs}
 
 
 def terminal(stack: Any, job_ids: Any) -> bool:
     return all(stack.read(job)["state"] == "succeeded" for job in job_ids)
+
+
+def test_a_worker_killed_between_looks_changes_no_answer(
+    lone: Any, picture: Callable[..., bytes], in_process: Callable[..., Any]
+) -> None:
+    """The pilot is drawn, perhaps part of the plan; what is planned again is the same plan."""
+    asked = {"mode": "adaptive", "n": 1000, "precision": 0.3}
+    job = lone.submit(picture(137), **asked)
+    lone.wait_until(lambda: lone.read(job["id"])["progress"]["draws_done"] >= 128)
+
+    lone.kill("celery")
+
+    bare, document = in_process(picture(137), **asked), lone.wait(job["id"])["certificate"]
+    assert (document["counts"], document["radius"]) == (bare.counts, bare.radius)
 
 
 def test_jobs_survive_a_restart_of_everything(
