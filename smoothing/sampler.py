@@ -4,8 +4,9 @@ The batch has one static shape, filled with rows of any draws and padded, so tha
 kernels run whatever is asked. That rows are independent is checked. Beyond that, a vision
 transformer's logits in float32 on a CPU were found equal to the last bit wherever in the
 batch a row stood, for every batch size tried from 1 to 256 (a test repeats this for 32, 64
-and 128): votes do not depend on how rows are packed. Where kernels do treat some rows
-apart, votes can differ, though only where two logits agree to about 1e-6.
+and 128), in eager torch as in OpenVINO: votes do not depend on how rows are packed. Where
+kernels do treat some rows apart, votes can differ, though only where two logits agree to about
+1e-6.
 """
 
 from collections import deque
