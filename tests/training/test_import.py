@@ -187,12 +187,13 @@ def test_files_of_nim_are_read_in_their_old_serialisation(
     assert "vit.fc_norm.weight" in checkpoints.load_weights(run)
 
 
+@pytest.mark.parametrize("prefix", ["module.", "module._orig_mod.", "_orig_mod.module."])
 def test_a_bare_state_dict_of_data_parallel_training_is_read(
-    published_weights: Weights, tmp_path: Path
+    published_weights: Weights, tmp_path: Path, prefix: str
 ):
     weights = published_weights("avg")
     save_file(
-        {f"module.{name}": value for name, value in weights.items()}, tmp_path / "a.safetensors"
+        {f"{prefix}{name}": value for name, value in weights.items()}, tmp_path / "a.safetensors"
     )
 
     run = take(tmp_path / "a.safetensors", tmp_path / "run", **CLASSIFIER)
@@ -367,6 +368,11 @@ def save_model(path: Path) -> None:
     torch.save({"model": nn.Linear(2, 2)}, path)
 
 
+def save_script(path: Path) -> None:
+    with pytest.warns(FutureWarning, match="deprecated"):
+        torch.jit.script(nn.Linear(2, 2)).save(path)
+
+
 def save_callback(path: Path) -> None:
     torch.save({"model": Callback()}, path)
 
@@ -391,6 +397,9 @@ UNREADABLE = {
     "missing": (lambda path: path.unlink(missing_ok=True), "No such file"),
     "empty": (lambda path: path.touch(), "an empty file"),
     "page": (lambda path: path.write_text("\n<!DOCTYPE html><html>"), "a web page"),
+    "marked page": (lambda path: path.write_text("\ufeff<html>", encoding="utf-8"), "a web page"),
+    "json": (lambda path: path.write_text('{"error": "not found"}'), "a JSON text"),
+    "script": (save_script, "a TorchScript archive"),
     "pointer": (
         lambda path: path.write_text("version https://git-lfs.github.com/spec/v1"),
         "a pointer of Git LFS",

@@ -1,6 +1,7 @@
 """Recognising what a state dict holds."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -126,7 +127,7 @@ def test_other_networks_are_named(names: list[str], what: str):
 @pytest.mark.parametrize(
     ("name", "shape", "message"),
     [
-        ("blocks.1.norm2.bias", None, r"with 1 faults: blocks\.1\.norm2\.bias is missing"),
+        ("blocks.1.norm2.bias", None, r"wrong in 1: blocks\.1\.norm2\.bias is missing"),
         ("extra.weight", (3,), r"extra\.weight is unexpected"),
         ("head.weight", (10, 23), r"head\.weight is \(10, 23\) instead of \(10, 24\)"),
         (
@@ -134,6 +135,8 @@ def test_other_networks_are_named(names: list[str], what: str):
             (24, 1, 4, 4),
             r"is \(24, 1, 4, 4\) instead of \(24, 3, 4, 4\)",
         ),
+        ("blocks.999999999.norm1.bias", (24,), r"wrong in 1: blocks\.999999999\.norm1\.bias is"),
+        ("patch_embed.proj.weight", (24, 3, 0, 0), "no plain vision transformer: cls_token"),
         ("patch_embed.proj.weight", (24, 48), "no plain vision transformer: cls_token"),
         ("pos_embed", (1, 16, 24), "pos_embed has 16 tokens, not a class token and a square"),
         ("blocks.0.attn.qkv.weight", (), r"qkv\.weight is \(\) instead of"),
@@ -163,6 +166,17 @@ def test_quantised_weights_are_refused(published_weights: Weights):
     weights["head.weight"] = weights["head.weight"].to(torch.int8)
 
     with pytest.raises(BadCheckpoint, match=r"head\.weight holds torch\.int8"):
+        check_values(weights)
+
+
+@pytest.mark.parametrize("hollow", [Tensor.to_sparse, partial(Tensor.to, device="meta")])
+def test_weights_that_are_not_all_there_are_refused(
+    published_weights: Weights, hollow: Callable[[Tensor], Tensor]
+):
+    weights = published_weights("token")
+    weights["head.weight"] = hollow(weights["head.weight"])
+
+    with pytest.raises(BadCheckpoint, match=r"head\.weight is no plain array of numbers"):
         check_values(weights)
 
 

@@ -2,9 +2,10 @@
 
 import argparse
 import hashlib
-import math
 import re
 import struct
+import sys
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,13 +25,17 @@ from training.errors import BadCheckpoint
 WRAPPERS = ("model", "classifier", "state_dict")
 # What data parallel training and torch.compile put before every name.
 PREFIXES = ("module.", "_orig_mod.")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 NOT_CHECKPOINTS = {
     b"<": "a web page; the download failed",
+    b"{": "a JSON text; the download failed",
     b"version https://git-lfs": "a pointer of Git LFS; fetch the file itself",
     b"\x89HDF": "an HDF5 file",
     b"\x93NUMPY": "a NumPy array",
     b"\x1f\x8b": "a gzip archive; unpack it first",
 }
+# Beyond it, whole numbers of Python are no floating-point numbers.
+LARGEST = sys.float_info.max
 # Whatever a broken or hostile file makes torch's restricted unpickler trip over.
 BROKEN = (
     UnpicklingError,
@@ -67,7 +72,7 @@ class ForeignFile:
         value = self.args.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-        return float(value) if math.isfinite(value) else None
+        return float(value) if abs(value) <= LARGEST else None
 
     def flag(self, name: str) -> bool | None:
         """A yes or no of the file's args."""
@@ -115,7 +120,7 @@ def _start(path: Path) -> bytes:
     if not start:
         raise BadCheckpoint("an empty file")
     for sign, what in NOT_CHECKPOINTS.items():
-        if start.lstrip().startswith(sign):
+        if start.removeprefix(BYTE_ORDER_MARK).lstrip().startswith(sign):
             raise BadCheckpoint(what)
     return start
 
@@ -131,7 +136,8 @@ def _load_safetensors(path: Path) -> Mapping[str, Tensor]:
 
 def _unpickle(path: Path) -> Any:
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what is refused below, or read all the same
             # Restricted to tensors, containers and the one class above: nothing in the file runs.
             return torch.load(  # noqa: TID251 - other projects' files are pickles
                 path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
@@ -179,6 +185,6 @@ def _args(payload: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _bare(name: str) -> str:
-    for prefix in PREFIXES:
-        name = name.removeprefix(prefix)
+    while name.startswith(PREFIXES):
+        name = name.partition(".")[2]
     return name

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from training.errors import BadCheckpoint
@@ -109,7 +110,7 @@ def recognise(tensors: Mapping[str, Tensor]) -> Layout:
     ]
     if faults:
         listed = "; ".join(sorted(faults)[:5])
-        raise BadCheckpoint(f"nearly a {layout}, but with {len(faults)} faults: {listed}")
+        raise BadCheckpoint(f"nearly a {layout}, but wrong in {len(faults)}: {listed}")
     return layout
 
 
@@ -120,6 +121,8 @@ def check_values(tensors: Mapping[str, Tensor]) -> None:
         BadCheckpoint: Names the tensor.
     """
     for name, value in tensors.items():
+        if value.layout != torch.strided or value.is_meta:
+            raise BadCheckpoint(f"{name} is no plain array of numbers")
         if name.endswith("num_batches_tracked"):
             continue
         if not value.is_floating_point():
@@ -209,7 +212,7 @@ def _refuse_strangers(tensors: Mapping[str, Tensor]) -> None:
 
 def _read(tensors: Mapping[str, Tensor]) -> Layout:
     token, positions, patches, hidden = (tuple(tensors[name].shape) for name in PLAIN)
-    if len(token) != 3 or len(positions) != 3 or len(patches) != 4 or len(hidden) != 2:
+    if tuple(map(len, (token, positions, patches, hidden))) != (3, 3, 4, 2) or not patches[3]:
         listed = ", ".join(f"{name} {tuple(tensors[name].shape)}" for name in PLAIN)
         raise BadCheckpoint(f"no plain vision transformer: {listed}")
     grid = math.isqrt(max(positions[1] - 1, 0))
@@ -251,5 +254,7 @@ def _outer(tensors: Mapping[str, Tensor], name: str, axis: int) -> int:
 
 
 def _count(name: str, tensors: Mapping[str, Tensor]) -> int:
-    numbers = (re.match(rf"{name}\.(\d+)\.", each) for each in tensors)
-    return max((int(number[1]) + 1 for number in numbers if number), default=0)
+    found = (re.match(rf"{name}\.(\d+)\.", each) for each in tensors)
+    numbers = (int(number[1]) for number in found if number)
+    # Each block has entries of its own, so a number beyond all of them is a stranger's.
+    return max((number + 1 for number in numbers if number < len(tensors)), default=0)
