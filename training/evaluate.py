@@ -1,7 +1,7 @@
 """Certified accuracy of a model on a labelled data set, one table row an image."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -45,11 +45,13 @@ def evaluate(config: EvaluateConfig) -> Summary:
         _check_labels(table, journal.rows, images)
         _certify_missing(journal, images, config, subject)
         logger.info("table: %s", table)
-        summary = _sum_up(journal, subject.params)
+        chosen = {image.index for image in images}
+        rows = [row for row in journal.rows if row.idx in chosen]
+        summary = _sum_up(rows, journal.draws, subject.params)
         if config.plot:
-            _plot(table, journal.rows, subject, summary)
+            _plot(table, rows, subject, summary)
         if config.write_card:
-            write_card(config, data, subject, journal.rows, summary)
+            write_card(config, data, subject, rows, summary)
     return summary
 
 
@@ -91,10 +93,10 @@ def _certify_missing(
         closing(in_order(missing, partial(Certifier, work), devices)) as certified,
         reporting("evaluate", len(images), start=len(images) - len(missing)) as report,
     ):
-        for row, counts in certified:
+        for number, (row, counts) in enumerate(certified, start=len(images) - len(missing) + 1):
             journal.append(row, counts)
             right = sum(each.correct for each in journal.rows) / len(journal.rows)
-            report(len(journal.rows), f"certified accuracy at r=0 {right:.3f}")
+            report(number, f"certified accuracy at r=0 {right:.3f}")
 
 
 def _check_labels(table: Path, rows: Sequence[Row], images: Sequence[LabelledImage]) -> None:
@@ -107,10 +109,10 @@ def _check_labels(table: Path, rows: Sequence[Row], images: Sequence[LabelledIma
             )
 
 
-def _sum_up(journal: Journal, params: SmoothingParams) -> Summary:
-    summary = summarise(journal.rows, radii_up_to(params.radius_ceiling))
-    draws = sum(journal.draws) / len(journal.draws) if journal.draws else None
-    return replace(summary, radius_ceiling=params.radius_ceiling, mean_draws=draws)
+def _sum_up(rows: Sequence[Row], draws: Mapping[int, int], params: SmoothingParams) -> Summary:
+    summary = summarise(rows, radii_up_to(params.radius_ceiling))
+    mean = sum(draws[row.idx] for row in rows) / len(rows) if draws else None
+    return replace(summary, radius_ceiling=params.radius_ceiling, mean_draws=mean)
 
 
 def _plot(table: Path, rows: Sequence[Row], subject: Subject, summary: Summary) -> None:

@@ -10,13 +10,18 @@ from smoothing import InvalidParams
 from training.config import EvaluateConfig, ExportConfig
 from training.errors import BadConfig, BadData, TableDiffers
 from training.evaluate import describe, evaluate, params_of
+from training.evaluation.card import write_card
 from training.evaluation.certifying import noise_key
 from training.evaluation.counts import certified_again, parse_counts
 from training.evaluation.journal import counts_path
-from training.evaluation.table import HEADER, parse_row
+from training.evaluation.subject import open_subject
+from training.evaluation.summary import summarise
+from training.evaluation.table import HEADER, Row, parse_row
 from training.export import export
 
 ID = "tiny.test"
+ROWS = [Row(idx=0, label=0, predict=0, radius=0.1, correct=True, time_s=1.0)]
+FIGURES = replace(summarise(ROWS, [0.0]), radius_ceiling=0.5)
 
 
 @pytest.fixture(scope="session")
@@ -143,7 +148,8 @@ def test_the_figures_go_into_the_card_once(config: EvaluateConfig):
     summary = evaluate(replace(config, write_card=True))
 
     assert config.store is not None
-    (entry,) = load_card(config.store / ID / "card.json").evaluations
+    written = load_card(config.store / ID / "card.json").evaluations
+    (entry,) = [each for each in written if each.num_images == 5]
     assert (entry.sigma, entry.n0, entry.n, entry.num_images) == (0.25, 10, 20, 5)
     assert entry.certified_accuracy[0] == (0.0, summary.curve[0].accuracy)
     assert entry.images == "train: ImageFolder index 0, 5, 10, ..., 20"
@@ -151,6 +157,33 @@ def test_the_figures_go_into_the_card_once(config: EvaluateConfig):
         f"python -m training evaluate --model {ID} --data data/train --stride 5 "
         "--sigma 0.25 --n0 10 --n 20 --alpha 0.001 --numerics sound"
     )
+
+
+def test_the_figures_are_those_of_the_images_asked_for(config: EvaluateConfig):
+    whole = evaluate(config)
+
+    fewer = evaluate(replace(config, max_images=2, write_card=True))
+
+    assert (whole.num_images, fewer.num_images) == (5, 2)
+    assert config.store is not None
+    entry = load_card(config.store / ID / "card.json").evaluations[-1]
+    assert entry.num_images == 2
+    assert "--max-images 2 " in entry.command
+    assert entry.images == "train: ImageFolder index 0, 5"
+
+
+def test_evaluations_that_end_one_after_the_other_are_both_in_the_card(config: EvaluateConfig):
+    first = replace(config, write_card=True, max_images=1, n=21)
+    second = replace(config, write_card=True, max_images=1, n=22)
+    with open_subject(first) as early, open_subject(second) as late:
+        write_card(first, Path("data/a"), early, ROWS, FIGURES)
+        write_card(second, Path("data/a"), late, ROWS, FIGURES)
+
+    assert config.store is not None
+    assert [each.n for each in load_card(config.store / ID / "card.json").evaluations[-2:]] == [
+        21,
+        22,
+    ]
 
 
 def test_the_description_tells_figures_and_their_limits(config: EvaluateConfig):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from model_store.card import dump_card
+from model_store.card import dump_card, load_card
 from model_store.evidence import Evaluation
 from model_store.registry import CARD_FILE
 from smoothing import SmoothingParams
@@ -17,6 +17,9 @@ from training.evaluation.table import Row
 from training.hardware import describe_hardware
 
 logger = logging.getLogger(__name__)
+
+# More images than this are told by the first three and the last.
+SHOWN = 4
 
 
 def write_card(
@@ -30,7 +33,7 @@ def write_card(
         n=params.n,
         alpha=params.alpha,
         numerics=params.numerics,
-        images=_which(config, data, rows[-1].idx),
+        images=_which(config, data, rows),
         num_images=summary.num_images,
         certified_accuracy=tuple((point.radius, point.accuracy) for point in summary.curve),
         abstention_rate=summary.abstention_rate,
@@ -40,9 +43,9 @@ def write_card(
         hardware=describe_hardware(config.devices[0]),
         duration_s=round(sum(row.time_s for row in rows) / config.num_workers, 1),
     )
-    card = subject.card
-    others = tuple(each for each in card.evaluations if each.command != entry.command)
     path = subject.directory / CARD_FILE
+    card = load_card(path)  # again: another evaluation may have ended since this one began
+    others = tuple(each for each in card.evaluations if each.command != entry.command)
     dump_card(replace(card, evaluations=(*others, entry)), path)
     logger.info("card: %s", path)
 
@@ -62,11 +65,12 @@ def portable_command(config: EvaluateConfig, data: Path, params: SmoothingParams
     return " ".join(word for word in words if word)
 
 
-def _which(config: EvaluateConfig, data: Path, last: int) -> str:
+def _which(config: EvaluateConfig, data: Path, rows: Sequence[Row]) -> str:
     order = "ImageFolder" if config.source == "folder" else f"torchvision {config.source} test"
-    first, second, third = (config.start + step * config.stride for step in range(3))
-    name = config.images or data.name
-    return f"{name}: {order} index {first}, {second}, {third}, ..., {last}"
+    indices = [str(row.idx) for row in rows]
+    if len(indices) > SHOWN:
+        indices[SHOWN - 1 : -1] = ["..."]
+    return f"{config.images or data.name}: {order} index {', '.join(indices)}"
 
 
 def _floored(value: float) -> float:

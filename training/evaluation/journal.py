@@ -40,7 +40,7 @@ class Journal:
 
     Attributes:
         rows: What the table holds.
-        draws: How many each row took; none where the table was begun without counts.
+        draws: How many each image took, by its idx; none where the table was begun without counts.
 
     Args:
         table: The TSV, with `<table>.counts.jsonl` and `<table>.json` beside it.
@@ -54,7 +54,7 @@ class Journal:
         self._table = table
         self._counts: Path | None = counts_path(table)
         self.rows: list[Row] = []
-        self.draws: list[int] = []
+        self.draws: dict[int, int] = {}
         lines = _whole_lines(table)
         if not lines and _is_new(table):
             self._start(subject)
@@ -76,7 +76,7 @@ class Journal:
         """Adds an image at the end."""
         if self._counts:
             _append(self._counts, counts.line())
-            self.draws.append(counts.draws)
+            self.draws[row.idx] = counts.draws
         _append(self._table, row.line())
         self.rows.append(row)
 
@@ -94,7 +94,7 @@ class Journal:
         whole = next((at for at, (row, of) in enumerate(both) if row.idx != of.idx), None)
         whole = min(len(self.rows), len(votes)) if whole is None else whole
         del self.rows[whole:]
-        self.draws = [counts.draws for counts in votes[:whole]]
+        self.draws = {counts.idx: counts.draws for counts in votes[:whole]}
         _rewrite(path, counted[:whole])
         _rewrite(self._table, [HEADER, *lines[:whole]])
 
