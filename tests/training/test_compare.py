@@ -14,6 +14,7 @@ from training.config import CompareConfig
 from training.errors import BadConfig, BadTable
 from training.evaluation.counts import Counts, row_of
 from training.evaluation.journal import Journal
+from training.evaluation.naming import label_tables
 from training.evaluation.table import HEADER
 
 PARAMS = SmoothingParams(sigma=0.5, n0=10, n=1000, alpha=0.001)
@@ -86,6 +87,20 @@ def test_one_name_at_one_sigma_is_refused(write: Write):
 
     with pytest.raises(BadConfig, match=r"two tables are called x at sigma 0.5"):
         compare(CompareConfig(tables=tables, names=("x", "x"), sigmas=(0.5, 0.5)))
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "sigma"),
+    [
+        ("noise_0.50/test/sigma_0.25", "sigma_0.25", 0.25),
+        ("noise_0.50/test/ours.tsv", "ours", 0.5),
+        ("sigma1.tsv", "sigma1", 1.0),
+        ("sigma_.5_n1000.csv", "sigma_.5_n1000", 0.5),
+        ("sigma050.tsv", "sigma050", None),
+    ],
+)
+def test_a_table_is_called_by_its_file_s_name(path: str, name: str, sigma: float | None):
+    assert label_tables([Path(path)], [], []) == [(name, sigma)]
 
 
 def test_files_of_one_name_are_told_apart_by_their_folders(write: Write, tmp_path: Path):

@@ -116,10 +116,10 @@ class _Reader:
         if predict != ABSTAINED and radius < 0:
             self._negative.append(number)
             predict = ABSTAINED
-        label = int(fields["label"])
+        label = _whole(fields["label"])
         self._told_correct.append(_told(fields.get("correct", "")))
         return Row(
-            idx=int(fields["idx"]),
+            idx=_whole(fields["idx"]),
             label=label,
             predict=predict,
             radius=0.0 if predict == ABSTAINED else radius,
@@ -173,10 +173,18 @@ def _columns(path: Path, number: int, header: Sequence[str]) -> dict[str, int]:
 
 
 def _predicted(text: str) -> int:
-    predict = ABSTAINED if text.lower() in _ABSTENTIONS else int(text)
+    predict = ABSTAINED if text.lower() in _ABSTENTIONS else _whole(text)
     if predict < ABSTAINED:
         raise ValueError(f"has the class {predict}")
     return predict
+
+
+def _whole(text: str) -> int:
+    """Also one that a spreadsheet or a data frame wrote with a decimal point."""
+    value = float(text)
+    if not value.is_integer():
+        raise ValueError(f"has {text!r} where a whole number should be")
+    return int(value)
 
 
 def _number(text: str) -> float:

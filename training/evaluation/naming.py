@@ -10,7 +10,10 @@ from typing import Any
 from training.errors import BadConfig, BadTable
 from training.evaluation.journal import about_path
 
-_SIGMA = re.compile(r"(?:sigma|noise)[_=-]?(\d+(?:\.\d+)?|\.\d+)", re.IGNORECASE)
+# As 0.25, .5 or 1; but not 025, which might be anything.
+_SIGMA = re.compile(r"(?:sigma|noise)[_=-]?(\d?\.\d+|\d(?!\d))", re.IGNORECASE)
+# Cohen's tables have none, and what follows the point of sigma_0.25 is no suffix.
+_SUFFIXES = frozenset({".tsv", ".csv", ".txt", ".log"})
 
 Label = tuple[str, float | None]
 
@@ -48,7 +51,7 @@ def label_tables(
     if names:
         (name, sigma), _ = Counter(labels).most_common(1)[0]
         raise BadConfig(f"two tables are called {name} at sigma {sigma}: give others, or --sigmas")
-    longer = [f"{path.parent.name}/{path.stem}" for path in paths]
+    longer = [f"{path.parent.name}/{_stem(path)}" for path in paths]
     told = longer if len(set(longer)) == len(longer) else list(map(str, paths))
     return list(zip(told, levels, strict=True))
 
@@ -73,7 +76,11 @@ def groups(labels: Sequence[Label], *, named: bool) -> dict[str, list[int]]:
 
 
 def _name_of(path: Path) -> str:
-    return str(read_about(path).get("model", path.stem))
+    return str(read_about(path).get("model", _stem(path)))
+
+
+def _stem(path: Path) -> str:
+    return path.stem if path.suffix.lower() in _SUFFIXES else path.name
 
 
 def _sigma_of(path: Path) -> float | None:
