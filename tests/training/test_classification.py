@@ -153,7 +153,7 @@ def test_nothing_is_drawn_for_mixing_where_there_is_none():
 
 @pytest.mark.parametrize("name", ["sigma", "consistency", "entropy", "mixup", "cutmix"])
 def test_a_negative_value_is_refused_by_name(name: str):
-    with pytest.raises(BadConfig, match=rf"{name} must be 0 or above, got -0\.5"):
+    with pytest.raises(BadConfig, match=rf"{name} must be 0 or above and finite, got -0\.5"):
         replace(PLAIN, **{name: -0.5})
 
 

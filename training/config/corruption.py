@@ -1,5 +1,6 @@
 """What an autoencoder is shown, and what it is asked for: one idea, three published objectives."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -34,12 +35,12 @@ class CorruptionConfig:
     norm_pix: bool = True
 
     def __post_init__(self) -> None:
-        for name in ("sigma", "uniform_low"):
+        for name in ("sigma", "uniform_low", "uniform_high"):
             value = getattr(self, name)
-            require(value >= 0, f"{name} must be 0 or above, got {value}")
+            require(0 <= value < math.inf, f"{name} must be 0 or above and finite, got {value}")
         for name in ("gamma_shape", "gamma_scale"):
             value = getattr(self, name)
-            require(value > 0, f"{name} must be above 0, got {value}")
+            require(0 < value < math.inf, f"{name} must be above 0 and finite, got {value}")
         require(
             self.uniform_high >= self.uniform_low,
             f"uniform_high must be at least uniform_low {self.uniform_low}, "

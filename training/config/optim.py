@@ -48,3 +48,14 @@ class OptimConfig:
             0 < self.layer_decay <= 1,
             f"optim.layer_decay must be in (0, 1], got {self.layer_decay}",
         )
+
+    def require_one_rate(self, command: str) -> None:
+        """Refuses a decay over the layers, where a command trains all of them at one rate.
+
+        Raises:
+            BadConfig: There is one.
+        """
+        require(
+            self.layer_decay == 1.0,
+            f"optim.layer_decay is for fine-tuning: {command} has one rate, got {self.layer_decay}",
+        )

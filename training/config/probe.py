@@ -1,5 +1,6 @@
 """Configuration of the linear probe."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +33,9 @@ class ProbeConfig:
     statistics_images: int = 16_384
 
     def __post_init__(self) -> None:
-        require(self.sigma >= 0, f"sigma must be 0 or above, got {self.sigma}")
+        require(
+            0 <= self.sigma < math.inf, f"sigma must be 0 or above and finite, got {self.sigma}"
+        )
         require(
             self.statistics_images >= 2,
             f"statistics_images must be 2 or above, got {self.statistics_images}",
@@ -41,6 +44,7 @@ class ProbeConfig:
             self.optim.optimizer != "muon",
             "optim.optimizer must be adamw or lars: a linear head has no blocks for muon",
         )
+        self.optim.require_one_rate("a linear probe")
 
     def as_finetuning(self) -> FinetuneConfig:
         """The plain fine-tuning that this is once the encoder is frozen: one noisy view."""

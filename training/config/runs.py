@@ -1,5 +1,6 @@
 """Configurations of the commands that train."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,15 @@ class DecoderConfig:
     depth: int = 2
     num_heads: int = 4
 
+    def __post_init__(self) -> None:
+        _require_positions("decoder", self.embed_dim)
+        require(self.depth >= 1, f"decoder.depth must be 1 or above, got {self.depth}")
+        require(
+            self.num_heads >= 1 and self.embed_dim % self.num_heads == 0,
+            f"decoder.num_heads must divide decoder.embed_dim {self.embed_dim}, "
+            f"got {self.num_heads}",
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainConfig:
@@ -37,12 +47,14 @@ class PretrainConfig:
     init: Path | None = None
 
     def __post_init__(self) -> None:
+        _require_positions("architecture", self.architecture.embed_dim)
         patches = (self.architecture.image_size // self.architecture.patch_size) ** 2
         ratio = self.corruption.mask_ratio
         require(
             int(patches * (1 - ratio)) >= 1,
             f"mask_ratio {ratio} hides all of the {patches} patches; 1 or more must be seen",
         )
+        self.optim.require_one_rate("pre-training")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,9 +91,10 @@ class FinetuneConfig:
     drop_path: float = 0.0
 
     def __post_init__(self) -> None:
+        _require_positions("architecture", self.architecture.embed_dim)
         for name in ("sigma", "consistency", "entropy", "mixup", "cutmix"):
             value = getattr(self, name)
-            require(value >= 0, f"{name} must be 0 or above, got {value}")
+            require(0 <= value < math.inf, f"{name} must be 0 or above and finite, got {value}")
         for name in ("label_smoothing", "drop_path"):
             value = getattr(self, name)
             require(0 <= value < 1, f"{name} must be in [0, 1), got {value}")
@@ -97,3 +110,11 @@ class FinetuneConfig:
             f"drop_path {self.drop_path} does not go with shares on threads: --loop.parallel 1 "
             "computes one at a time",
         )
+
+
+def _require_positions(owner: str, embed_dim: int) -> None:
+    # Sines and cosines of a row and of a column take a quarter of the channels each.
+    require(
+        embed_dim >= 4 and embed_dim % 4 == 0,
+        f"{owner}.embed_dim must be a multiple of 4, got {embed_dim}",
+    )
