@@ -88,7 +88,8 @@ class LoopConfig:
         per_epoch = images // self.batch_size
         require(
             per_epoch >= 1,
-            f"batch_size {self.batch_size} needs as many training images, there are {images}",
+            f"batch_size {self.batch_size} needs as many training images, there are {images}; "
+            "choose a smaller --loop.batch-size",
         )
         if self.steps is not None:
             return self.steps

@@ -21,7 +21,7 @@ def list_images(folder: Path) -> list[tuple[Path, int, str]]:
         )
     classes = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
     if not classes:
-        raise BadData(f"{folder} holds no class folders")
+        raise BadData(f"{folder} holds no class folders; put one folder of images a class into it")
     if len(classes) == 1:
         raise BadData(f"{folder} holds one class only ({classes[0]}); at least 2 are needed")
     listed: list[tuple[Path, int, str]] = []

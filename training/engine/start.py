@@ -71,12 +71,12 @@ def start(
         loop = processes.execution(config.loop)
         check_run_directory(out, config)
         source = open_source(config.data)
+        parts = split(len(source.labels), every=config.data.validation_every)
+        steps = loop.total_steps(len(parts.train))
         model = task.build(len(source.classes)).to(loop.device)
         if processes.writes:
             require_checkpoint_room(out, model, config.optim)
         images = open_images(config.data, size=config.architecture.image_size, source=source)
-        parts = split(len(images.labels), every=config.data.validation_every)
-        steps = loop.total_steps(len(parts.train))
         if loop.on_cpu:
             use_plain_attention(model)
         if processes.writes:
