@@ -5,7 +5,6 @@ import logging
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -91,7 +90,7 @@ def pretraining_of(run: Path) -> PretrainConfig:
     path = run / "config.json"
     if not path.is_file() or checkpoints.read_head(run) is None:
         raise BadCheckpoint(f"{run} is no run directory with a checkpoint")
-    recorded: dict[str, Any] = json.loads(path.read_text())
+    recorded = checkpoints.read_json(path)
     command = recorded.pop("command", "unknown")
     if command != "pretrain":
         raise BadCheckpoint(f"{run} is a run of {command}; only a pre-training rebuilds images")

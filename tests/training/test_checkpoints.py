@@ -82,6 +82,14 @@ def test_a_directory_without_a_checkpoint_is_named(tmp_path: Path):
         checkpoints.load_weights(tmp_path)
 
 
+@pytest.mark.parametrize("text", ["", '{"step": 1', "[]", '{"step": 1}'])
+def test_a_damaged_head_is_named(text: str, tmp_path: Path):
+    (tmp_path / "checkpoint.json").write_text(text)
+
+    with pytest.raises(BadCheckpoint, match=r"checkpoint\.json (was damaged|is no checkpoint)"):
+        checkpoints.read_head(tmp_path)
+
+
 def test_a_missing_tensor_file_is_named(tmp_path: Path):
     write(tmp_path, 1)
     (tmp_path / "checkpoint-0000001.safetensors").unlink()

@@ -8,7 +8,7 @@ the JSON names a complete file.
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
@@ -60,13 +60,35 @@ def size_bytes(model: nn.Module, *, moments: int) -> int:
 
 
 def read_head(out: Path) -> dict[str, Any] | None:
-    """The scalars of a run's latest checkpoint; None where there is none yet."""
-    try:
-        return json.loads((out / HEAD).read_text())
-    except FileNotFoundError:
+    """The scalars of a run's latest checkpoint; None where there is none yet.
+
+    Raises:
+        BadCheckpoint: They cannot be read.
+    """
+    if not (out / HEAD).exists():
         return None
-    except json.JSONDecodeError as error:
-        raise BadCheckpoint(f"{out / HEAD} is not JSON: {error}") from error
+    head = read_json(out / HEAD)
+    missing = {"step", "tensors"} - head.keys()
+    if missing:
+        raise BadCheckpoint(f"{out / HEAD} is no checkpoint: it lacks {', '.join(sorted(missing))}")
+    return head
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file of a run directory.
+
+    Raises:
+        BadCheckpoint: It is none, whatever became of it; runs write their files whole.
+    """
+    try:
+        value = json.loads(path.read_text())
+    except ValueError as error:
+        raise BadCheckpoint(
+            f"{path} was damaged, it is not JSON ({error}): restore it, or choose another --out"
+        ) from error
+    if not isinstance(value, dict):
+        raise BadCheckpoint(f"{path} was damaged: it is no JSON object")
+    return cast(dict[str, Any], value)
 
 
 def restore(
@@ -95,7 +117,7 @@ def load_weights(out: Path) -> dict[str, Tensor]:
     """
     head = read_head(out)
     if head is None:
-        raise BadCheckpoint(f"{out} holds no checkpoint")
+        raise BadCheckpoint(f"{out} holds no checkpoint: is it the directory of a run?")
     return _under("model.", _tensors(out, head))
 
 

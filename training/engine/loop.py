@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from training.config import DataConfig, LoopConfig, OptimConfig
 from training.data import BatchSource, ImageSet
 from training.engine import checkpoints
-from training.engine.curves import draw_curves
+from training.engine.curves import CURVES, draw_curves
 from training.engine.disk import written_whole
 from training.engine.distributed import ALONE, Processes
 from training.engine.records import Records, Row
@@ -77,17 +77,17 @@ def execute(run: Run) -> None:
     start, seconds = (int(head["step"]), float(head["seconds"])) if head else (0, 0.0)
     if head:
         _check_images(run, head)
-    if start >= run.steps:
-        logger.info("%s is complete: %d steps in %s", run.title, run.steps, run.out)
-        return
-    logger.info(
-        "%s from step %d of %d, %d images a step; curves: tensorboard --logdir %s",
-        *(run.title, start, run.steps, run.loop.batch_size, run.out),
-    )
-    with ExitStack() as stack:
-        _Loop(run, stack, start, seconds).go_on()
-    if run.processes.writes:
-        logger.info("%s is complete; see %s", run.title, draw_curves(run.out, title=run.title))
+    if start < run.steps:
+        logger.info(
+            "%s from step %d of %d, %d images a step; curves: tensorboard --logdir %s",
+            *(run.title, start, run.steps, run.loop.batch_size, run.out),
+        )
+        with ExitStack() as stack:
+            _Loop(run, stack, start, seconds).go_on()
+    # A run may have been killed between its last checkpoint and its curves.
+    if run.processes.writes and (start < run.steps or not (run.out / CURVES).exists()):
+        draw_curves(run.out, title=run.title)
+    logger.info("%s is complete: %d steps; see %s", run.title, run.steps, run.out / CURVES)
     run.processes.wait()
 
 

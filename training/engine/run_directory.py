@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from training.config import RunConfig, as_json, differences
+from training.engine.checkpoints import read_json
 from training.engine.disk import write_whole
 from training.errors import ConfigDiffers
 from training.hardware import describe_hardware
@@ -18,11 +19,12 @@ def check_run_directory(out: Path, config: RunConfig) -> None:
 
     Raises:
         ConfigDiffers: Names the fields.
+        BadCheckpoint: Its config.json is damaged.
     """
     path = out / CONFIG
     if not path.exists():
         return
-    fields = differences(as_json(config), json.loads(path.read_text()))
+    fields = differences(as_json(config), read_json(path))
     if fields:
         raise ConfigDiffers(
             f"{out} was started with another configuration: {', '.join(fields)} differ; "

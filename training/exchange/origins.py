@@ -1,11 +1,11 @@
 """Where the weights of a run are from: the runs before it, and how each was asked for."""
 
-import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from training.engine.checkpoints import read_json
 from training.errors import BadCheckpoint
 
 NONE = "None"
@@ -33,13 +33,13 @@ def read_settings(run: Path) -> dict[str, Any]:
     path = run / "config.json"
     if not path.is_file():
         raise BadCheckpoint(f"{run} is no run directory: it has no config.json")
-    return json.loads(path.read_text())
+    return read_json(path)
 
 
 def read_origin(run: Path) -> dict[str, Any]:
     """How a run was asked for, as recorded in its directory; empty where nothing is."""
     path = run / "origin.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
+    return read_json(path) if path.is_file() else {}
 
 
 def lineage(run: Path) -> list[Path]:
