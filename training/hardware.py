@@ -27,6 +27,8 @@ def require_device(device: str) -> None:
         wanted = torch.device(device)
     except RuntimeError as error:
         raise BadConfig(f"no device is called {device!r}; cpu, cuda and cuda:1 are") from error
+    if wanted.type not in {"cpu", "cuda"}:
+        raise BadConfig(f"device {device} cannot train or evaluate here; cpu, cuda and cuda:1 can")
     if wanted.type == "cuda" and (wanted.index or 0) >= torch.cuda.device_count():
         raise BadConfig(
             f"device {device} is not here: torch can use {torch.cuda.device_count()} GPUs on this "
