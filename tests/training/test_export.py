@@ -23,7 +23,7 @@ from training.config import (
     ProbeConfig,
 )
 from training.engine import checkpoints
-from training.errors import BadCheckpoint
+from training.errors import BadCheckpoint, BadConfig
 from training.exchange import store_run
 from training.exchange.origins import portable_command, pretraining_in_words
 from training.exchange.probe import fold_probe
@@ -207,6 +207,18 @@ def test_the_noise_of_an_enlarged_image_is_at_the_images_own_size(
     card = store_run(tmp_path / "run", tmp_path / "store")
 
     assert (card.preprocessing.size, card.preprocessing.resize_shorter) == (8, 8)
+
+
+def test_a_card_states_the_noise_of_a_classifier_of_clean_images(
+    finetuned: Path, finetune_config: FinetuneConfig, tmp_path: Path
+):
+    run, clean = tmp_path / "run", replace(finetune_config, sigma=0.0)
+    write_run(run, clean, checkpoints.load_weights(finetuned), classes="abc", origin={})
+
+    with pytest.raises(BadConfig, match=r"trained without noise, .* give --sigma"):
+        store_run(run, tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+    assert store_run(run, tmp_path / "store", sigma=0.5).sigmas == (0.5,)
 
 
 @pytest.fixture

@@ -1,14 +1,16 @@
 """What an evaluation is of: a model of a store, or a run with its own test images."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from training.config import EvaluateConfig
+from training.config import EvaluateConfig, FinetuneConfig
 from training.errors import BadConfig, BadData
 from training.evaluate import evaluate
 from training.evaluation.subject import data_of, open_subject, params_of
+from training.finetune import finetune
 
 
 def a_run(folder: Path, **settings: object) -> Path:
@@ -30,6 +32,19 @@ def test_a_run_is_evaluated_without_an_export(finetuned: Path, image_folder: Pat
     about = json.loads(table.with_name("table.tsv.json").read_text())
     assert about["sigma"] == 0.25
     assert about["model"]
+
+
+def test_a_classifier_of_clean_images_is_evaluated_under_any_noise(
+    finetune_config: FinetuneConfig, image_folder: Path, tmp_path: Path
+):
+    run = tmp_path / "clean"
+    finetune(replace(finetune_config, sigma=0.0), run)
+
+    summary = evaluate(
+        EvaluateConfig(run=run, data=image_folder, sigma=0.25, stride=12, n0=10, n=20, plot=False)
+    )
+
+    assert summary.num_images == 2
 
 
 def test_the_export_of_a_run_is_gone_afterwards(finetuned: Path):

@@ -1,5 +1,6 @@
 """Configuration of the commands that move weights in and out."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -89,6 +90,8 @@ class ExportConfig:
         store: Store directory to export to.
         out: File to write in the other formats, .pth or (timm) .safetensors; by default
             official.pth or timm.safetensors in the run directory.
+        sigma: Noise level that the card states, in units of a [0, 1] pixel; else the one trained
+            under. A run of clean images has none, and needs it.
         description: One or two sentences for a person choosing.
         data: What the run was trained on, in words.
         licence: Of the weights.
@@ -102,6 +105,7 @@ class ExportConfig:
     id: str = ""
     store: Path = Path("model_store/models")
     out: Path | None = None
+    sigma: float | None = None
     description: str = ""
     data: str = ""
     licence: str = "Apache-2.0"
@@ -110,6 +114,10 @@ class ExportConfig:
     measure_s: float = 5.0
 
     def __post_init__(self) -> None:
+        require(
+            self.sigma is None or 0 < self.sigma < math.inf,
+            f"--sigma must be above 0 and finite, got {self.sigma}",
+        )
         _require_id(self.id)
 
 

@@ -48,9 +48,10 @@ def open_subject(config: EvaluateConfig) -> Generator[Subject, None, None]:
         return
     from training.exchange import store_run  # noqa: PLC0415 - only runs need it
 
+    params = params_of(config)
     with TemporaryDirectory(prefix="evaluate-") as store:
-        card = store_run(config.run, Path(store))
-        yield Subject(card=card, directory=Path(store) / card.id, params=params_of(config))
+        card = store_run(config.run, Path(store), sigma=params.sigma)
+        yield Subject(card=card, directory=Path(store) / card.id, params=params)
 
 
 def params_of(config: EvaluateConfig) -> SmoothingParams:

@@ -12,6 +12,7 @@ from model_store.card import Architecture, ModelCard, Preprocessing, Weights, du
 from model_store.evidence import Provenance
 from model_store.registry import CARD_FILE
 from training.config import ExportConfig
+from training.config.checks import require
 from training.engine import checkpoints
 from training.errors import BadCheckpoint
 from training.exchange.origins import (
@@ -33,18 +34,20 @@ CROPPED_FROM = 160
 CROP = 224 / 256
 
 
-def store_run(run: Path, store: Path) -> ModelCard:
+def store_run(run: Path, store: Path, *, sigma: float | None = None) -> ModelCard:
     """Exports a classifier's run into a store, its speed not measured; the card.
 
     Args:
         run: Run directory of a fine-tuning or a linear probe.
         store: Store directory; the model is in the folder of the card's id.
+        sigma: Noise level that the card states; None for the one trained under.
 
     Raises:
         BadCheckpoint: The run is no classifier, or has no checkpoint.
+        BadConfig: The run was trained without noise and no sigma is given.
         CardInvalid: A value is outside what a card allows.
     """
-    return write_model(ExportConfig(run=run, store=store), draws_per_s=1.0)
+    return write_model(ExportConfig(run=run, store=store, sigma=sigma), draws_per_s=1.0)
 
 
 def write_model(config: ExportConfig, *, draws_per_s: float) -> ModelCard:
@@ -56,10 +59,12 @@ def write_model(config: ExportConfig, *, draws_per_s: float) -> ModelCard:
 
     Raises:
         BadCheckpoint: The run is no classifier, or has no checkpoint.
+        BadConfig: The run was trained without noise and no sigma is given.
         CardInvalid: A value is outside what a card allows.
     """
     settings = read_settings(config.run)
     tensors = classifier_tensors(config.run)
+    sigma = _stated_sigma(config, settings)
     model = config.id or default_id(config.run, settings)
     target = config.store / model
     target.mkdir(parents=True, exist_ok=True)
@@ -71,7 +76,7 @@ def write_model(config: ExportConfig, *, draws_per_s: float) -> ModelCard:
         num_bytes=path.stat().st_size,
         stored_as=config.stored_as,
     )
-    card = _card(config, settings, weights, model=model, draws_per_s=draws_per_s)
+    card = _card(config, settings, weights, model=model, sigma=sigma, draws_per_s=draws_per_s)
     dump_card(card, target / CARD_FILE)
     return card
 
@@ -97,12 +102,23 @@ def default_id(run: Path, settings: Mapping[str, Any]) -> str:
     return f"vit_{size}_patch{shape['patch_size']}_{shape['image_size']}.{name}"
 
 
+def _stated_sigma(config: ExportConfig, settings: Mapping[str, Any]) -> float:
+    sigma = float(settings["sigma"] if config.sigma is None else config.sigma)
+    require(
+        sigma > 0,
+        f"{config.run} was trained without noise, and a card states the noise to certify under: "
+        "give --sigma",
+    )
+    return sigma
+
+
 def _card(
     config: ExportConfig,
     settings: Mapping[str, Any],
     weights: Weights,
     *,
     model: str,
+    sigma: float,
     draws_per_s: float,
 ) -> ModelCard:
     head = checkpoints.read_head(config.run) or {}
@@ -112,7 +128,7 @@ def _card(
         architecture=Architecture(**settings["architecture"]),
         labels=tuple(head["classes"]),
         preprocessing=_preprocessing(settings),
-        sigmas=(float(settings["sigma"]),),
+        sigmas=(sigma,),
         weights=weights,
         draws_per_s=draws_per_s,
         measured_on=describe_hardware(),
