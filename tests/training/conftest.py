@@ -11,12 +11,16 @@ from PIL import Image
 from torch import Tensor
 
 from training import recipes
-from training.config import FinetuneConfig, PretrainConfig
+from training.config import FinetuneConfig, LoopConfig, PretrainConfig
 from training.finetune import finetune
 from training.streams import stream
 
 Shapes = dict[str, tuple[int, ...]]
 
+# The smoke recipe's seconds are many for a test that needs any run.
+FEW_STEPS = LoopConfig(
+    steps=6, batch_size=8, threads=1, log_every=1, checkpoint_every=3, validate_every=0
+)
 COLOURS = {"blue": (20, 20, 220), "green": (20, 220, 20), "red": (220, 20, 20)}
 
 
@@ -44,13 +48,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def pretrain_config(image_folder: Path, cache: Path) -> PretrainConfig:
     config = recipes.smoke.pretrain()
-    return replace(config, data=replace(config.data, path=image_folder, cache=cache))
+    data = replace(config.data, path=image_folder, cache=cache)
+    return replace(config, data=data, loop=FEW_STEPS)
 
 
 @pytest.fixture
 def finetune_config(image_folder: Path, cache: Path) -> FinetuneConfig:
     config = recipes.smoke.finetune()
-    return replace(config, data=replace(config.data, path=image_folder, cache=cache))
+    data = replace(config.data, path=image_folder, cache=cache)
+    return replace(config, data=data, loop=FEW_STEPS)
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +64,8 @@ def finetuned(image_folder: Path, cache: Path, tmp_path_factory: pytest.TempPath
     """Run directory of the smoke fine-tuning."""
     out = tmp_path_factory.mktemp("runs") / "finetune"
     config = recipes.smoke.finetune()
-    config = replace(config, data=replace(config.data, path=image_folder, cache=cache))
+    data = replace(config.data, path=image_folder, cache=cache)
+    config = replace(config, data=data, loop=FEW_STEPS)
     finetune(config, out, origin={"recipe": "smoke", "arguments": ["--data.path", "/a/b/train"]})
     return out
 

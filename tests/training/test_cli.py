@@ -22,7 +22,8 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int | str | No
 
 def small(image_folder: Path, tmp_path: Path) -> list[str]:
     data = ["--data.source", "folder", f"--data.path={image_folder}"]
-    return [*data, "--data.cache", str(tmp_path / "cache"), "--loop.steps", "2"]
+    few = ["--loop.steps", "2", "--loop.batch-size", "8"]
+    return [*data, "--data.cache", str(tmp_path / "cache"), *few]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -141,7 +142,12 @@ def test_bad_data_is_one_line_and_status_one(tmp_path: Path, capsys: pytest.Capt
 
 
 @pytest.mark.parametrize(
-    ("device", "answer"), [("cuda:99", "cpu computes without one"), ("gpu", "no device is called")]
+    ("device", "answer"),
+    [
+        ("cuda:99", "cpu computes without one"),
+        ("gpu", "no device is called"),
+        ("mps", "cpu, cuda and cuda:1 can"),
+    ],
 )
 def test_a_device_that_is_not_here_is_refused_at_once(
     device: str, answer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -35,7 +35,7 @@ def runs(
     out = tmp_path_factory.mktemp("distributed")
     words = [
         *("finetune", "--recipe", "smoke", "--loop.shares", "4", "--loop.steps", str(STEPS)),
-        *("--loop.parallel", "1", "--drop-path", "0.2", "--loop.threads", "1"),
+        *("--loop.parallel", "1", "--drop-path", "0.2", "--loop.batch-size", "8"),
         *("--loop.log-every", "1", "--loop.checkpoint-every", "2"),
         *("--data.source", "folder", "--data.path", str(image_folder)),
         *("--data.cache", str(cache), "--data.validation-every", "6"),

@@ -16,7 +16,7 @@ SCRIPT = Path(__file__).with_name("run_and_kill.py")
 STEPS, KILLS = 40, 4
 RUNS = {
     "pretrain": ["pretrain", "--loop.precision", "bfloat16", "--loop.shares", "2"],
-    "finetune": ["finetune", "--optim.optimizer", "muon", "--drop-path", "0.2"],
+    "finetune": ["finetune", "--optim.optimizer", "muon", "--drop-path", "0.2", "--mixup", "0.8"],
 }
 
 
@@ -32,7 +32,7 @@ def runs(
                 *words,
                 *(("--init", str(finetuned)) if name == "finetune" else ()),
                 *("--recipe", "smoke", "--loop.steps", str(STEPS), "--loop.log-every", "1"),
-                *("--loop.checkpoint-every", "3", "--loop.threads", "1"),
+                *("--loop.checkpoint-every", "3", "--loop.batch-size", "8"),
                 *("--data.source", "folder", "--data.path", str(image_folder)),
                 *("--data.cache", str(cache), "--out", str(out / state / name)),
             ],

@@ -46,7 +46,8 @@ def config(image_folder: Path, cache: Path, pretrained: Path) -> ProbeConfig:
 
 def _on(config: ProbeConfig | PretrainConfig, folder: Path, cache: Path):
     data = replace(config.data, source="folder", path=folder, cache=cache)
-    return replace(config, data=data)
+    loop = LoopConfig(steps=6, batch_size=8, threads=1, log_every=1, checkpoint_every=3)
+    return replace(config, data=data, loop=loop)
 
 
 def losses(out: Path) -> list[str]:

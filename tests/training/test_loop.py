@@ -281,6 +281,36 @@ def test_steps_decide_over_epochs():
     assert LoopConfig(epochs=0.1, batch_size=8).total_steps(24) == 1
 
 
+def test_a_batch_of_more_images_than_there_are_is_refused_before_they_are_decoded(
+    pretrain_config: PretrainConfig, tmp_path: Path
+):
+    data = replace(pretrain_config.data, cache=tmp_path / "cache")
+    loop = replace(pretrain_config.loop, batch_size=64)
+
+    with pytest.raises(BadConfig, match=r"64 .* there are 24; choose a smaller --loop\.batch-size"):
+        pretrain(replace(pretrain_config, data=data, loop=loop), tmp_path / "out")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_configuration_is_named(pretrain_config: PretrainConfig, tmp_path: Path):
+    (tmp_path / "config.json").write_text("")
+
+    with pytest.raises(BadCheckpoint, match=r"config\.json was damaged"):
+        pretrain(pretrain_config, tmp_path)
+
+
+def test_a_run_killed_just_before_its_curves_draws_them(
+    pretrain_config: PretrainConfig, tmp_path: Path
+):
+    pretrain(pretrain_config, tmp_path)
+    (tmp_path / "curves.png").unlink()
+
+    pretrain(pretrain_config, tmp_path)
+
+    assert (tmp_path / "curves.png").is_file()
+
+
 def test_epochs_are_counted_in_whole_batches(pretrain_config: PretrainConfig, tmp_path: Path):
     # 24 images in batches of 7: 3 whole ones an epoch, the remainder left out.
     loop = replace(pretrain_config.loop, steps=None, epochs=2, batch_size=7)

@@ -59,6 +59,13 @@ def test_each_command_takes_over_from_the_one_before(chain: Mapping[str, Ended])
 
 
 @pytest.mark.slow
+def test_the_drawn_shapes_are_told_apart(chain: Mapping[str, Ended]):
+    at_zero = next(line for line in chain["evaluate"].stdout.splitlines() if "0.00 " in line)
+
+    assert float(at_zero.split()[1]) >= 0.5, "chance is 0.25"
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("chain")
 def test_the_exported_model_certifies_an_image(directory: Path):
     store = Registry(directory / "runs" / "store")
