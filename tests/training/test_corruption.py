@@ -138,7 +138,9 @@ def test_noise_is_added_at_the_size_of_the_data_and_resampled_as_in_certificatio
     preprocessing = Preprocessing(
         size=size, resize="bicubic", resize_shorter=size, mean=MEAN, std=STD
     )
-    certified = Classifier(nn.Identity(), architecture=ARCHITECTURE, preprocessing=preprocessing)
+    unchanged = nn.Identity()
+    unchanged.register_parameter("says_the_precision", nn.Parameter(torch.zeros(())))
+    certified = Classifier(unchanged, architecture=ARCHITECTURE, preprocessing=preprocessing)
     torch.testing.assert_close(seen.image, certified(seen.noisy))
 
 
