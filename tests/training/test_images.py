@@ -96,3 +96,8 @@ def test_pixels_in_memory_are_decoded_as_their_png_is(tmp_path: Path):
 
     assert np.array_equal(ours.pixels, png.pixels)
     assert ours.max_value == png.max_value
+
+
+def test_a_folder_that_is_not_there_is_told_with_its_option(tmp_path: Path):
+    with pytest.raises(BadData, match=r"nowhere is not a folder: --data says"):
+        chosen(tmp_path / "nowhere")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from training.config import EvaluateConfig, FinetuneConfig
-from training.errors import BadConfig, BadData
+from training.errors import BadCheckpoint, BadConfig, BadData
 from training.evaluate import evaluate
 from training.evaluation.subject import data_of, open_subject, params_of
 from training.finetune import finetune
@@ -61,10 +61,14 @@ def test_the_noise_is_that_of_the_training(finetuned: Path, tmp_path: Path):
     assert params_of(EvaluateConfig(run=a_run(tmp_path / "probe", sigma=1.0))).sigma == 1.0
 
 
-@pytest.mark.parametrize("settings", [{}, {"sigma": 0.0}])
-def test_a_run_without_noise_needs_a_sigma(settings: dict[str, float], tmp_path: Path):
+def test_a_run_without_noise_needs_a_sigma(tmp_path: Path):
     with pytest.raises(BadConfig, match="give --sigma"):
-        params_of(EvaluateConfig(run=a_run(tmp_path / "run", **settings)))
+        params_of(EvaluateConfig(run=a_run(tmp_path / "run", sigma=0.0)))
+
+
+def test_a_pre_training_is_no_classifier(tmp_path: Path):
+    with pytest.raises(BadCheckpoint, match="finetune or probe it first"):
+        params_of(EvaluateConfig(run=a_run(tmp_path / "run", corruption={"sigma": 0.25})))
 
 
 def test_a_folder_that_is_no_run_is_told(tmp_path: Path):

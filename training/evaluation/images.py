@@ -69,6 +69,8 @@ def choose_images(config: EvaluateConfig, data: Path, labels: Sequence[str]) -> 
 def _test_images(config: EvaluateConfig, data: Path) -> list[tuple[Source, str]]:
     if config.source in ("cifar10", "cifar100"):
         return _cifar(config.source, data)
+    if not data.is_dir():
+        raise BadData(f"{data} is not a folder: --data says where the test images are")
     if config.source == "imagenet" and (data / "val").is_dir():
         data = data / "val"
     return [(path, name) for path, _, name in list_images(data)]

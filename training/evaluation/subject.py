@@ -12,7 +12,7 @@ from model_store.card import ModelCard
 from model_store.registry import BUNDLED, Registry
 from smoothing import SmoothingParams
 from training.config import EvaluateConfig
-from training.errors import BadConfig, BadData
+from training.errors import BadCheckpoint, BadConfig, BadData
 
 TEST_FOLDER = "test"
 
@@ -59,6 +59,7 @@ def params_of(config: EvaluateConfig) -> SmoothingParams:
 
     Raises:
         ModelNotFound: The store does not have the model.
+        BadCheckpoint: The run is a pre-training.
         BadConfig: The folder is no run, or its sigma is 0 and no other is given.
         InvalidParams: A parameter is out of its range.
     """
@@ -112,10 +113,12 @@ def _registry(config: EvaluateConfig) -> Registry:
 def _trained_sigma(config: EvaluateConfig) -> float:
     if config.run is None:
         return _registry(config).get(config.model or "").sigmas[0]
-    sigma = _settings(config.run).get("sigma")
-    if not sigma:
-        raise BadConfig(f"{config.run} was not trained under noise of one sigma: give --sigma")
-    return float(sigma)
+    settings = _settings(config.run)
+    if "sigma" not in settings:
+        raise BadCheckpoint(f"{config.run} is no run of a classifier: finetune or probe it first")
+    if not settings["sigma"]:
+        raise BadConfig(f"{config.run} was trained without noise: give --sigma")
+    return float(settings["sigma"])
 
 
 def _settings(run: Path) -> dict[str, Any]:
