@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from app.prompt_runner import PromptRunner
@@ -27,6 +27,8 @@ class Crew:
         draws_per_s: Of the ready ones together; the card's where none is ready.
         draws_per_s_each: Of one of them, in the mean.
         problems: Why workers could not load the model.
+        runtimes: What runs it, each once.
+        warnings: Why some of that is not the runtime that was wanted, each once.
     """
 
     ready: int
@@ -34,6 +36,8 @@ class Crew:
     draws_per_s: float
     draws_per_s_each: float
     problems: tuple[str, ...]
+    runtimes: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 class Fleet:
@@ -93,7 +97,13 @@ def crew_of(card: ModelCard, workers: Sequence[WorkerInfo]) -> Crew:
             for model in worker.models
             if model.id == card.id and model.problem
         ),
+        runtimes=_each_once(model.runtime for model in held),
+        warnings=_each_once(model.warning for model in held),
     )
+
+
+def _each_once(texts: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(sorted({text for text in texts if text}))
 
 
 def readable_cards(registry: Registry) -> list[ModelCard]:

@@ -228,6 +228,10 @@ class ReadyBody(_Body):
     workers_ready: int
     workers_starting: int
     models: list[str] = Field(description="Models that a ready worker holds.")
+    runtimes: dict[str, list[str]] = Field(description="What runs each of them.")
+    warnings: list[str] = Field(
+        description="What works, but not as well as it should: a faster runtime was refused."
+    )
 
 
 def _time(seconds: float) -> datetime:

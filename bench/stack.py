@@ -34,7 +34,7 @@ def running_stack(*, workers: int = 1, batch_size: int = 64) -> Iterator[httpx.C
         process = subprocess.Popen(
             [*command, "--workers", str(workers), "--state-dir", state],
             stdout=subprocess.DEVNULL,
-            env={**os.environ, "WORKER_BATCH_SIZES": str(batch_size)},
+            env={**os.environ, "WORKER_BATCH_SIZE": str(batch_size)},
         )
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:

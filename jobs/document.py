@@ -1,13 +1,13 @@
 """The certificate document: what was proved, and all that is needed to check it."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from jobs.record import ImageRef, JobSpec
+from jobs.record import ImageRef, JobSpec, Maker
 from jobs.statement import statement
 from smoothing.certificate import Certificate
 
@@ -23,16 +23,14 @@ class Making:
 
     Attributes:
         key_commitment: Hex SHA-256 of the job key.
-        noise_scheme: How noise is made from the key.
-        runtime: What ran the classifier, e.g. "torch 2.15.0, cpu".
+        makers: What made the votes: one, unless unlike workers shared the job.
         versions: Name -> version of what took part.
         started_at: When the first worker took the job, seconds since 1970.
         finished_at: When the certificate was computed, seconds since 1970.
     """
 
     key_commitment: str
-    noise_scheme: str
-    runtime: str
+    makers: tuple[Maker, ...]
     versions: Mapping[str, str]
     started_at: float
     finished_at: float
@@ -62,7 +60,7 @@ def certificate_document(spec: JobSpec, certificate: Certificate, making: Making
         "image": _image(spec.image),
         "model": _model(spec, making),
         "noise": {
-            "scheme": making.noise_scheme,
+            "scheme": _each_once(maker.noise_scheme for maker in making.makers),
             "commitment": making.key_commitment,
             "total_variation": certificate.params.total_variation,
         },
@@ -144,8 +142,12 @@ def _model(spec: JobSpec, making: Making) -> dict[str, Any]:
         "function_sha256": spec.model.function_sha256,
         "num_classes": spec.model.num_classes,
         "precision": spec.model.precision,
-        "runtime": making.runtime,
+        "runtime": _each_once(maker.runtime for maker in making.makers),
     }
+
+
+def _each_once(names: Iterable[str]) -> str:
+    return "; ".join(sorted(set(names)))
 
 
 def _timing(certificate: Certificate, making: Making) -> dict[str, Any]:

@@ -4,13 +4,14 @@ Each function returns a `Command`; a runner carries it out. Times are seconds si
 always passed in. A chunk may be sent, begun and computed any number of times; its votes count once.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 from jobs.codec import dump_object, dump_worker, load_object, load_spec
 from jobs.command import Command, script
 from jobs.outcomes import Assignment, Begun, Committed, Revived, Snapshot
 from jobs.queue_names import draw_messages
-from jobs.record import Chunk, WorkerInfo
+from jobs.record import Chunk, Maker, WorkerInfo
 from smoothing.certificate import Phase, Votes
 from smoothing.procedures import DrawMore
 
@@ -96,13 +97,14 @@ def begin(chunk: Chunk, *, worker: str, now: float, alone: bool = False) -> Comm
 
 
 def commit(
-    chunk: Chunk, votes: Votes, *, worker: str, window: int, now: float
+    chunk: Chunk, votes: Votes, *, maker: Maker, worker: str, window: int, now: float
 ) -> Command[Committed]:
     """Store a chunk's votes if its job still runs and nobody's are there yet.
 
     Args:
         chunk: What was drawn.
         votes: What came out.
+        maker: What made them.
         worker: Who drew it.
         window: Chunks of one job that may be under way at a time.
         now: Current time.
@@ -121,7 +123,8 @@ def commit(
             following=_chunks(chunk.job_id, chunk.phase, bounds),
         )
 
-    args = (*_address(chunk), dump_object(votes.sparse()), worker, now, window)
+    told = dump_object({"votes": votes.sparse(), "maker": asdict(maker)})
+    args = (*_address(chunk), told, worker, now, window)
     return Command(call=script("commit"), args=args, parse=parse)
 
 
@@ -145,13 +148,15 @@ def snapshot(job_id: str) -> Command[Snapshot | None]:
         if answer is None:
             return None
         spec, key, step, started_at, complete, votes = answer
+        chunks, makers = _votes_by_phase(votes)
         return Snapshot(
             spec=load_spec(spec),
             job_key=bytes.fromhex(key.decode()),
             step=int(step),
             started_at=float(started_at),
             complete=bool(complete),
-            chunks=_votes_by_phase(votes),
+            chunks=chunks,
+            makers=makers,
         )
 
     return Command(call=script("votes"), args=(job_id,), parse=parse)
@@ -259,10 +264,15 @@ def _address(chunk: Chunk) -> tuple[str, str, int, int]:
     return chunk.job_id, chunk.phase.value, chunk.start, chunk.stop
 
 
-def _votes_by_phase(flat: list[bytes]) -> dict[Phase, dict[int, tuple[int, dict[str, int]]]]:
+def _votes_by_phase(
+    flat: list[bytes],
+) -> tuple[dict[Phase, dict[int, tuple[int, dict[str, int]]]], tuple[Maker, ...]]:
     chunks: dict[Phase, dict[int, tuple[int, dict[str, int]]]] = {}
+    makers: dict[Maker, None] = {}
     for field, value in zip(flat[::2], flat[1::2], strict=True):
         phase, start = field.decode().split(":")
-        stop, sparse = value.split(b"|", 1)
-        chunks.setdefault(Phase(phase), {})[int(start)] = int(stop), load_object(sparse)
-    return chunks
+        stop, text = value.split(b"|", 1)
+        told = load_object(text)
+        chunks.setdefault(Phase(phase), {})[int(start)] = int(stop), told["votes"]
+        makers[Maker(**told["maker"])] = None
+    return chunks, tuple(makers)

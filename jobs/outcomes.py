@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from jobs.record import Chunk, JobSpec
+from jobs.record import Chunk, JobSpec, Maker
 from smoothing.certificate import Phase
 
 
@@ -62,6 +62,7 @@ class Snapshot:
         started_at: When it was admitted.
         complete: Whether the present request has all its votes.
         chunks: Per phase, start -> (stop, sparse votes).
+        makers: Of these votes, each once.
     """
 
     spec: JobSpec
@@ -70,6 +71,7 @@ class Snapshot:
     started_at: float
     complete: bool
     chunks: dict[Phase, dict[int, tuple[int, dict[str, int]]]]
+    makers: tuple[Maker, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -202,6 +202,19 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Maker:
+    """What made votes. Others may see a draw whose first two classes almost tie otherwise.
+
+    Attributes:
+        runtime: What ran the classifier, e.g. "openvino 2026.4.0, float32, 32 rows, 1 threads".
+        noise_scheme: How its noise was made from the job key.
+    """
+
+    runtime: str
+    noise_scheme: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerModel:
     """A model as one worker holds it.
 
@@ -211,6 +224,8 @@ class WorkerModel:
         draws_per_s: Speed measured at the start, or None if the model could not be loaded.
         batch_size: Rows of the static batch, or None if the model could not be loaded.
         problem: Why the model could not be loaded, or None.
+        runtime: What runs it, see `Maker`; None while starting, or if it could not be loaded.
+        warning: Why that is not the runtime that was wanted, or None.
     """
 
     id: str
@@ -218,6 +233,8 @@ class WorkerModel:
     draws_per_s: float | None
     batch_size: int | None
     problem: str | None = None
+    runtime: str | None = None
+    warning: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,8 +248,7 @@ class WorkerInfo:
         started_at: Seconds since 1970.
         threads: Chunks that it takes on at once.
         device: Where the models run, e.g. "cpu" or "cuda:0 NVIDIA H200".
-        runtime: What runs them, e.g. "torch 2.15.0".
-        models: The models that it serves; while starting, without their speeds.
+        models: The models that it serves; while starting, by name only.
     """
 
     instance: str
@@ -241,5 +257,4 @@ class WorkerInfo:
     started_at: float
     threads: int
     device: str
-    runtime: str
     models: tuple[WorkerModel, ...]

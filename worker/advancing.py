@@ -13,7 +13,6 @@ from jobs.outcomes import Snapshot
 from jobs.record import Chunk
 from smoothing.certificate import Certificate
 from smoothing.errors import SmoothingError
-from smoothing.noise import NOISE_SCHEME
 from smoothing.procedures import DrawMore
 from worker.patient import Patient
 
@@ -25,7 +24,6 @@ class Machine:
     """What a certificate says of the process that made it."""
 
     instance: str
-    runtime: str
     versions: Mapping[str, str]
 
 
@@ -136,8 +134,7 @@ class Advancing:
     def _document(self, snapshot: Snapshot, certificate: Certificate) -> dict[str, Any]:
         making = Making(
             key_commitment=commitment(snapshot.job_key),
-            noise_scheme=NOISE_SCHEME,
-            runtime=self._machine.runtime,
+            makers=snapshot.makers,
             versions=self._machine.versions,
             started_at=snapshot.started_at,
             finished_at=self._clock(),

@@ -16,12 +16,18 @@ logger = logging.getLogger(__name__)
 
 
 class BatchSampler(Protocol):
-    """What the batcher needs of a `smoothing.sampler.Sampler`."""
+    """What the batcher needs of a `smoothing.sampler.Sampler`.
+
+    Attributes:
+        batch_size: Rows of every batch.
+        depth: Batches that are worth having under way at once.
+    """
 
     batch_size: int
+    depth: int
 
-    def run(self, slices: Sequence[Draws]) -> list[Votes]:
-        """The votes of each slice, from one forward pass."""
+    def start(self, slices: Sequence[Draws]) -> Callable[[], list[Votes]]:
+        """Start one forward pass; the votes of each slice when called."""
         ...
 
 
@@ -29,7 +35,7 @@ class BatcherClosed(Exception):
     """The worker is shutting down; the draws were not made."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Request:
     """Draws that somebody waits for, and how far they are."""
 
@@ -52,6 +58,21 @@ class _Request:
         if self.votes.total == self.draws.num_draws:
             self.future.set_result(self.votes)
 
+    def fail(self, error: Exception) -> None:
+        """End with an error, once; what is under way for it comes too late."""
+        self.sent = self.draws.num_draws
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    """Parts of requests on the device."""
+
+    sampler: BatchSampler
+    parts: list[tuple[_Request, Draws]]
+    finish: Callable[[], list[Votes]]
+
 
 class Batcher:
     """Runs the draws of many callers in batches of one static shape.
@@ -59,6 +80,10 @@ class Batcher:
     A batch is shared evenly among the jobs that wait for its model, whatever their noise level or
     numerics, so a short job need not wait for a long one to end. The requests of one job, told by
     their key, are served in turn, so that the first is done soon.
+
+    As many batches are under way as the device is worth, so that it computes while the noise of the
+    next one is drawn. The last of them, which only waits for its turn, is started full or not at
+    all: meanwhile others may come who share it.
 
     Args:
         load: Called first, in the batcher's thread: the samplers by model id.
@@ -75,7 +100,9 @@ class Batcher:
         self._on_error = on_error
         self._loaded: Future[None] = Future()
         self._changed = Condition()
+        self._samplers: Mapping[str, BatchSampler] = {}
         self._waiting: dict[str, deque[_Request]] = {}
+        self._under_way: deque[_Batch] = deque()
         self._closing = False
         self._busy_since: float | None = None
         self._thread = Thread(target=self._main, name="batcher", daemon=True)
@@ -94,19 +121,22 @@ class Batcher:
         request = _Request(draws)
         with self._changed:
             if self._closing:
-                request.future.set_exception(BatcherClosed("the worker is shutting down"))
+                request.fail(BatcherClosed("the worker is shutting down"))
+                return request.future
+            if model_id not in self._samplers:
+                request.fail(KeyError(f"no model {model_id!r} is loaded"))
                 return request.future
             self._waiting.setdefault(model_id, deque()).append(request)
             self._changed.notify()
         return request.future
 
     def busy_s(self) -> float:
-        """Seconds that the batch now on the device has taken; 0 between batches."""
+        """Seconds since the device had its last success, or its first batch; 0 where it is idle."""
         since = self._busy_since
         return 0.0 if since is None else monotonic() - since
 
     def close(self, *, timeout_s: float = 5.0) -> None:
-        """Finish the batch on the device and stop; what waits fails with `BatcherClosed`."""
+        """Finish the batches on the device and stop; what waits fails with `BatcherClosed`."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -115,77 +145,120 @@ class Batcher:
 
     def _main(self) -> None:
         try:
-            samplers = dict(self._load())
+            self._samplers = dict(self._load())
         except BaseException as error:  # noqa: BLE001 - it is raised again where `start` waits
             self._loaded.set_exception(error)
             return
         self._loaded.set_result(None)
-        while (model_id := self._next_model()) is not None:
-            requests = self._waiting[model_id]
-            if model_id not in samplers:
-                self._drop(requests, KeyError(f"no model {model_id!r} is loaded"))
-                continue
-            self._run(samplers[model_id], requests)
+        while True:
+            model_id = self._next_model()
+            if model_id is not None:
+                self._start(self._samplers[model_id], self._waiting[model_id])
+            elif self._under_way:
+                self._finish()
+            else:
+                break
         for requests in self._waiting.values():
-            self._drop(requests, BatcherClosed("the worker is shutting down"))
+            for request in requests:
+                request.fail(BatcherClosed("the worker is shutting down"))
 
     def _next_model(self) -> str | None:
-        """The model with waiting requests whose turn it is; None when closing."""
+        """The model whose turn it is to start a batch; None when one has to be finished first.
+
+        Waits while there is neither; None without a batch under way means that this is the end.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: self._closing or any(self._waiting.values()))
+            if not self._under_way:
+                self._changed.wait_for(lambda: self._closing or any(self._waiting.values()))
             if self._closing:
                 return None
-            model_id = next(name for name, requests in self._waiting.items() if requests)
-            # To the end of the line, so that models take turns.
-            self._waiting[model_id] = self._waiting.pop(model_id)
-            return model_id
+            for model_id, requests in self._waiting.items():
+                if self._pays(self._samplers[model_id], requests):
+                    # To the end of the line, so that models take turns.
+                    self._waiting[model_id] = self._waiting.pop(model_id)
+                    return model_id
+            return None
 
-    def _drop(self, requests: deque[_Request], error: Exception) -> None:
-        while requests:
-            requests.popleft().future.set_exception(error)
+    def _pays(self, sampler: BatchSampler, requests: deque[_Request]) -> bool:
+        """Whether to start a batch now, beside those under way."""
+        rows = sum(request.left for request in requests)
+        most = sampler.depth if rows >= sampler.batch_size else max(sampler.depth - 1, 1)
+        return rows > 0 and len(self._under_way) < most
 
-    def _run(self, sampler: BatchSampler, requests: deque[_Request]) -> None:
-        shares = self._share(sampler.batch_size, requests)
-        slices = [(request, request.take(rows)) for request, rows in shares]
-        self._busy_since = monotonic()
-        try:
-            self._count(sampler, slices)
-        finally:
-            self._busy_since = None
+    def _start(self, sampler: BatchSampler, requests: deque[_Request]) -> None:
         with self._changed:
-            for request in [each for each in requests if each.future.done()]:
+            shares = _shared(sampler.batch_size, requests)
+            parts = [(request, request.take(rows)) for request, rows in shares]
+            for request in [each for each in requests if not each.left]:
                 requests.remove(request)
-
-    def _share(self, room: int, requests: deque[_Request]) -> list[tuple[_Request, int]]:
-        """Which requests get how many rows of a batch."""
-        jobs: dict[bytes, list[_Request]] = {}
-        with self._changed:
-            for request in requests:
-                jobs.setdefault(request.draws.key, []).append(request)
-        shares: list[tuple[_Request, int]] = []
-        # Few rows first: what they do not need of their share goes to the others.
-        waiting = sorted(jobs.values(), key=lambda job: sum(each.left for each in job))
-        for place, job in enumerate(waiting):
-            share = -(-room // (len(waiting) - place))
-            for request in job:
-                rows = min(request.left, share)
-                if rows:
-                    shares.append((request, rows))
-                    share -= rows
-                    room -= rows
-        return shares
-
-    def _count(self, sampler: BatchSampler, slices: list[tuple[_Request, Draws]]) -> None:
+        self._busy_since = self._busy_since or monotonic()
         try:
-            votes = sampler.run([draws for _, draws in slices])
+            finish = sampler.start([draws for _, draws in parts])
         except Exception as error:  # noqa: BLE001 - each request gets its own error
-            self._on_error(error)
-            if len(slices) == 1:
-                slices[0][0].future.set_exception(error)
-                return
-            logger.warning("batch failed, trying its parts", extra={"parts": len(slices)})
-            for part in slices:
-                self._count(sampler, [part])
+            self._try_parts(sampler, parts, error)
+            self._rest()
+        else:
+            self._under_way.append(_Batch(sampler=sampler, parts=parts, finish=finish))
+
+    def _finish(self) -> None:
+        """Wait for the oldest batch, and hand out its votes."""
+        batch = self._under_way.popleft()
+        try:
+            votes = batch.finish()
+        except Exception as error:  # noqa: BLE001 - each request gets its own error
+            self._try_parts(batch.sampler, batch.parts, error)
+        else:
+            self._hand_out(batch.parts, votes)
+        self._rest()
+
+    def _rest(self) -> None:
+        self._busy_since = monotonic() if self._under_way else None
+
+    def _try_parts(
+        self, sampler: BatchSampler, parts: list[tuple[_Request, Draws]], error: Exception
+    ) -> None:
+        """Run each part of a failed batch by itself, so that only those to blame fail."""
+        self._on_error(error)
+        if len(parts) == 1:
+            self._fail(parts[0][0], error)
             return
-        for (request, _), counted in zip(slices, votes, strict=True):
-            request.receive(counted)
+        logger.warning("batch failed, trying its parts", extra={"parts": len(parts)})
+        for part in parts:
+            try:
+                votes = sampler.start([part[1]])()
+            except Exception as own:  # noqa: BLE001 - as above
+                self._on_error(own)
+                self._fail(part[0], own)
+            else:
+                self._hand_out([part], votes)
+
+    def _fail(self, request: _Request, error: Exception) -> None:
+        request.fail(error)
+        with self._changed:
+            for requests in self._waiting.values():
+                if request in requests:
+                    requests.remove(request)
+
+    def _hand_out(self, parts: list[tuple[_Request, Draws]], votes: list[Votes]) -> None:
+        for (request, _), counted in zip(parts, votes, strict=True):
+            if not request.future.done():
+                request.receive(counted)
+
+
+def _shared(room: int, requests: deque[_Request]) -> list[tuple[_Request, int]]:
+    """Which requests get how many rows of a batch."""
+    jobs: dict[bytes, list[_Request]] = {}
+    for request in requests:
+        jobs.setdefault(request.draws.key, []).append(request)
+    shares: list[tuple[_Request, int]] = []
+    # Few rows first: what they do not need of their share goes to the others.
+    waiting = sorted(jobs.values(), key=lambda job: sum(each.left for each in job))
+    for place, job in enumerate(waiting):
+        share = -(-room // (len(waiting) - place))
+        for request in job:
+            rows = min(request.left, share)
+            if rows:
+                shares.append((request, rows))
+                share -= rows
+                room -= rows
+    return shares

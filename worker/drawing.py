@@ -11,7 +11,7 @@ from typing import Protocol
 from jobs import ledger, store
 from jobs.advance import shows_early
 from jobs.errors import StoreUnavailable
-from jobs.record import Chunk, JobSpec, ModelRef
+from jobs.record import Chunk, JobSpec, Maker, ModelRef
 from smoothing.certificate import Votes
 from smoothing.sampler import Draws
 from worker.advancing import Advancing, Following, Machine
@@ -51,6 +51,7 @@ class Drawing:
         runner: The store.
         batcher: Makes the draws.
         problem: Why a model cannot be drawn from here, or None.
+        maker: What makes the votes of a job here.
         send: Sends a chunk to the workers of a model; may raise, nothing is lost.
         machine: Who draws.
         window: Chunks of one job that may be under way, for a model.
@@ -64,6 +65,7 @@ class Drawing:
         runner: Runner,
         batcher: Drawer,
         problem: Callable[[ModelRef], str | None],
+        maker: Callable[[JobSpec], Maker],
         send: Callable[[str, Chunk], None],
         machine: Machine,
         window: Callable[[str], int],
@@ -73,6 +75,7 @@ class Drawing:
         self._store = Patient(runner, patience_s=patience_s)
         self._batcher = batcher
         self._problem = problem
+        self._maker = maker
         self._send = send
         self._worker = machine.instance
         self._window = window
@@ -217,10 +220,15 @@ class Drawing:
         )
 
     def _commit(self, spec: JobSpec, chunk: Chunk, votes: Votes) -> Following | None:
-        model_id = spec.model.id
+        model_id, maker = spec.model.id, self._maker(spec)
         committed = self._store.persist(
             lambda: ledger.commit(
-                chunk, votes, worker=self._worker, window=self._window(model_id), now=self._clock()
+                chunk,
+                votes,
+                maker=maker,
+                worker=self._worker,
+                window=self._window(model_id),
+                now=self._clock(),
             )
         )
         if committed.outcome == "gone":

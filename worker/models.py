@@ -1,4 +1,4 @@
-"""The classifiers of this process: loaded once, checked, and measured."""
+"""The classifiers of this process: loaded once, each with its runtime, and measured."""
 
 import logging
 from dataclasses import dataclass, field
@@ -7,19 +7,16 @@ from pathlib import Path
 import torch
 
 from jobs.keys import model_ref
-from jobs.record import ModelRef, WorkerModel
-from model_store.card import ModelCard
-from model_store.classifier import load_classifier
-from model_store.errors import ModelStoreError
+from jobs.record import JobSpec, Maker, ModelRef, WorkerModel
+from model_store.errors import ModelStoreError, RuntimeRefused
 from model_store.registry import Registry
+from model_store.runtimes import Fallback, Wishes, open_runtime
 from smoothing.errors import SmoothingError
 from smoothing.sampler import Sampler
 
 logger = logging.getLogger(__name__)
 
-BATCH_SIZES = {"cpu": (16, 32, 64, 128), "cuda": (128, 256, 512, 1024)}
-WORTH_DOUBLING = 1.05
-"""A larger batch must be this much faster: smaller ones share better and waste less."""
+MEASURE_S = 0.5
 
 
 def choose_device(wanted: str) -> str:
@@ -61,30 +58,27 @@ class Models:
             return f"model {wanted.id} is not the one that the job was submitted for"
         return None
 
+    def maker(self, spec: JobSpec) -> Maker:
+        """What makes a job's votes here; its model must be without a problem."""
+        model_id = spec.model.id
+        return Maker(
+            runtime=self.info[model_id].runtime or "",
+            noise_scheme=self.samplers[model_id].noise_scheme(spec.params.numerics),
+        )
 
-def load_models(
-    store: Path,
-    ids: tuple[str, ...],
-    *,
-    device: str,
-    batch_sizes: tuple[int, ...] = (),
-    measure_s: float = 0.5,
-) -> Models:
+
+def load_models(store: Path, ids: tuple[str, ...], wishes: Wishes) -> Models:
     """Load and measure models; one that cannot be used is kept with its problem.
 
     Args:
         store: Directory of the models.
         ids: Which to load.
-        device: Where to run them.
-        batch_sizes: To choose from; by the kind of device where empty.
-        measure_s: Seconds to measure each.
+        wishes: What is to run them, and where.
     """
     registry, models = Registry(store), Models()
-    sizes = batch_sizes or BATCH_SIZES.get(device.split(":", maxsplit=1)[0], BATCH_SIZES["cpu"])
     for model_id in ids:
         try:
-            card = registry.get(model_id)
-            _add(models, card, registry.path(model_id), device=device, sizes=sizes, s=measure_s)
+            _add(models, registry, model_id, wishes)
         except (ModelStoreError, SmoothingError) as error:
             logger.exception("model unusable", extra={"model": model_id})
             models.info[model_id] = WorkerModel(
@@ -92,45 +86,41 @@ def load_models(
                 weights_sha256="",
                 draws_per_s=None,
                 batch_size=None,
-                problem=f"model {model_id} cannot be used: {type(error).__name__}",
+                problem=f"model {model_id} cannot be used: {_told(error)}",
             )
     return models
 
 
-def _add(
-    models: Models,
-    card: ModelCard,
-    directory: Path,
-    *,
-    device: str,
-    sizes: tuple[int, ...],
-    s: float,
-) -> None:
-    ref = model_ref(card)
-    classifier = load_classifier(card, directory, device=device)
-    best: tuple[float, Sampler] | None = None
-    for size in sorted(sizes):
-        sampler = Sampler(
-            classifier,
-            num_classes=ref.num_classes,
-            input_shape=(3, card.preprocessing.size, card.preprocessing.size),
-            batch_size=size,
-            device=device,
-        )
-        speed = sampler.measure(seconds=s)
-        if best is None or speed > best[0] * WORTH_DOUBLING:
-            best = speed, sampler
-    if best is None:
-        raise ValueError("at least one batch size is needed")
-    speed, sampler = best
-    models.samplers[card.id], models.refs[card.id] = sampler, ref
+def _add(models: Models, registry: Registry, model_id: str, wishes: Wishes) -> None:
+    card = registry.get(model_id)
+    opened = open_runtime(card, registry.path(model_id), wishes)
+    sampler = Sampler(
+        opened.runtime,
+        num_classes=card.num_classes,
+        input_shape=(3, card.preprocessing.size, card.preprocessing.size),
+        batch_size=opened.runtime.batch_size,
+    )
+    speed = sampler.measure(seconds=min(MEASURE_S, wishes.warm_up_s))
+    models.samplers[card.id], models.refs[card.id] = sampler, model_ref(card)
     models.info[card.id] = WorkerModel(
         id=card.id,
-        weights_sha256=ref.weights_sha256,
+        weights_sha256=card.weights.sha256,
         draws_per_s=round(speed, 1),
         batch_size=sampler.batch_size,
+        runtime=opened.info.summary,
+        warning=opened.fallback and _warning(card.id, opened.fallback),
     )
-    logger.info(
-        "model ready",
-        extra={"model": card.id, "draws_per_s": round(speed), "batch_size": sampler.batch_size},
+    logger.info("model %s ready: %s, %.0f draws/s", card.id, opened.info.summary, speed)
+
+
+def _told(error: Exception) -> str:
+    """A kind of error; its text, which may name files of this machine, is for the log."""
+    reason = f", {error.reason}" if isinstance(error, RuntimeRefused) else ""
+    return f"{type(error).__name__}{reason}"
+
+
+def _warning(model_id: str, fallback: Fallback) -> str:
+    return (
+        f"model {model_id} runs in eager torch, which may be slower: {fallback.wanted} was refused "
+        f"({fallback.reason})"
     )

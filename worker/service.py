@@ -15,7 +15,8 @@ import torch
 from jobs.command import SyncRunner
 from jobs.connection import make_redis
 from jobs.queue import send_draw
-from jobs.record import Chunk, ModelRef, WorkerInfo, WorkerModel
+from jobs.record import Chunk, JobSpec, Maker, ModelRef, WorkerInfo, WorkerModel
+from model_store.runtimes import Wishes
 from worker.advancing import Machine
 from worker.batcher import Batcher, BatchSampler
 from worker.drawing import Drawing
@@ -27,7 +28,7 @@ from worker.watchdog import Watchdog, end_process
 logger = logging.getLogger(__name__)
 
 STORE_TIMEOUT_S = 5.0
-PACKAGES = ("torch", "timm", "numpy", "scipy", "dmae-certify")
+PACKAGES = ("torch", "timm", "openvino", "numpy", "scipy", "dmae-certify")
 
 
 def versions() -> dict[str, str]:
@@ -37,7 +38,8 @@ def versions() -> dict[str, str]:
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            found[package] = "from source"
+            if package == "dmae-certify":
+                found[package] = "from source"
     return found
 
 
@@ -61,7 +63,6 @@ class Service:
         self._app = app
         self._models = Models()
         device = choose_device(settings.device)
-        runtime = f"torch {torch.__version__}, {describe_device(device)}"
         hostname = socket.gethostname()
         instance = f"{hostname}-{os.getpid()}-{secrets.token_hex(4)}"
         runner = SyncRunner(make_redis(settings.redis_url, timeout_s=STORE_TIMEOUT_S))
@@ -72,8 +73,9 @@ class Service:
             runner=runner,
             batcher=self._batcher,
             problem=self._problem,
+            maker=self._maker,
             send=self._send,
-            machine=Machine(instance=instance, runtime=runtime, versions=versions()),
+            machine=Machine(instance=instance, versions=versions()),
             window=windows,
             patience_s=settings.patience_s,
         )
@@ -84,7 +86,6 @@ class Service:
             started_at=time.time(),
             threads=settings.threads,
             device=describe_device(device),
-            runtime=runtime,
             models=tuple(
                 WorkerModel(id=model_id, weights_sha256="", draws_per_s=None, batch_size=None)
                 for model_id in settings.model_ids()
@@ -117,14 +118,23 @@ class Service:
         self._models = load_models(
             settings.model_store_dir,
             settings.model_ids(),
-            device=self._device,
-            batch_sizes=settings.batch_sizes,
-            measure_s=settings.measure_s,
+            Wishes(
+                name=settings.runtime,
+                device=self._device,
+                batch_size=settings.batch_size,
+                streams=settings.streams,
+                threads=settings.torch_threads,
+                cache=settings.cache_dir,
+                warm_up_s=settings.warm_up_s,
+            ),
         )
         return self._models.samplers
 
     def _problem(self, model: ModelRef) -> str | None:
         return self._models.problem(model)
+
+    def _maker(self, spec: JobSpec) -> Maker:
+        return self._models.maker(spec)
 
     def _send(self, model_id: str, chunk: Chunk) -> None:
         send_draw(self._app, model_id, chunk)

@@ -16,6 +16,10 @@ class UnknownSetting(Exception):
     """The environment has a WORKER_ name that means nothing."""
 
 
+def _user_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dmae"
+
+
 class WorkerSettings(BaseSettings):
     """Settings of one worker process; each WORKER_ name is a field in capitals.
 
@@ -25,9 +29,12 @@ class WorkerSettings(BaseSettings):
         models: Ids to serve, separated by commas; all of the store where empty.
         threads: Chunks taken on at once; they wait for batches, so many cost little.
         device: "auto" is the first CUDA device, else the CPU.
-        torch_threads: CPU threads of a forward pass; torch's own choice where empty.
-        batch_sizes: Rows of a batch to choose from by measuring; by device where empty.
-        measure_s: Seconds to measure each batch size.
+        runtime: What runs the models; "auto" is the fastest that computes the card's function.
+        torch_threads: CPU threads of all that is computed; torch's own choice where empty.
+        streams: Batches computed at once; measured where empty.
+        batch_size: Rows of a batch; measured where empty.
+        warm_up_s: Seconds to measure for.
+        cache_dir: Folder that keeps what was measured.
         stuck_s: The process ends when one batch takes longer; its supervisor starts another.
         patience_s: Seconds for which votes are kept while Redis is away.
         log_level: Of all loggers.
@@ -44,14 +51,17 @@ class WorkerSettings(BaseSettings):
     models: Annotated[tuple[str, ...], NoDecode] = ()
     threads: int = Field(default=8, ge=1, le=64)
     device: str = "auto"
+    runtime: Literal["auto", "eager", "compiled", "cuda", "openvino"] = "auto"
     torch_threads: int | None = Field(default=None, ge=1)
-    batch_sizes: Annotated[tuple[int, ...], NoDecode] = ()
-    measure_s: float = Field(default=0.5, gt=0, le=60)
+    streams: int | None = Field(default=None, ge=1)
+    batch_size: int | None = Field(default=None, ge=1)
+    warm_up_s: float = Field(default=2, gt=0, le=60)
+    cache_dir: Path = Field(default_factory=_user_cache)
     stuck_s: float = Field(default=120, gt=0)
     patience_s: float = Field(default=30, ge=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    @field_validator("models", "batch_sizes", mode="before")
+    @field_validator("models", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

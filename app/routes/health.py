@@ -35,7 +35,13 @@ async def ready(services: ServicesOf) -> Response:
     if not held:
         faults = [problem for crew in crews.values() for problem in crew.problems]
         raise NotReady(_reason(starting, faults))
-    body = ReadyBody(workers_ready=len(workers) - starting, workers_starting=starting, models=held)
+    body = ReadyBody(
+        workers_ready=len(workers) - starting,
+        workers_starting=starting,
+        models=held,
+        runtimes={model: list(crews[model].runtimes) for model in held},
+        warnings=[warning for model in held for warning in crews[model].warnings],
+    )
     return json_answer(body)
 
 

@@ -20,7 +20,7 @@ from app.settings import AppSettings
 from jobs import ledger
 from jobs.command import SyncRunner
 from jobs.connection import make_redis
-from jobs.record import WorkerInfo, WorkerModel
+from jobs.record import Maker, WorkerInfo, WorkerModel
 from model_store.card import (
     Architecture,
     ModelCard,
@@ -154,7 +154,6 @@ class _Worker:
             started_at=time.time(),
             threads=1,
             device="cpu",
-            runtime="none",
             models=(WorkerModel(**(known | model)),),
         )
         self.run(ledger.heartbeat(info))
@@ -168,7 +167,10 @@ class _Worker:
         counts = [0] * len(LABELS)
         counts[3] = chunk.stop - chunk.start
         votes = Votes(counts=tuple(counts))
-        return self.run(ledger.commit(chunk, votes, worker="one", window=4, now=time.time()))
+        maker = Maker(runtime="none", noise_scheme="none")
+        return self.run(
+            ledger.commit(chunk, votes, maker=maker, worker="one", window=4, now=time.time())
+        )
 
     def work(self) -> None:
         """Takes all queued jobs to their end."""

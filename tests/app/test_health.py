@@ -12,8 +12,10 @@ pytestmark = [pytest.mark.anyio, pytest.mark.redis]
 Problem = Callable[..., dict[str, Any]]
 
 
-async def test_ready_with_a_worker_that_holds_a_model(service: Any, worker: Any) -> None:
-    worker.beat()
+async def test_ready_with_a_worker_that_holds_a_model_and_what_runs_it(
+    service: Any, worker: Any
+) -> None:
+    worker.beat(runtime="eager 2, 32 rows", warning="model tiny.colours runs in eager torch")
 
     answer = await service.http.get("/readyz")
 
@@ -23,6 +25,8 @@ async def test_ready_with_a_worker_that_holds_a_model(service: Any, worker: Any)
         "workers_ready": 1,
         "workers_starting": 0,
         "models": ["tiny.colours"],
+        "runtimes": {"tiny.colours": ["eager 2, 32 rows"]},
+        "warnings": ["model tiny.colours runs in eager torch"],
     }
 
 

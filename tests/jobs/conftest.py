@@ -10,7 +10,7 @@ import redis
 from jobs import keys, ledger, store
 from jobs.command import Command, SyncRunner
 from jobs.connection import make_redis
-from jobs.record import Chunk, ImageRef, JobSpec, ModelRef, WorkerInfo
+from jobs.record import Chunk, ImageRef, JobSpec, Maker, ModelRef, WorkerInfo
 from smoothing.certificate import SmoothingParams, Votes
 
 MODEL = ModelRef(
@@ -31,6 +31,7 @@ IMAGE = ImageRef(
     preprocessing={"resize": "bicubic"},
 )
 NOW = 1_800_000_000.0
+MAKER = Maker(runtime="eager 2", noise_scheme="philox")
 TENSOR = bytes(4 * 3 * 8 * 8)
 
 
@@ -108,7 +109,6 @@ class _Life:
             started_at=NOW,
             threads=4,
             device="cpu",
-            runtime="torch",
             models=(),
         )
         self.run(ledger.heartbeat(info))
@@ -124,10 +124,17 @@ class _Life:
         return self.run(command).outcome
 
     def commit(
-        self, chunk: Chunk, votes: Votes | None = None, worker: str = "w", window: int = 100
+        self,
+        chunk: Chunk,
+        votes: Votes | None = None,
+        worker: str = "w",
+        window: int = 100,
+        maker: Maker = MAKER,
     ) -> Any:
         votes = votes or Votes(counts=(chunk.stop - chunk.start, 0, 0))
-        command = ledger.commit(chunk, votes, worker=worker, window=window, now=self.now)
+        command = ledger.commit(
+            chunk, votes, maker=maker, worker=worker, window=window, now=self.now
+        )
         return self.run(command)
 
     def release(self, chunk: Chunk, worker: str = "w", *, failed: bool = True) -> bool:

@@ -17,7 +17,13 @@ def snapshot(make_spec: Any) -> Any:
 
     def make(chunks: Any) -> Snapshot:
         return Snapshot(
-            spec=make_spec(), job_key=bytes(32), step=0, started_at=0, complete=True, chunks=chunks
+            spec=make_spec(),
+            job_key=bytes(32),
+            step=0,
+            started_at=0,
+            complete=True,
+            chunks=chunks,
+            makers=(),
         )
 
     return make

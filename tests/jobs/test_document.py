@@ -2,21 +2,20 @@
 
 import json
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 from scipy.stats import beta, norm
 
 from jobs.document import Making, certificate_document
-from jobs.record import JobSpec
+from jobs.record import JobSpec, Maker
 from smoothing.certificate import Certificate, Phase, SmoothingParams, Votes
 from smoothing.procedures import procedure_for, replay
 
 MAKING = Making(
     key_commitment="ee" * 32,
-    noise_scheme="philox4x64-10/box-muller",
-    runtime="torch 2.15.0, cpu",
+    makers=(Maker(runtime="eager 2.15.0", noise_scheme="philox4x64-10/box-muller"),),
     versions={"python": "3.11", "torch": "2.15.0"},
     started_at=1_800_000_000.0,
     finished_at=1_800_000_004.5,
@@ -226,3 +225,17 @@ def test_a_family_is_named_with_what_each_of_it_may_spend(make_spec: Any) -> Non
 def test_the_document_is_plain_json(certified: dict[str, Any], abstained: dict[str, Any]) -> None:
     for made in (certified, abstained):
         assert json.loads(json.dumps(made, allow_nan=False)) == made
+
+
+def test_a_job_that_unlike_workers_shared_names_them_all(make_spec: Any) -> None:
+    makers = tuple(Maker(runtime=name, noise_scheme=f"{name} noise") for name in "baa")
+    procedure = procedure_for(SmoothingParams(sigma=0.25, n0=100, n=1_000), 3)
+    votes = Votes(counts=(0, 100, 0))
+    tally = {Phase.SELECTION: votes, Phase.ESTIMATION: Votes(counts=(0, 1_000, 0))}
+    certificate = procedure.step(tally)
+    assert isinstance(certificate, Certificate)
+
+    shown = certificate_document(make_spec(), certificate, replace(MAKING, makers=makers))
+
+    assert shown["model"]["runtime"] == "a; b"
+    assert shown["noise"]["scheme"] == "a noise; b noise"

@@ -18,7 +18,7 @@ from jobs import keys, ledger, store
 from jobs.command import Command, SyncRunner
 from jobs.connection import make_redis
 from jobs.errors import StoreUnavailable
-from jobs.record import Chunk, ImageRef, Job, JobSpec, ModelRef, WorkerInfo
+from jobs.record import Chunk, ImageRef, Job, JobSpec, Maker, ModelRef, WorkerInfo
 from model_store import checkpoint
 from model_store.card import Architecture, ModelCard, Preprocessing, Weights, dump_card
 from model_store.classifier import build_vit
@@ -30,7 +30,8 @@ from worker.drawing import Drawing
 
 MODEL = "tiny.random"
 SIZE = 8
-MACHINE = Machine(instance="me", runtime="torch 0, cpu", versions={"python": "3"})
+MACHINE = Machine(instance="me", versions={"python": "3"})
+MAKER = Maker(runtime="none", noise_scheme="counting")
 PARAMS = SmoothingParams(sigma=0.25, n0=20, n=100)
 ARCHITECTURE = Architecture(image_size=SIZE, patch_size=4, embed_dim=16, depth=1, num_heads=2)
 IMAGE = np.random.default_rng(1).random((3, SIZE, SIZE), dtype=np.float32)
@@ -194,6 +195,7 @@ class _World:
             runner=self,
             batcher=self,
             problem=self.what_is_wrong_with,
+            maker=lambda _spec: MAKER,
             send=lambda _model, chunk: self.sent.append(chunk),
             machine=MACHINE,
             window=lambda _model: 3,
@@ -234,7 +236,6 @@ class _World:
             started_at=0,
             threads=1,
             device="cpu",
-            runtime="",
             models=(),
         )
         self._run(ledger.heartbeat(info))

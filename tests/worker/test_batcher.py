@@ -2,15 +2,21 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from functools import reduce
+from operator import add
+from pathlib import Path
 from threading import Event
+from time import monotonic, sleep
 from typing import Any
 
 import numpy as np
 import pytest
 
+from model_store.runtimes import Wishes
 from smoothing.certificate import Phase, Votes
-from smoothing.sampler import Draws
+from smoothing.sampler import Draws, count_votes
 from worker.batcher import Batcher, BatcherClosed
+from worker.models import load_models
 
 IMAGE = np.zeros((3, 2, 2), dtype=np.float32)
 
@@ -23,17 +29,21 @@ def draws(start: int, stop: int, sigma: float = 0.25, job: int = 0) -> Draws:
 class _Sampler:
     """Even draws vote for class 0, odd ones for class 1; sigma 9 breaks a batch."""
 
-    def __init__(self, batch_size: int = 8) -> None:
-        self.batch_size = batch_size
+    def __init__(self, batch_size: int = 8, depth: int = 1) -> None:
+        self.batch_size, self.depth = batch_size, depth
         self.batches: list[list[tuple[float, int, int]]] = []
         self.go_on = Event()
 
-    def run(self, slices: Sequence[Draws]) -> list[Votes]:
-        self.go_on.wait(5)
+    def start(self, slices: Sequence[Draws]) -> Callable[[], list[Votes]]:
         self.batches.append([(each.sigma, each.start, each.stop) for each in slices])
-        if any(each.sigma == 9.0 for each in slices):
-            raise RuntimeError("broken")
-        return [votes(each.start, each.stop) for each in slices]
+
+        def finish() -> list[Votes]:
+            self.go_on.wait(5)
+            if any(each.sigma == 9.0 for each in slices):
+                raise RuntimeError("broken")
+            return [votes(each.start, each.stop) for each in slices]
+
+        return finish
 
 
 def votes(start: int, stop: int) -> Votes:
@@ -150,13 +160,12 @@ def test_models_take_turns() -> None:
 
 class _Noting:
     def __init__(self, sampler: _Sampler, name: str, order: list[str]) -> None:
-        self.batch_size, self._sampler = sampler.batch_size, sampler
+        self.batch_size, self.depth, self._sampler = sampler.batch_size, sampler.depth, sampler
         self._name, self._order = name, order
 
-    def run(self, slices: Sequence[Draws]) -> list[Votes]:
-        result = self._sampler.run(slices)
+    def start(self, slices: Sequence[Draws]) -> Callable[[], list[Votes]]:
         self._order.append(self._name)
-        return result
+        return self._sampler.start(slices)
 
 
 def test_what_waits_at_the_end_is_told_so(sampler: _Sampler) -> None:
@@ -196,3 +205,105 @@ def test_errors_are_told_before_those_who_wait_hear_of_them(sampler: _Sampler) -
 
     assert [str(error) for error in told] == ["broken"]
     batcher.close()
+
+
+def test_the_device_is_given_the_next_batch_before_it_is_done_with_the_last() -> None:
+    sampler = _Sampler(depth=3)
+    batcher = Batcher(lambda: {"m": sampler})
+    batcher.start()
+
+    long = batcher.submit("m", draws(0, 40))
+    wait_for(lambda: len(sampler.batches) == 3)
+    sampler.go_on.set()
+
+    assert long.result(5) == votes(0, 40)
+    assert [batch[0][1] for batch in sampler.batches] == [0, 8, 16, 24, 32]
+    batcher.close()
+
+
+def test_a_batch_that_would_only_wait_for_the_device_waits_for_company() -> None:
+    sampler = _Sampler(depth=2)
+    batcher = Batcher(lambda: {"m": sampler})
+    batcher.start()
+    blocking = batcher.submit("m", draws(0, 8))
+    wait_for(lambda: bool(sampler.batches))
+
+    few = [batcher.submit("m", draws(0, 3, job=job)) for job in (1, 2)]
+    before = len(sampler.batches)
+    sampler.go_on.set()
+
+    assert [each.result(5) for each in (blocking, *few)] == [votes(0, 8), *[votes(0, 3)] * 2]
+    assert (before, len(sampler.batches)) == (1, 2)
+    batcher.close()
+
+
+def test_an_error_while_others_are_under_way_reaches_only_its_own(sampler: _Sampler) -> None:
+    sampler.depth = 3
+    batcher = Batcher(lambda: {"m": sampler})
+    batcher.start()
+    requests = [batcher.submit("m", draws(0, 8, sigma=s, job=j)) for j, s in ((1, 1.0), (2, 9.0))]
+    broken = batcher.submit("m", draws(0, 40, sigma=9.0, job=3))
+
+    sampler.go_on.set()
+
+    assert requests[0].result(5) == votes(0, 8)
+    for each in (requests[1], broken):
+        with pytest.raises(RuntimeError, match="broken"):
+            each.result(5)
+    assert batcher.submit("m", draws(5, 9)).result(5) == votes(5, 9)
+    assert batcher.busy_s() == 0
+    batcher.close()
+
+
+def test_batches_under_way_at_the_end_are_still_counted(sampler: _Sampler) -> None:
+    sampler.depth = 3
+    batcher = Batcher(lambda: {"m": sampler})
+    batcher.start()
+    under_way = batcher.submit("m", draws(0, 24))
+    wait_for(lambda: len(sampler.batches) == 3)
+    waiting = batcher.submit("m", draws(0, 8))
+    batcher.close(timeout_s=0)
+
+    sampler.go_on.set()
+
+    assert under_way.result(5) == votes(0, 24)
+    with pytest.raises(BatcherClosed):
+        waiting.result(5)
+
+
+def test_votes_of_a_runtime_with_streams_are_those_of_a_bare_run(
+    model_store_dir: Path, jobs: Any
+) -> None:
+    wishes = Wishes(batch_size=16, streams=2, threads=2, warm_up_s=0.01)
+    models = load_models(model_store_dir, (jobs.model,), wishes)
+    sampler = models.samplers[jobs.model]
+    batcher = Batcher(lambda: models.samplers)
+    batcher.start()
+
+    asked = [
+        Draws(
+            image=jobs.image,
+            sigma=sigma,
+            key=bytes([job]) * 32,
+            phase=Phase.ESTIMATION,
+            start=0,
+            stop=70 + job,
+        )
+        for job, sigma in enumerate((0.25, 0.5, 1.0) * 4)
+    ]
+    counted = [future.result(20) for future in [batcher.submit(jobs.model, it) for it in asked]]
+    batcher.close()
+
+    assert models.info[jobs.model].warning is None
+    assert counted == [sum_of(count_votes(sampler, each)) for each in asked]
+
+
+def sum_of(parts: Iterator[Votes]) -> Votes:
+    return reduce(add, parts)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    give_up_at = monotonic() + 5
+    while not condition():
+        assert monotonic() < give_up_at
+        sleep(0.001)

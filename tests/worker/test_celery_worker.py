@@ -30,8 +30,9 @@ def spawn(server: Any, client: Any, model_store_dir: Path) -> Iterator[Callable[
         "REDIS_URL": server.url,
         "MODEL_STORE_DIR": str(model_store_dir),
         "WORKER_TORCH_THREADS": "1",
-        "WORKER_BATCH_SIZES": "32",
-        "WORKER_MEASURE_S": "0.05",
+        "WORKER_BATCH_SIZE": "32",
+        "WORKER_WARM_UP_S": "0.05",
+        "WORKER_CACHE_DIR": f"{model_store_dir}-cache",
         "WORKER_LOG_LEVEL": "WARNING",
     }
 

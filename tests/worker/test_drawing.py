@@ -10,7 +10,7 @@ from scipy.stats import beta
 from jobs import ledger, store
 from jobs.errors import StoreUnavailable
 from jobs.keys import commitment
-from jobs.record import JobState, WorkerInfo, WorkerModel
+from jobs.record import JobState, Maker, WorkerInfo, WorkerModel
 from smoothing.certificate import Votes
 
 pytestmark = pytest.mark.redis
@@ -113,7 +113,6 @@ def test_a_worker_that_cannot_draw_a_model_leaves_its_jobs_to_one_that_can(
         started_at=0,
         threads=1,
         device="cpu",
-        runtime="",
         models=(held,),
     )
     jobs.run(ledger.heartbeat(other))
@@ -169,7 +168,16 @@ def test_a_complete_request_is_advanced_by_whoever_comes_next(world: Any, jobs: 
     selection = tuple(world.sent)
     for chunk in selection:
         votes = Votes(counts=(0, chunk.stop - chunk.start, 0))
-        jobs.run(ledger.commit(chunk, votes, worker="dead", window=3, now=time.time()))
+        jobs.run(
+            ledger.commit(
+                chunk,
+                votes,
+                maker=Maker(runtime="", noise_scheme=""),
+                worker="dead",
+                window=3,
+                now=time.time(),
+            )
+        )
     world.sent.clear()
 
     world.drawing.draw(selection[0])

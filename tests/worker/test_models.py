@@ -1,29 +1,39 @@
 """Classifiers loaded, checked and measured."""
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from jobs.keys import model_ref
+from jobs.record import Maker
+from model_store.card import dump_card
+from model_store.runtimes import Wishes
 from smoothing.certificate import Phase
+from smoothing.noise import NOISE_SCHEME
 from smoothing.sampler import Draws
 from worker.models import choose_device, load_models
 
+WISHES = Wishes(batch_size=4, streams=1, threads=1, warm_up_s=0.01)
+
 
 def test_a_model_is_loaded_and_measured(model_store_dir: Path, jobs: Any) -> None:
-    models = load_models(
-        model_store_dir, (jobs.model,), device="cpu", batch_sizes=(4, 8), measure_s=0.01
-    )
+    models = load_models(model_store_dir, (jobs.model,), WISHES)
 
     info = models.info[jobs.model]
     ref = model_ref(jobs.card)
     draws = Draws(
         image=jobs.image, sigma=0.25, key=bytes(32), phase=Phase.SELECTION, start=0, stop=3
     )
-    assert info.batch_size in (4, 8)
+    assert info.batch_size == 4
     assert info.draws_per_s > 0
     assert info.problem is models.problem(ref) is None
+    assert info.warning is None
+    assert re.fullmatch(r"openvino \S+, float32, 4 rows, 1 threads", info.runtime)
+    assert models.maker(jobs.submit()) == Maker(runtime=info.runtime, noise_scheme=NOISE_SCHEME)
     assert models.samplers[jobs.model].run([draws])[0].total == 3
 
 
@@ -35,7 +45,7 @@ def test_weights_that_are_not_the_cards_make_a_model_unusable(
         file.seek(-1, 2)
         file.write(b"\x7f")
 
-    models = load_models(tmp_path, (jobs.model,), device="cpu", batch_sizes=(4,), measure_s=0.01)
+    models = load_models(tmp_path, (jobs.model,), WISHES)
 
     problem = models.problem(model_ref(jobs.card))
     assert problem == f"model {jobs.model} cannot be used: DigestMismatch"
@@ -45,9 +55,7 @@ def test_weights_that_are_not_the_cards_make_a_model_unusable(
 def test_a_job_for_another_version_of_a_model_is_not_drawn(
     model_store_dir: Path, jobs: Any
 ) -> None:
-    models = load_models(
-        model_store_dir, (jobs.model,), device="cpu", batch_sizes=(4,), measure_s=0.01
-    )
+    models = load_models(model_store_dir, (jobs.model,), WISHES)
     mine = model_ref(jobs.card)
 
     other = models.problem(replace(mine, function_sha256="0" * 64))
@@ -60,3 +68,34 @@ def test_a_job_for_another_version_of_a_model_is_not_drawn(
 def test_a_named_device_is_taken_as_it_is() -> None:
     assert choose_device("cuda:3") == "cuda:3"
     assert choose_device("auto") in ("cpu", "cuda:0")
+
+
+def test_a_runtime_that_is_not_here_is_replaced_and_said_so(
+    model_store_dir: Path, jobs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model_store.runtimes.choice.find_spec", lambda _: None)
+
+    models = load_models(model_store_dir, (jobs.model,), WISHES)
+
+    info = models.info[jobs.model]
+    assert info.runtime.startswith("eager ")
+    assert info.problem is None
+    assert info.warning == (
+        f"model {jobs.model} runs in eager torch, which may be slower: openvino was refused "
+        "(missing)"
+    )
+
+
+def test_a_quantised_model_without_its_runtime_is_unusable(
+    model_store_dir: Path, tmp_path: Path, jobs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(model_store_dir / jobs.model, tmp_path / jobs.model)
+    weights = replace(jobs.card.weights, stored_as="int8", precision="int8")
+    dump_card(replace(jobs.card, weights=weights), tmp_path / jobs.model / "card.json")
+    monkeypatch.setattr("model_store.runtimes.choice.find_spec", lambda _: None)
+
+    models = load_models(tmp_path, (jobs.model,), WISHES)
+
+    assert models.info[jobs.model].problem == (
+        f"model {jobs.model} cannot be used: RuntimeRefused, missing"
+    )

@@ -21,7 +21,6 @@ def info(name: str = "me", *, threads: int = 4, state: Any = "ready") -> WorkerI
         started_at=0,
         threads=threads,
         device="cpu",
-        runtime="",
         models=(MODEL,),
     )
 

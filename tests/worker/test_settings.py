@@ -19,12 +19,12 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("REDIS_URL", "unix:///r.sock")
     monkeypatch.setenv("MODEL_STORE_DIR", "/models")
     monkeypatch.setenv("WORKER_MODELS", "a, b")
-    monkeypatch.setenv("WORKER_BATCH_SIZES", "16,32")
+    monkeypatch.setenv("WORKER_BATCH_SIZE", "32")
 
     settings = load_settings()
 
     assert (settings.redis_url, settings.model_store_dir) == ("unix:///r.sock", Path("/models"))
-    assert (settings.models, settings.batch_sizes) == (("a", "b"), (16, 32))
+    assert (settings.models, settings.batch_size) == (("a", "b"), 32)
 
 
 def test_a_misspelt_name_stops_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
