@@ -162,6 +162,14 @@ def test_a_run_that_is_not_there_is_refused(tmp_path: Path):
         build_classifier(replace(FINETUNING, init=tmp_path / "none"), 3)
 
 
+def test_a_run_with_a_damaged_configuration_is_refused(tmp_path: Path):
+    run = save(tmp_path / "run", build_autoencoder(PRETRAINING), PRETRAINING)
+    (run / "config.json").write_text("{")
+
+    with pytest.raises(BadCheckpoint, match=r"config\.json was damaged"):
+        build_classifier(replace(FINETUNING, init=run), 3)
+
+
 def test_a_finetuned_run_is_taken_over_whole(tuned: Path):
     vit = build_classifier(replace(FINETUNING, init=tuned), 3).vit
 

@@ -1,6 +1,5 @@
 """Weights of an earlier run put into a new network, or refused with what does not fit."""
 
-import json
 import math
 from collections.abc import Mapping
 from operator import attrgetter
@@ -119,10 +118,8 @@ def _faults(tensors: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]
 
 def _recorded_heads(run: Path) -> int | None:
     """Attention heads by the run's configuration, since no tensor shows them."""
-    try:
-        recorded = json.loads((run / "config.json").read_text())
-    except (OSError, json.JSONDecodeError):
-        return None
+    path = run / "config.json"
+    recorded = checkpoints.read_json(path) if path.is_file() else {}
     return recorded.get("architecture", {}).get("num_heads")
 
 
