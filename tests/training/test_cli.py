@@ -217,3 +217,9 @@ def test_the_documentation_names_every_command_and_recipe(name: str):
     page = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
 
     assert f"`{name}`" in page or f"training {name} " in page
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/architecture.md"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_introduced(name: str, page: str):
+    assert f"`{name}`" in (Path(__file__).parents[2] / page).read_text()
