@@ -226,6 +226,7 @@ def test_the_plan_is_an_estimate_that_ends_with_the_answer() -> None:
     assert decide().draws_planned(votes_of(64, 64)) == 64
     assert 128 <= clear <= 2_000 < border <= N
     assert is_look(clear, N)
+    assert decide().draws_planned(votes_of(60, 128)) <= 500
     at_the_goal = round(hits_needed(decide().params) / N * 1_024)
     assert decide().draws_planned(votes_of(at_the_goal, 1_024)) == N
 

@@ -92,6 +92,14 @@ def test_invalid_draws_are_one_more_class_to_beat(votes: Votes) -> None:
     assert predict().step({ESTIMATION: votes}).abstained
 
 
+def test_a_p_value_of_just_alpha_is_enough() -> None:
+    """As in the paper, which abstains above alpha; ten draws that agree have just 2^-9."""
+    result = predict(n=10, alpha=2**-9).step({ESTIMATION: Votes(counts=(10, 0, 0))})
+
+    assert leading_by_chance(10, 0) == 2**-9
+    assert result.predicted == 0
+
+
 def test_an_abstention_says_why() -> None:
     close = predict().step({ESTIMATION: Votes(counts=(50, 45, 5))})
     invalid = predict().step({ESTIMATION: Votes(counts=(0, 0, 0), invalid=100)})
