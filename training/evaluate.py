@@ -51,7 +51,8 @@ def evaluate(config: EvaluateConfig) -> Summary:
         if config.plot:
             _plot(table, rows, subject, summary)
         if config.write_card:
-            write_card(config, data, subject, rows, summary)
+            runtimes = {journal.runtimes.get(idx, "") for idx in chosen}
+            write_card(config, data, subject, rows, summary, runtimes=runtimes)
     return summary
 
 
@@ -85,6 +86,7 @@ def _certify_missing(
         card=subject.card,
         directory=subject.directory,
         params=subject.params,
+        runtime=config.runtime,
         batch_size=config.batch_size,
         threads=config.threads or (1 if several else 0),
     )
@@ -141,9 +143,11 @@ def _default_table(config: EvaluateConfig, params: SmoothingParams, data: Path) 
 def _about(config: EvaluateConfig, subject: Subject, data: Path) -> dict[str, str | float | int]:
     """What decides the rows. What only newer tables know is left out where it is the default."""
     kind = config.devices[0].partition(":")[0]
+    precision = subject.card.weights.precision
     return {
         "model": subject.card.id,
         "weights_sha256": subject.card.weights.sha256,
+        **({"precision": precision} if precision not in ("float32", "int8") else {}),
         "data": data.name,
         **({"source": config.source} if config.source != "folder" else {}),
         "stride": config.stride,

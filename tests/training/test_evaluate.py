@@ -1,5 +1,6 @@
 """Evaluation of the smoke model on its own images: format, resume, record."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,6 +99,19 @@ def test_batches_and_threads_change_no_row(config: EvaluateConfig, tmp_path: Pat
     assert without_times(other.table) == without_times(config.table)
 
 
+def test_a_table_begun_in_one_runtime_goes_on_in_another(config: EvaluateConfig, tmp_path: Path):
+    evaluate(replace(config, runtime="eager", max_images=2))
+    assert config.table is not None
+
+    evaluate(config)
+
+    counts = [parse_counts(line) for line in counts_path(config.table).read_text().splitlines()]
+    assert [each.runtime.split()[0] for each in counts] == ["eager"] * 2 + ["openvino"] * 3
+    eager = replace(config, runtime="eager", table=tmp_path / "eager.tsv")
+    evaluate(eager)
+    assert without_times(eager.table) == without_times(config.table)
+
+
 @pytest.mark.slow
 def test_several_workers_write_the_same_rows(config: EvaluateConfig, tmp_path: Path):
     evaluate(config)
@@ -153,6 +167,7 @@ def test_the_figures_go_into_the_card_once(config: EvaluateConfig):
     assert (entry.sigma, entry.n0, entry.n, entry.num_images) == (0.25, 10, 20, 5)
     assert entry.certified_accuracy[0] == (0.0, summary.curve[0].accuracy)
     assert entry.images == "train: ImageFolder index 0, 5, 10, ..., 20"
+    assert re.search(r", torch \S+; openvino \S+, float32, .*10 rows, \d+ threads$", entry.hardware)
     assert entry.command == (
         f"python -m training evaluate --model {ID} --data data/train --stride 5 "
         "--sigma 0.25 --n0 10 --n 20 --alpha 0.001 --numerics sound"

@@ -40,7 +40,9 @@ class EvaluateConfig:
         family_size: Certificates that alpha is for all together.
         alpha: Chance that one certificate is wrong.
         numerics: `sound` (the proof covers floating point) or `fast`.
-        batch_size: Draws in one forward pass; it changes no draw. 20 suits CPUs, 1000 a GPU.
+        runtime: What runs the model: the fastest for the device, or one by name; eager torch where
+            that one fails its checks. Two differ only where two classes all but tie.
+        batch_size: Draws in one forward pass; it changes no draw. Else what suits the device.
         device: A torch device, or several with commas between: cuda:0,cuda:1.
         workers: Images in work at once, each in a process of its own; at least one a device.
         threads: Threads inside an operation, in each worker; 0 is torch's choice for one worker
@@ -72,7 +74,8 @@ class EvaluateConfig:
     family_size: int = 1
     alpha: float = 0.001
     numerics: Literal["sound", "fast"] = "sound"
-    batch_size: int = 20
+    runtime: Literal["auto", "eager", "compiled", "cuda", "openvino"] = "auto"
+    batch_size: int | None = None
     device: str = "cpu"
     workers: int = 1
     threads: int = 0
@@ -89,6 +92,10 @@ class EvaluateConfig:
             f"--max-images must be at least 1, got {self.max_images}",
         )
         require(self.workers >= 1, f"--workers must be at least 1, got {self.workers}")
+        require(
+            self.batch_size is None or self.batch_size >= 1,
+            f"--batch-size must be at least 1, got {self.batch_size}",
+        )
         require(self.threads >= 0, f"--threads must be at least 0, got {self.threads}")
         kinds = {name.partition(":")[0] for name in self.devices}
         require(

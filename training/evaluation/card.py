@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +23,13 @@ SHOWN = 4
 
 
 def write_card(
-    config: EvaluateConfig, data: Path, subject: Subject, rows: Sequence[Row], summary: Summary
+    config: EvaluateConfig,
+    data: Path,
+    subject: Subject,
+    rows: Sequence[Row],
+    summary: Summary,
+    *,
+    runtimes: Collection[str] = (),
 ) -> None:
     """Puts the figures into the card of the store, in place of those of the same command."""
     params = subject.params
@@ -40,7 +46,7 @@ def write_card(
         average_certified_radius=_floored(summary.average_certified_radius),
         radius_ceiling=summary.radius_ceiling or 0.0,
         command=portable_command(config, data, params),
-        hardware=describe_hardware(config.devices[0]),
+        hardware="; ".join([describe_hardware(config.devices[0]), *sorted(filter(None, runtimes))]),
         duration_s=round(sum(row.time_s for row in rows) / config.num_workers, 1),
     )
     path = subject.directory / CARD_FILE

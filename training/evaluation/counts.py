@@ -27,6 +27,7 @@ class Counts:
         p_lower: Confidence bound on its probability, before numerics are paid for.
         selection: Votes that selected the class.
         estimation: Votes that the bound is from.
+        runtime: What ran the model; "" in older files.
     """
 
     idx: int
@@ -34,6 +35,7 @@ class Counts:
     p_lower: float
     selection: Votes
     estimation: Votes
+    runtime: str = ""
 
     @property
     def draws(self) -> int:
@@ -41,7 +43,7 @@ class Counts:
         return self.selection.total + self.estimation.total
 
     @classmethod
-    def of(cls, idx: int, certificate: Certificate) -> "Counts":
+    def of(cls, idx: int, certificate: Certificate, *, runtime: str = "") -> "Counts":
         """The counts of a certificate."""
         none = Votes.none(2)
         return cls(
@@ -50,6 +52,7 @@ class Counts:
             p_lower=certificate.p_lower,
             selection=certificate.tally.get(Phase.SELECTION, none),
             estimation=certificate.tally.get(Phase.ESTIMATION, none),
+            runtime=runtime,
         )
 
     def line(self) -> str:
@@ -65,6 +68,7 @@ class Counts:
                 "p_lower": self.p_lower,
                 "selection": self.selection.sparse(),
                 "estimation": self.estimation.sparse(),
+                **({"runtime": self.runtime} if self.runtime else {}),
             }
         )
 
@@ -84,6 +88,7 @@ def parse_counts(line: str) -> Counts:
             p_lower=record["p_lower"],
             selection=Votes.from_sparse(record["selection"], classes),
             estimation=Votes.from_sparse(record["estimation"], classes),
+            runtime=record.get("runtime", ""),
         )
         told = (record["n0"], record["n"])
     except (KeyError, TypeError, AttributeError) as error:

@@ -41,6 +41,7 @@ class Journal:
     Attributes:
         rows: What the table holds.
         draws: How many each image took, by its idx; none where the table was begun without counts.
+        runtimes: What ran the model for each image, by its idx, as far as the counts tell.
 
     Args:
         table: The TSV, with `<table>.counts.jsonl` and `<table>.json` beside it.
@@ -55,6 +56,7 @@ class Journal:
         self._counts: Path | None = counts_path(table)
         self.rows: list[Row] = []
         self.draws: dict[int, int] = {}
+        self.runtimes: dict[int, str] = {}
         lines = _whole_lines(table)
         if not lines and _is_new(table):
             self._start(subject)
@@ -77,6 +79,7 @@ class Journal:
         if self._counts:
             _append(self._counts, counts.line())
             self.draws[row.idx] = counts.draws
+            self.runtimes[row.idx] = counts.runtime
         _append(self._table, row.line())
         self.rows.append(row)
 
@@ -95,6 +98,7 @@ class Journal:
         whole = min(len(self.rows), len(votes)) if whole is None else whole
         del self.rows[whole:]
         self.draws = {counts.idx: counts.draws for counts in votes[:whole]}
+        self.runtimes = {counts.idx: counts.runtime for counts in votes[:whole]}
         _rewrite(path, counted[:whole])
         _rewrite(self._table, [HEADER, *lines[:whole]])
 
