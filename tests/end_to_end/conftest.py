@@ -102,6 +102,7 @@ class Stack:
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stack]]:
     """Starts stacks, and stops them at the end."""
     stacks: list[Stack] = []
+    cache = tmp_path_factory.mktemp("cache")
 
     def start(*, workers: int = 1, state_dir: Path | None = None) -> Stack:
         port = free_port()
@@ -110,7 +111,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., St
         process = subprocess.Popen(
             [*command, "--workers", str(workers), "--state-dir", str(directory)],
             cwd=ROOT,
-            env={**os.environ, "DMAE_SECRET": SECRET},
+            env={**os.environ, "DMAE_SECRET": SECRET, "WORKER_CACHE_DIR": str(cache)},
         )
         client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
         stack = Stack(process=process, client=client)
@@ -172,18 +173,19 @@ def in_process() -> Callable[..., Bare]:
     """A request's votes and answer, drawn here with the service's key."""
     from jobs.keys import job_key, model_ref, request_digest, secret_from_text
     from jobs.record import ImageRef
-    from model_store.classifier import load_classifier
     from model_store.decoding import ImageLimits, decode
     from model_store.preprocessing import prepare
     from model_store.registry import Registry
+    from model_store.runtimes import Wishes, open_runtime
     from smoothing import SmoothingParams
     from smoothing.sampler import Sampler, certify
 
     registry = Registry()
     card = registry.default()
     side = card.preprocessing.size
+    opened = open_runtime(card, registry.path(card.id), Wishes(batch_size=50, streams=1))
     sampler = Sampler(
-        load_classifier(card, registry.path(card.id)),
+        opened.runtime,
         num_classes=card.num_classes,
         input_shape=(3, side, side),
         batch_size=50,
