@@ -68,10 +68,8 @@ class AdaptiveProcedure:
     def _growth(self, pilot: Votes) -> int | None:
         """To how many draws the pilot has to grow; None when it is complete."""
         sizes = pilot_sizes(self.params)
-        if pilot.total in sizes:
-            enough = PILOT_SHARE * self._plan(pilot)
-            if pilot.total == sizes[-1] or pilot.total >= enough:
-                return None
+        if pilot.total in sizes and pilot.total >= PILOT_SHARE * self._plan(pilot):
+            return None
         return next(size for size in sizes if size > pilot.total)
 
     def _plan(self, pilot: Votes) -> int:

@@ -110,7 +110,7 @@ def out_of_reach(votes: Votes, params: SmoothingParams) -> bool:
     hits, drawn, remaining = votes.of(votes.leader), votes.total, params.n - votes.total
     missing = hits_needed(params) - hits
     if missing >= remaining:
-        return missing > remaining
+        return missing > remaining or hits < drawn
     return missing > 0 and refutes(
         drawn - hits, drawn, p=1 - missing / remaining, alpha=RESIGNATION
     )

@@ -133,7 +133,12 @@ def test_the_certificate_rests_on_the_fresh_draws_alone() -> None:
 
 @pytest.mark.parametrize(
     ("top", "rivals", "invalid", "most"),
-    [(900, (60, 40), 0, 60), (450, (200, 350), 0, 350), (600, (20, 20), 360, 360)],
+    [
+        (900, (60, 40), 0, 60),
+        (900, (100, 0), 0, 100),
+        (450, (200, 350), 0, 350),
+        (600, (20, 20), 360, 360),
+    ],
 )
 def test_the_runner_up_is_whatever_outcome_has_most_votes(top, rivals, invalid, most) -> None:
     """Nine tenths of alpha bound the class, one tenth all others, by another library."""

@@ -58,6 +58,21 @@ def test_what_is_read_is_what_the_draws_so_far_prove(tally: tuple[int, int]) -> 
     assert result.tally == {ESTIMATION: votes}
 
 
+@pytest.mark.parametrize("total", [64, 1_000])
+def test_a_class_counts_from_the_first_hit_that_makes_it_sure(total: int) -> None:
+    """Where its bound at a twentieth of alpha exceeds one half, and not a hundredth later."""
+    enough = next(
+        hits
+        for hits in range(total // 2, total)
+        if sequential_lower_bound(hits, total, alpha=0.05 * 0.001) > 0.5
+    )
+
+    sure, unsure = (anytime().interim(votes_of(hits, total)) for hits in (enough, enough - 1))
+
+    assert (sure.predicted, unsure.predicted) == (1, None)
+    assert sure.radius > 0
+
+
 def test_a_certificate_read_early_says_so() -> None:
     early, late = anytime().interim(votes_of(500, 501)), anytime().interim(votes_of(999, N))
 

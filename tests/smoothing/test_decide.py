@@ -155,6 +155,19 @@ def test_a_no_comes_where_the_rest_would_have_to_agree_incredibly_often(total, h
     assert says_no == out_of_reach
 
 
+def test_a_radius_that_only_flawless_draws_could_still_show_is_out_of_reach() -> None:
+    """Unless all draws were flawless so far."""
+    last = looks_of(N)[-2]
+    needed = hits_needed(decide().params)
+    flawed = decide().step(votes_of(needed - (N - last), last))
+    ceiling = SmoothingParams(sigma=0.5, mode="anytime", n=N).radius_ceiling
+    flawless = decide(radius=ceiling).step(votes_of(last, last))
+
+    assert (flawed.decision, flawed.stop_reason) == ("no", "futile")
+    assert flawless == asked(last, N)
+    assert hits_needed(decide(radius=ceiling).params) == N
+
+
 def test_the_hits_needed_are_those_of_the_last_look() -> None:
     procedure = decide(2)
     needed = hits_needed(procedure.params)

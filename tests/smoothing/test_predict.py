@@ -122,10 +122,10 @@ def test_a_family_needs_a_clearer_lead() -> None:
 
 def test_noise_is_paid_for_by_the_leader() -> None:
     """Both outcomes may be off by a ten-millionth of a probability of at least 1 / (K + 1)."""
-    num_classes = 100_000
-    p_value = 2 * binom.sf(69, 100, 0.5)
-    paid = 2 * binom.sf(69, 100, 0.5 + 1e-7 / (1 / (num_classes + 1) - 1e-7))
-    counts = Votes(counts=(70, 30, *[0] * (num_classes - 2)))
+    num_classes = 1_000_000
+    p_value = 2 * binom.sf(74, 100, 0.5)
+    paid = 2 * binom.sf(74, 100, 0.5 + 1e-7 / (1 / (num_classes + 1) - 1e-7))
+    counts = Votes(counts=(75, 25, *[0] * (num_classes - 2)))
 
     def answered(numerics: str, alpha: float) -> bool:
         procedure = predict(num_classes, numerics=numerics, alpha=alpha)
