@@ -1,20 +1,24 @@
 """The command `export`: a run as a model in a store, or as a file for other projects."""
 
 import logging
+import sys
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from model_store.card import ModelCard, dump_card
-from model_store.classifier import load_classifier
 from model_store.registry import CARD_FILE
-from smoothing.sampler import Sampler
+from model_store.runtimes.quantise import quantise_model
 from training.config import ExportConfig
+from training.errors import BadConfig
+from training.exchange.calibration import calibration_batches
 from training.exchange.cards import write_model
 from training.exchange.formats import write_official, write_timm
+from training.hardware import describe_hardware
+from training.sampling import open_sampler
 
 logger = logging.getLogger(__name__)
-
-MEASURE_BATCH = 20
 
 
 def export(config: ExportConfig) -> Path:
@@ -22,7 +26,8 @@ def export(config: ExportConfig) -> Path:
 
     Raises:
         BadCheckpoint: The run is not what the format needs, or has no checkpoint.
-        BadConfig: The file's name does not go with the format.
+        BadConfig: The file's name does not go with the format, or what quantises is not installed.
+        BadData: The images to calibrate on are not there.
         CardInvalid: The id or another value is outside what a card allows.
     """
     if config.format == "ours":
@@ -40,19 +45,32 @@ def export(config: ExportConfig) -> Path:
 
 
 def _to_store(config: ExportConfig) -> Path:
-    card = write_model(config, draws_per_s=1.0)
+    if config.precision == "int8":
+        card = _quantised(config)
+    else:
+        card = write_model(config, draws_per_s=1.0)
     target = config.store / card.id
-    speed = _measure(card, target, config.measure_s)
-    dump_card(replace(card, draws_per_s=speed), target / CARD_FILE)
+    sampler, runtime = open_sampler(card, target)
+    speed = round(sampler.measure(seconds=config.measure_s), 1)
+    measured_on = f"{describe_hardware()}; {runtime.summary}"
+    dump_card(replace(card, draws_per_s=speed, measured_on=measured_on), target / CARD_FILE)
     return target
 
 
-def _measure(card: ModelCard, target: Path, seconds: float) -> float:
-    size = card.preprocessing.size
-    sampler = Sampler(
-        load_classifier(card, target),
-        num_classes=card.num_classes,
-        input_shape=(3, size, size),
-        batch_size=MEASURE_BATCH,
-    )
-    return round(sampler.measure(seconds=seconds), 1)
+def _quantised(config: ExportConfig) -> ModelCard:
+    """Writes the weights of a run in int8: another classifier than the run's, under its own id."""
+    with TemporaryDirectory(prefix="export-") as store:
+        plain = replace(config, precision="float32", calibrate_on=None, id="", store=Path(store))
+        exact = write_model(plain, draws_per_s=1.0)
+        batches = calibration_batches(config.run, exact, path=config.calibrate_on)
+        model = config.id or f"{exact.id}-int8"
+        target = config.store / model
+        target.mkdir(parents=True, exist_ok=True)
+        try:
+            with redirect_stdout(sys.stderr):  # nncf draws its progress; ours says the path only
+                return quantise_model(
+                    exact, Path(store) / exact.id, batches, model_id=model, target=target
+                )
+        except ImportError as error:
+            message = f"--precision int8 needs OpenVINO and nncf, which are not here: {error}"
+            raise BadConfig(message) from error

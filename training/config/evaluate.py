@@ -44,7 +44,8 @@ class EvaluateConfig:
             that one fails its checks. Two differ only where two classes all but tie.
         batch_size: Draws in one forward pass; it changes no draw. Else what suits the device.
         device: A torch device, or several with commas between: cuda:0,cuda:1.
-        workers: Images in work at once, each in a process of its own; at least one a device.
+        workers: Images in work at once, each in a process of its own; at least one a device. One
+            process keeps the cores of a small machine busier than several.
         threads: Threads inside an operation, in each worker; 0 is torch's choice for one worker
             and 1 for several.
         plot: Draw the curve of certified accuracy to <table>.png.

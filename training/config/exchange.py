@@ -97,6 +97,9 @@ class ExportConfig:
         licence: Of the weights.
         notes: What a reader of the card should know besides.
         stored_as: Type of the numbers in the store's file; they are run in float32 either way.
+        precision: `int8` makes a quantised network, a model of its own that runs on OpenVINO only.
+        calibrate_on: Where the training images are whose range it learns, for int8; else where the
+            run had them.
         measure_s: How long the model's speed is measured, for the card.
     """
 
@@ -111,12 +114,22 @@ class ExportConfig:
     licence: str = "Apache-2.0"
     notes: tuple[str, ...] = ()
     stored_as: Literal["float16", "float32"] = "float16"
+    precision: Literal["float32", "int8"] = "float32"
+    calibrate_on: Path | None = None
     measure_s: float = 5.0
 
     def __post_init__(self) -> None:
         require(
             self.sigma is None or 0 < self.sigma < math.inf,
             f"--sigma must be above 0 and finite, got {self.sigma}",
+        )
+        require(
+            self.precision == "float32" or self.format == "ours",
+            f"--precision {self.precision} is for a model in a store, not --format {self.format}",
+        )
+        require(
+            self.calibrate_on is None or self.precision == "int8",
+            "--calibrate-on is for --precision int8",
         )
         _require_id(self.id)
 

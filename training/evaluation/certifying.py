@@ -9,14 +9,13 @@ import torch
 
 from model_store.card import ModelCard
 from model_store.preprocessing import prepare
-from model_store.runtimes import Wishes, open_runtime
 from smoothing import SmoothingParams
-from smoothing.sampler import Sampler, certify
+from smoothing.sampler import certify
 from training.evaluation.counts import Counts, row_of
 from training.evaluation.images import LabelledImage
 from training.evaluation.table import Row
+from training.sampling import open_sampler
 
-ROWS = 32
 PUBLIC_KEY = "dmae-certify/evaluate/1"
 
 
@@ -62,16 +61,15 @@ class Certifier:
     def __init__(self, work: Work, device: str) -> None:
         if work.threads:
             torch.set_num_threads(work.threads)
-        size = work.card.preprocessing.size
-        opened = open_runtime(work.card, work.directory, _wishes(work, device))
         self._work = work
-        self._runtime = opened.info.summary
-        self._sampler = Sampler(
-            opened.runtime,
-            num_classes=work.card.num_classes,
-            input_shape=(3, size, size),
-            batch_size=opened.runtime.batch_size,
+        self._sampler, runtime = open_sampler(
+            work.card,
+            work.directory,
+            runtime=work.runtime,
+            device=device,
+            batch_size=work.batch_size,
         )
+        self._runtime = runtime.summary
 
     def __call__(self, image: LabelledImage) -> tuple[Row, Counts]:
         """The row of an image, and the votes behind it.
@@ -86,17 +84,3 @@ class Certifier:
         seconds = time.perf_counter() - began
         row = row_of(image.index, image.label, certificate, seconds)
         return row, Counts.of(image.index, certificate, runtime=self._runtime)
-
-
-def _wishes(work: Work, device: str) -> Wishes:
-    """A stream a thread, and rows that suit most processors: nothing is left to be measured.
-
-    On two cores two streams of 32 rows were as fast as any choice, in one process or in two.
-    """
-    on_cpu = torch.device(device).type == "cpu"
-    return Wishes(
-        name=work.runtime,
-        device=device,
-        batch_size=work.batch_size or (ROWS if on_cpu else None),
-        streams=torch.get_num_threads() if on_cpu else None,
-    )
