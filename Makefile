@@ -60,9 +60,9 @@ bench-training: $(READY)  ## Measure the training loop against the bare forward 
 lock: $(READY)  ## Resolve the dependencies anew into requirements/
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-emit-index-url --all-extras pyproject.toml --output-file requirements/dev.txt
-	@for extra in app worker; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
-	  --generate-hashes --no-header --no-emit-index-url --extra $$extra --constraints requirements/dev.txt \
-	  pyproject.toml --output-file requirements/$$extra.txt; done
+	@for extras in app "worker openvino"; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-emit-index-url $$(printf -- '--extra %s ' $$extras) \
+	  --constraints requirements/dev.txt pyproject.toml --output-file requirements/$${extras%% *}.txt; done
 	@echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-emit-index-url --constraints requirements/dev.txt - --output-file requirements/uv.txt
 
