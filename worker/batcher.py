@@ -4,15 +4,20 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from threading import Condition, Thread
 from time import monotonic
 from typing import Protocol
 
 from smoothing.certificate import Votes
 from smoothing.sampler import Draws
+from worker.requests import Request, shared
 
 logger = logging.getLogger(__name__)
+
+
+WORTH_WAITING = 0.1
+"""Of the time that a batch takes, for those who may share the next one."""
 
 
 class BatchSampler(Protocol):
@@ -35,43 +40,14 @@ class BatcherClosed(Exception):
     """The worker is shutting down; the draws were not made."""
 
 
-@dataclass(slots=True, eq=False)
-class _Request:
-    """Draws that somebody waits for, and how far they are."""
-
-    draws: Draws
-    future: "Future[Votes]" = field(default_factory=Future)
-    sent: int = 0
-    votes: Votes | None = None
-
-    @property
-    def left(self) -> int:
-        return self.draws.num_draws - self.sent
-
-    def take(self, rows: int) -> Draws:
-        start = self.draws.start + self.sent
-        self.sent += rows
-        return replace(self.draws, start=start, stop=start + rows)
-
-    def receive(self, votes: Votes) -> None:
-        self.votes = votes if self.votes is None else self.votes + votes
-        if self.votes.total == self.draws.num_draws:
-            self.future.set_result(self.votes)
-
-    def fail(self, error: Exception) -> None:
-        """End with an error, once; what is under way for it comes too late."""
-        self.sent = self.draws.num_draws
-        if not self.future.done():
-            self.future.set_exception(error)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Batch:
     """Parts of requests on the device."""
 
     sampler: BatchSampler
-    parts: list[tuple[_Request, Draws]]
+    parts: list[tuple[Request, Draws]]
     finish: Callable[[], list[Votes]]
+    started_at: float
 
 
 class Batcher:
@@ -83,7 +59,8 @@ class Batcher:
 
     As many batches are under way as the device is worth, so that it computes while the noise of the
     next one is drawn. The last of them, which only waits for its turn, is started full or not at
-    all: meanwhile others may come who share it.
+    all: meanwhile others may come who share it. Others wait a moment for those who were just given
+    their votes, since most come again at once.
 
     Args:
         load: Called first, in the batcher's thread: the samplers by model id.
@@ -101,10 +78,12 @@ class Batcher:
         self._loaded: Future[None] = Future()
         self._changed = Condition()
         self._samplers: Mapping[str, BatchSampler] = {}
-        self._waiting: dict[str, deque[_Request]] = {}
+        self._waiting: dict[str, deque[Request]] = {}
         self._under_way: deque[_Batch] = deque()
         self._closing = False
         self._busy_since: float | None = None
+        self._expected = 0
+        self._expected_until = 0.0
         self._thread = Thread(target=self._main, name="batcher", daemon=True)
 
     def start(self) -> None:
@@ -118,7 +97,7 @@ class Batcher:
 
     def submit(self, model_id: str, draws: Draws) -> "Future[Votes]":
         """Have draws made; the future holds their votes, or what went wrong with them."""
-        request = _Request(draws)
+        request = Request(draws)
         with self._changed:
             if self._closing:
                 request.fail(BatcherClosed("the worker is shutting down"))
@@ -127,6 +106,7 @@ class Batcher:
                 request.fail(KeyError(f"no model {model_id!r} is loaded"))
                 return request.future
             self._waiting.setdefault(model_id, deque()).append(request)
+            self._expected = max(self._expected - 1, 0)
             self._changed.notify()
         return request.future
 
@@ -170,35 +150,53 @@ class Batcher:
         with self._changed:
             if not self._under_way:
                 self._changed.wait_for(lambda: self._closing or any(self._waiting.values()))
-            if self._closing:
-                return None
-            for model_id, requests in self._waiting.items():
-                if self._pays(self._samplers[model_id], requests):
-                    # To the end of the line, so that models take turns.
-                    self._waiting[model_id] = self._waiting.pop(model_id)
-                    return model_id
+            model_id = self._paying()
+            while model_id is not None and self._company_may_come(model_id):
+                self._changed.wait(self._expected_until - monotonic())
+                model_id = self._paying()
+            if model_id is not None:
+                # To the end of the line, so that models take turns.
+                self._waiting[model_id] = self._waiting.pop(model_id)
+            return model_id
+
+    def _paying(self) -> str | None:
+        """The first model of which a batch is worth starting now, beside those under way."""
+        if self._closing:
             return None
+        pays = (name for name in self._waiting if self._pays(name))
+        return next(pays, None)
 
-    def _pays(self, sampler: BatchSampler, requests: deque[_Request]) -> bool:
-        """Whether to start a batch now, beside those under way."""
-        rows = sum(request.left for request in requests)
-        most = sampler.depth if rows >= sampler.batch_size else max(sampler.depth - 1, 1)
-        return rows > 0 and len(self._under_way) < most
+    def _pays(self, model_id: str) -> bool:
+        depth = self._samplers[model_id].depth
+        most = depth if self._is_full(model_id) else max(depth - 1, 1)
+        return bool(self._waiting[model_id]) and len(self._under_way) < most
 
-    def _start(self, sampler: BatchSampler, requests: deque[_Request]) -> None:
+    def _is_full(self, model_id: str) -> bool:
+        rows = sum(request.left for request in self._waiting[model_id])
+        return rows >= self._samplers[model_id].batch_size
+
+    def _company_may_come(self, model_id: str) -> bool:
+        if self._expected and monotonic() >= self._expected_until:
+            self._expected = 0
+        return self._expected > 0 and not self._is_full(model_id)
+
+    def _start(self, sampler: BatchSampler, requests: deque[Request]) -> None:
         with self._changed:
-            shares = _shared(sampler.batch_size, requests)
+            shares = shared(sampler.batch_size, requests)
             parts = [(request, request.take(rows)) for request, rows in shares]
             for request in [each for each in requests if not each.left]:
                 requests.remove(request)
-        self._busy_since = self._busy_since or monotonic()
+        started_at = monotonic()
+        self._busy_since = self._busy_since or started_at
         try:
             finish = sampler.start([draws for _, draws in parts])
         except Exception as error:  # noqa: BLE001 - each request gets its own error
             self._try_parts(sampler, parts, error)
             self._rest()
         else:
-            self._under_way.append(_Batch(sampler=sampler, parts=parts, finish=finish))
+            self._under_way.append(
+                _Batch(sampler=sampler, parts=parts, finish=finish, started_at=started_at)
+            )
 
     def _finish(self) -> None:
         """Wait for the oldest batch, and hand out its votes."""
@@ -208,14 +206,24 @@ class Batcher:
         except Exception as error:  # noqa: BLE001 - each request gets its own error
             self._try_parts(batch.sampler, batch.parts, error)
         else:
+            self._expect_back(batch)
             self._hand_out(batch.parts, votes)
         self._rest()
+
+    def _expect_back(self, batch: _Batch) -> None:
+        """Before the votes of a batch are handed out: who may come again, and until when."""
+        now = monotonic()
+        with self._changed:
+            self._expected = sum(
+                request.missing == draws.num_draws for request, draws in batch.parts
+            )
+            self._expected_until = now + WORTH_WAITING * (now - batch.started_at)
 
     def _rest(self) -> None:
         self._busy_since = monotonic() if self._under_way else None
 
     def _try_parts(
-        self, sampler: BatchSampler, parts: list[tuple[_Request, Draws]], error: Exception
+        self, sampler: BatchSampler, parts: list[tuple[Request, Draws]], error: Exception
     ) -> None:
         """Run each part of a failed batch by itself, so that only those to blame fail."""
         self._on_error(error)
@@ -232,33 +240,14 @@ class Batcher:
             else:
                 self._hand_out([part], votes)
 
-    def _fail(self, request: _Request, error: Exception) -> None:
+    def _fail(self, request: Request, error: Exception) -> None:
         request.fail(error)
         with self._changed:
             for requests in self._waiting.values():
                 if request in requests:
                     requests.remove(request)
 
-    def _hand_out(self, parts: list[tuple[_Request, Draws]], votes: list[Votes]) -> None:
+    def _hand_out(self, parts: list[tuple[Request, Draws]], votes: list[Votes]) -> None:
         for (request, _), counted in zip(parts, votes, strict=True):
             if not request.future.done():
                 request.receive(counted)
-
-
-def _shared(room: int, requests: deque[_Request]) -> list[tuple[_Request, int]]:
-    """Which requests get how many rows of a batch."""
-    jobs: dict[bytes, list[_Request]] = {}
-    for request in requests:
-        jobs.setdefault(request.draws.key, []).append(request)
-    shares: list[tuple[_Request, int]] = []
-    # Few rows first: what they do not need of their share goes to the others.
-    waiting = sorted(jobs.values(), key=lambda job: sum(each.left for each in job))
-    for place, job in enumerate(waiting):
-        share = -(-room // (len(waiting) - place))
-        for request in job:
-            rows = min(request.left, share)
-            if rows:
-                shares.append((request, rows))
-                share -= rows
-                room -= rows
-    return shares

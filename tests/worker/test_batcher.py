@@ -33,12 +33,14 @@ class _Sampler:
         self.batch_size, self.depth = batch_size, depth
         self.batches: list[list[tuple[float, int, int]]] = []
         self.go_on = Event()
+        self.pass_s = 0.0
 
     def start(self, slices: Sequence[Draws]) -> Callable[[], list[Votes]]:
         self.batches.append([(each.sigma, each.start, each.stop) for each in slices])
 
         def finish() -> list[Votes]:
             self.go_on.wait(5)
+            sleep(self.pass_s)
             if any(each.sigma == 9.0 for each in slices):
                 raise RuntimeError("broken")
             return [votes(each.start, each.stop) for each in slices]
@@ -234,6 +236,25 @@ def test_a_batch_that_would_only_wait_for_the_device_waits_for_company() -> None
 
     assert [each.result(5) for each in (blocking, *few)] == [votes(0, 8), *[votes(0, 3)] * 2]
     assert (before, len(sampler.batches)) == (1, 2)
+    batcher.close()
+
+
+def test_a_batch_waits_a_moment_for_those_who_were_just_served() -> None:
+    sampler = _Sampler()
+    batcher = Batcher(lambda: {"m": sampler})
+    batcher.start()
+    blocking = occupy(batcher)
+    first, second = (batcher.submit("m", draws(0, 3, job=job)) for job in (1, 2))
+    again: list[Future[Votes]] = []
+    first.add_done_callback(lambda _: again.append(batcher.submit("m", draws(3, 5, job=1))))
+    sampler.pass_s = 0.4  # of which a tenth is worth waiting
+    sampler.go_on.set()
+
+    second.result(5)
+    again.append(batcher.submit("m", draws(3, 5, job=2)))
+
+    assert [each.result(5) for each in (blocking, *again)] == [votes(0, 1), *[votes(3, 5)] * 2]
+    assert [len(batch) for batch in sampler.batches] == [1, 2, 2]
     batcher.close()
 
 
