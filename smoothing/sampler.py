@@ -160,8 +160,11 @@ class Sampler:
         return np.repeat(np.arange(len(slices) + 1), [*lengths, self.batch_size - sum(lengths)])
 
     def _start(self, slices: Sequence[Draws]) -> Callable[[], Tensor]:
-        if all(self._draws_on_device(draws.numerics) for draws in slices):
+        on_device = [self._draws_on_device(draws.numerics) for draws in slices]
+        if all(on_device):
             return self._runtime.start(rows_on_device(slices, self.batch_size, self.device))
+        if any(on_device):
+            return self._runtime.start(self._mixed(slices))
         num_rows = sum(draws.num_draws for draws in slices)
         shape = (self.batch_size, *self.input_shape)
         try:
@@ -173,6 +176,18 @@ class Sampler:
         logits = self._runtime.start(_tensor(rows).to(self.device))
         self._memory.append(rows)
         return logits
+
+    def _mixed(self, slices: Sequence[Draws]) -> Tensor:
+        """Each slice's rows by its own noise scheme, whatever else is in the batch."""
+        parts = [
+            rows_on_device([draws], draws.num_draws, self.device)
+            if self._draws_on_device(draws.numerics)
+            else _tensor(draws.rows()).to(self.device)
+            for draws in slices
+        ]
+        padding = self.batch_size - sum(len(part) for part in parts)
+        parts.append(torch.zeros((padding, *self.input_shape), device=self.device))
+        return torch.cat(parts)
 
     def _draws_on_device(self, numerics: Numerics) -> bool:
         return self.device.type == "cuda" and numerics == "sound"

@@ -1,11 +1,14 @@
 """A runtime may have several batches under way; votes are those of one after the other."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from smoothing import InvalidParams, Phase, UnsoundClassifier
+from smoothing.device_noise import rows_on_device
 from smoothing.draws import Draws
 from smoothing.sampler import Sampler, count_votes
 
@@ -85,3 +88,24 @@ def test_a_runtime_that_couples_rows_is_refused() -> None:
 def test_the_batch_size_is_the_runtimes() -> None:
     with pytest.raises(InvalidParams, match="must be the runtime's 32, got 16"):
         Sampler(Queued(lambda x: x[:, :3]), num_classes=3, input_shape=SHAPE, batch_size=16)
+
+
+def test_on_an_accelerator_each_slice_keeps_its_own_noise_whatever_shares_its_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runtime = Queued(lambda x: x[:, :3])
+    sampler = queued_sampler(runtime)
+    monkeypatch.setattr(Sampler, "_draws_on_device", lambda _, numerics: numerics == "sound")
+    seen: list[Tensor] = []
+    start = runtime.start
+    monkeypatch.setattr(runtime, "start", lambda rows: (seen.append(rows.clone()), start(rows))[1])
+    sound, fast = draws(0, 5), replace(draws(5, 12), numerics="fast")
+
+    votes = sampler.run([sound, fast, sound])
+
+    expected = rows_on_device([sound], 5, torch.device("cpu"))
+    assert torch.equal(seen[0][:5], expected)
+    assert torch.equal(seen[0][5:12], torch.from_numpy(fast.rows()))
+    assert torch.equal(seen[0][12:17], expected)
+    assert not seen[0][17:].any()
+    assert [each.total for each in votes] == [5, 7, 5]
