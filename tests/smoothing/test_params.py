@@ -28,6 +28,11 @@ def refusal(**values) -> InvalidParams:
     return caught.value
 
 
+def test_the_ends_of_the_ranges_are_within_them() -> None:
+    assert params(sigma=10.0, n0=1, n=1_000_000, alpha=0.5).n0 == 1
+    assert params(n0=1_000_000, alpha=1e-9).n0 == 1_000_000
+
+
 def test_an_adaptive_plan_may_lose_a_twentieth_if_nothing_is_said() -> None:
     assert params(mode="adaptive").precision == 0.05
     assert params(mode="fixed").precision is None
@@ -170,7 +175,7 @@ def test_the_method_says_which_bound_is_used() -> None:
 @pytest.mark.parametrize(("mode", "options"), MODES.items())
 def test_what_is_stated_is_enough_to_make_the_same_again(mode, options) -> None:
     alone = params(mode=mode, **options)
-    of_a_family = params(mode=mode, family_size=3, **options)
+    of_a_family = params(mode=mode, family_size=2, **options)
 
     assert SmoothingParams(**alone.stated()) == alone
     assert SmoothingParams(**of_a_family.stated()) == of_a_family
