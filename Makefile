@@ -3,6 +3,7 @@
 .PHONY: help demo serve test check format lint types layers bench bench-training lock clean
 
 PYTHON ?= python3
+BENCH ?=  # such as --data FOLDER, or --quick --out FILE
 BIN := .venv/bin
 READY := .venv/.ready
 
@@ -51,8 +52,8 @@ layers: $(READY)  ## Check who imports whom
 
 check: lint types layers test  ## Everything that has to hold before a change lands
 
-bench: $(READY)  ## Measure the service against the bare sampler (writes docs/benchmarks.md)
-	@MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=1073741824 $(BIN)/python -m bench.overhead
+bench: $(READY)  ## Measure the engine against its ceilings and its peers (15 minutes; writes docs/benchmarks.md)
+	@$(BIN)/python -m bench $(BENCH)
 
 bench-training: $(READY)  ## Measure the training loop against the bare forward and backward pass
 	@$(BIN)/python -m bench.training --recipe cifar10_vit_tiny_cpu --out docs/benchmarks-training.md

@@ -1,0 +1,131 @@
+"""What a measurement says: a section of the page, with targets beside what was measured."""
+
+import platform
+import shlex
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from app.embedded.parts import cores
+
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What was wanted, and what came out.
+
+    Attributes:
+        what: The ratio, in words.
+        wanted: Such as "at least 2".
+        measured: In figures; "not measured", with the reason, where it was not.
+        met: None where it was not measured.
+    """
+
+    what: str
+    wanted: str
+    measured: str
+    met: bool | None
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The row of a table."""
+        verdict = "not measured" if self.met is None else "met" if self.met else "**not met**"
+        return self.what, self.wanted, self.measured, verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One part of the page.
+
+    Attributes:
+        title: Of the part.
+        command: That measured it.
+        text: Markdown.
+        targets: Of this part.
+    """
+
+    title: str
+    command: str
+    text: str
+    targets: tuple[Target, ...]
+
+    def markdown(self) -> str:
+        """The section with its heading and its command."""
+        return f"## {self.title}\n\n    {self.command}\n\n{self.text.strip()}\n"
+
+
+def page(sections: Sequence[Section], *, command: str) -> str:
+    """The page of some sections."""
+    targets = [target for section in sections for target in section.targets]
+    rows = table(("ratio", "target", "measured", ""), (target.cells for target in targets))
+    body = "\n".join(section.markdown() for section in sections)
+    return f"""# Benchmarks
+
+Written by `{command}`. Ratios are of one run on one machine, its rounds interleaved: the median of
+the rounds' ratios, and in brackets the lowest and the highest. Absolute speeds are those of the
+machine: {machine()}.
+
+## Targets
+
+{rows}
+{body}"""
+
+
+def command_line(module: str, arguments: Sequence[str]) -> str:
+    """What was typed; of an absolute path the last two names, the rest being this machine's."""
+    words = [str(Path(*Path(w).parts[-2:])) if Path(w).is_absolute() else w for w in arguments]
+    return shlex.join(["python", "-m", module, *words])
+
+
+def explanation(doc: str | None) -> str:
+    """What a module's docstring says after its first line."""
+    return (doc or "").partition("\n\n")[2].strip()
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; the first column left, others right."""
+    rule = ("---", *("--:" for _ in header[1:]))
+    lines = [f"| {' | '.join(cells)} |" for cells in (header, rule, *rows)]
+    return "\n".join(lines) + "\n"
+
+
+def spread(values: Sequence[float], digits: int = 2) -> str:
+    """The median, with the lowest and the highest in brackets."""
+    middle = f"{statistics.median(values):,.{digits}f}"
+    if len(values) == 1:
+        return middle
+    return f"{middle} ({min(values):,.{digits}f} to {max(values):,.{digits}f})"
+
+
+def ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:
+    """Of the rounds, one by one."""
+    return [a / b for a, b in zip(above, below, strict=True)]
+
+
+def at_least(what: str, wanted: float, values: Sequence[float], *, note: str = "") -> Target:
+    """A target for the median of some ratios; not measured where there are none."""
+    met = statistics.median(values) >= wanted if values else None
+    return Target(
+        what=what,
+        wanted=f"at least {wanted:g}",
+        measured=(spread(values) if values else "") + note,
+        met=met,
+    )
+
+
+def machine() -> str:
+    """Processor, cores and versions."""
+    name = f"{processor()}, {cores()} cores, {platform.system()}"
+    return f"{name}, Python {platform.python_version()}, torch {torch.__version__}"
+
+
+def processor() -> str:
+    """The processor's name, where the system tells."""
+    cpuinfo = Path("/proc/cpuinfo")
+    names = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    found = [line.split(":")[1].strip() for line in names if line.startswith("model name")]
+    return found[0] if found else platform.processor() or platform.machine()
