@@ -16,6 +16,11 @@ from app.embedded.valkey import find_server
 
 START_S = 20.0
 
+# A shell without job control has what it starts in the background ignore Ctrl-C, and processes
+# hand that down: the tests of Ctrl-C would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @dataclass
 class RedisServer:
