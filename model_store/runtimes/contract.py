@@ -83,6 +83,9 @@ class Wishes:
 class Runtime(Protocol):
     """Runs a network on batches of one static shape.
 
+    What draws takes any object of this form, by a protocol of its own: neither room imports the
+    other.
+
     Attributes:
         batch_size: Rows of every batch.
         depth: Batches that are worth having under way at once.

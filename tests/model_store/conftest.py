@@ -3,13 +3,17 @@
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from model_store import checkpoint
 from model_store.card import (
     Architecture,
     Evaluation,
@@ -18,6 +22,7 @@ from model_store.card import (
     Provenance,
     Weights,
 )
+from model_store.classifier import build_vit
 
 PASSES = [
     (0, 0, 8, 8),
@@ -191,3 +196,18 @@ def card() -> ModelCard:
         ),
         licence="Apache-2.0",
     )
+
+
+@pytest.fixture(scope="module")
+def stored(card: ModelCard, tmp_path_factory) -> tuple[ModelCard, Path]:
+    """A model on disk, with weights large enough that every part matters."""
+    directory = tmp_path_factory.mktemp("model")
+    generator = torch.Generator().manual_seed(1)
+    network = build_vit(card.architecture, card.num_classes)
+    tensors = {
+        name: 0.3 * torch.randn(tensor.shape, generator=generator)
+        for name, tensor in network.state_dict().items()
+    }
+    digest = checkpoint.save(directory / card.weights.file, tensors)
+    weights = replace(card.weights, sha256=digest, stored_as="float32")
+    return replace(card, weights=weights), directory

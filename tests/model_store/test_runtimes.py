@@ -10,9 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from model_store import checkpoint
 from model_store.card import ModelCard
-from model_store.classifier import build_vit, load_classifier, load_plain
+from model_store.classifier import load_classifier, load_plain
 from model_store.errors import DigestMismatch, RuntimeRefused
 from model_store.runtimes import RuntimeInfo, Wishes, open_runtime, openvino
 from model_store.runtimes.checks import logits_of, probe
@@ -24,21 +23,6 @@ from model_store.runtimes.openvino import OpenVinoKind
 QUICK = Wishes(batch_size=8, streams=1, threads=1)
 CPU = torch.device("cpu")
 needs_openvino = pytest.mark.skipif(not find_spec("openvino"), reason="needs OpenVINO")
-
-
-@pytest.fixture(scope="module")
-def stored(card: ModelCard, tmp_path_factory) -> tuple[ModelCard, Path]:
-    """A model on disk, with weights large enough that every part matters."""
-    directory = tmp_path_factory.mktemp("model")
-    generator = torch.Generator().manual_seed(1)
-    network = build_vit(card.architecture, card.num_classes)
-    tensors = {
-        name: 0.3 * torch.randn(tensor.shape, generator=generator)
-        for name, tensor in network.state_dict().items()
-    }
-    digest = checkpoint.save(directory / card.weights.file, tensors)
-    weights = replace(card.weights, sha256=digest, stored_as="float32")
-    return replace(card, weights=weights), directory
 
 
 @pytest.fixture(scope="module")

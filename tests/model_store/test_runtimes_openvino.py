@@ -11,7 +11,7 @@ import torch
 
 from model_store import checkpoint
 from model_store.card import ModelCard
-from model_store.classifier import build_vit, load_classifier, load_plain
+from model_store.classifier import load_classifier, load_plain
 from model_store.errors import CheckpointInvalid, RuntimeRefused
 from model_store.runtimes import Wishes, open_runtime
 from model_store.runtimes.checks import logits_of, probe
@@ -29,21 +29,6 @@ SETTINGS = [
     Settings(batch_size=7, streams=1, threads=2),
     Settings(batch_size=16, streams=2, threads=2),
 ]
-
-
-@pytest.fixture(scope="module")
-def stored(card: ModelCard, tmp_path_factory) -> tuple[ModelCard, Path]:
-    """A model on disk."""
-    directory = tmp_path_factory.mktemp("model")
-    generator = torch.Generator().manual_seed(1)
-    network = build_vit(card.architecture, card.num_classes)
-    tensors = {
-        name: 0.3 * torch.randn(tensor.shape, generator=generator)
-        for name, tensor in network.state_dict().items()
-    }
-    digest = checkpoint.save(directory / card.weights.file, tensors)
-    weights = replace(card.weights, sha256=digest, stored_as="float32")
-    return replace(card, weights=weights), directory
 
 
 @pytest.fixture(scope="module")
