@@ -61,7 +61,7 @@ bench-training: $(READY)  ## Measure the training loop against the bare forward 
 lock: $(READY)  ## Resolve the dependencies anew into requirements/
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-emit-index-url --all-extras pyproject.toml --output-file requirements/dev.txt
-	@for extras in app "worker openvino"; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	@for extras in "app telemetry" "worker openvino telemetry"; do $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-emit-index-url $$(printf -- '--extra %s ' $$extras) \
 	  --constraints requirements/dev.txt pyproject.toml --output-file requirements/$${extras%% *}.txt; done
 	@echo uv | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
