@@ -1,0 +1,1 @@
+"""The commands of `dmae`: one module each, which loads what it needs when it is called."""
