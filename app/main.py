@@ -17,8 +17,9 @@ from app.guards import HostGuard, SameSiteGuard
 from app.limits import BodyLimit
 from app.logs import configure_logging
 from app.openapi import complete_openapi
+from app.pages import documentation
 from app.problems import handle
-from app.routes import certify, health, jobs, models, pages
+from app.routes import certify, health, jobs, models
 from app.services import Services, build_services
 from app.settings import settings_from_environment
 
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 DISTRIBUTION = "dmae-certify"
 FORM_OVERHEAD_BYTES = 64 * 1024
-ROUTERS = (certify.router, jobs.router, models.router, health.router, pages.router)
+ROUTERS = (certify.router, jobs.router, models.router, health.router, documentation.router)
 DESCRIPTION = """
 Certified robustness of image classifiers by randomized smoothing: upload an image and a noise
 level, get the class and an L2 radius within which no perturbation changes it.

@@ -1,4 +1,4 @@
-"""Pages for people: the API's documentation, and what each kind of problem means.
+"""The API's documentation, and what each kind of problem means.
 
 All assets come from this process. Swagger UI is the one in the wheel of fastapi-offline.
 """
@@ -8,38 +8,36 @@ from pathlib import Path
 import fastapi_offline
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 
 from app.problem_kinds import KINDS
-from app.routes.answers import prefix_of
 
 router = APIRouter(include_in_schema=False)
 
-PAGE_POLICY = (
+SWAGGER_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' data:; connect-src 'self'; font-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-OWN = Path(__file__).parents[1] / "static"
+OWN = Path(__file__).parent
 SWAGGER_UI = Path(fastapi_offline.__file__).parent / "static"
 ASSETS = {
-    "docs.js": OWN / "docs.js",
+    "docs.js": OWN / "static" / "docs.js",
     "swagger-ui.css": SWAGGER_UI / "swagger-ui.css",
     "swagger-ui-bundle.js": SWAGGER_UI / "swagger-ui-bundle.js",
 }
 
 
 @router.get("/")
-async def home(request: Request) -> Response:
+async def home() -> Response:
     """To the documentation."""
-    return RedirectResponse(f"{prefix_of(request)}/docs", status_code=307)
+    return RedirectResponse("/docs", status_code=307)
 
 
 @router.get("/docs")
 async def docs() -> Response:
     """Swagger UI over /openapi.json."""
-    return FileResponse(OWN / "docs.html", headers={"Content-Security-Policy": PAGE_POLICY})
+    return FileResponse(OWN / "templates" / "docs.html", headers={"Content-Security-Policy": SWAGGER_POLICY})
 
 
 @router.get("/docs/{name}")
