@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from smoothing import SmoothingParams
+from smoothing.accuracy import radii_up_to
 from training.config import CompareConfig
 from training.errors import BadTable
 from training.evaluation.comparison import Comparison, Envelope, Measured, Pair, markdown
@@ -15,7 +16,7 @@ from training.evaluation.literature import Table, read_table
 from training.evaluation.naming import groups, label_tables, read_about
 from training.evaluation.paired import at_radius, of_means
 from training.evaluation.plot import Curve, draw_curves
-from training.evaluation.summary import highest, radii_up_to, steps, summarise
+from training.evaluation.summary import highest, steps, summarise
 from training.evaluation.table import Row
 
 logger = logging.getLogger(__name__)

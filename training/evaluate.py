@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from smoothing import SmoothingParams
+from smoothing.accuracy import radii_up_to
 from training.config import EvaluateConfig
 from training.errors import TableDiffers
 from training.evaluation.card import write_card
@@ -16,7 +17,7 @@ from training.evaluation.images import LabelledImage, choose_images
 from training.evaluation.journal import Journal
 from training.evaluation.plot import Curve, draw_curves
 from training.evaluation.subject import Subject, data_of, open_subject, params_of, told
-from training.evaluation.summary import Summary, radii_up_to, steps, summarise
+from training.evaluation.summary import Summary, steps, summarise
 from training.evaluation.table import Row
 from training.evaluation.workers import in_order
 from training.progress import reporting

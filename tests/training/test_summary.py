@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from smoothing.accuracy import radii_up_to
 from training.errors import BadTable
-from training.evaluation.summary import radii_up_to, steps, summarise
+from training.evaluation.summary import steps, summarise
 from training.evaluation.table import Row
 
 ROWS = [

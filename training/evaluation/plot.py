@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from training.evaluation.summary import CertifiedAccuracy
+from smoothing.accuracy import CertifiedAccuracy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,29 +4,10 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from smoothing import lower_confidence_bound, upper_confidence_bound
+from smoothing import accuracy
+from smoothing.accuracy import CertifiedAccuracy
 from training.errors import BadTable
 from training.evaluation.table import Row
-
-RADIUS_STEP = 0.25
-FEWEST_RADII = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CertifiedAccuracy:
-    """Share of images that are right and certified at a radius or beyond.
-
-    Attributes:
-        radius: In units of a [0, 1] pixel.
-        accuracy: The share.
-        low: Lower end of its exact 95 % interval, over the choice of images.
-        high: Upper end.
-    """
-
-    radius: float
-    accuracy: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +31,6 @@ class Summary:
     mean_draws: float | None = None
 
 
-def radii_up_to(largest: float) -> tuple[float, ...]:
-    """Every quarter from 0 to the largest radius, and at least to 0.75."""
-    count = max(FEWEST_RADII, int(largest / RADIUS_STEP) + 1)
-    return tuple(RADIUS_STEP * step for step in range(count))
-
-
 def summarise(rows: Sequence[Row], radii: Sequence[float]) -> Summary:
     """The figures of one or more rows, at radii that rise.
 
@@ -66,35 +41,15 @@ def summarise(rows: Sequence[Row], radii: Sequence[float]) -> Summary:
         raise BadTable("there is no image to sum up")
     return Summary(
         num_images=len(rows),
-        curve=tuple(_at(rows, radius) for radius in radii),
+        curve=accuracy.curve_at(radii, _right(rows), len(rows)),
         abstention_rate=sum(row.predict == -1 for row in rows) / len(rows),
         average_certified_radius=sum(row.radius for row in rows if row.correct) / len(rows),
     )
 
 
-def share(hits: int, trials: int, *, radius: float) -> CertifiedAccuracy:
-    """The share at a radius with its exact interval.
-
-    Source:
-        Clopper and Pearson (1934), Biometrika 26(4).
-    """
-    return CertifiedAccuracy(
-        radius=radius,
-        accuracy=hits / trials,
-        low=lower_confidence_bound(hits, trials, alpha=0.025),
-        high=upper_confidence_bound(hits, trials, alpha=0.025),
-    )
-
-
 def steps(rows: Sequence[Row]) -> tuple[CertifiedAccuracy, ...]:
-    """The whole curve: a point holds from the one before it, excluded, to its own radius.
-
-    It begins at 0 and ends at the largest radius of a right image; beyond that it is 0.
-    """
-    radii = sorted(row.radius for row in rows if row.correct)
-    hits = {radius: len(radii) - at for at, radius in reversed(list(enumerate(radii)))}
-    hits[0.0] = len(radii)
-    return tuple(share(hits[radius], len(rows), radius=radius) for radius in sorted(hits))
+    """The whole curve of one or more rows; see `smoothing.accuracy.steps`."""
+    return accuracy.steps(_right(rows), len(rows))
 
 
 def highest(curves: Sequence[Sequence[CertifiedAccuracy]]) -> tuple[CertifiedAccuracy, ...]:
@@ -112,6 +67,5 @@ def _radius(point: CertifiedAccuracy) -> float:
     return point.radius
 
 
-def _at(rows: Sequence[Row], radius: float) -> CertifiedAccuracy:
-    hits = sum(row.correct and row.radius >= radius for row in rows)
-    return share(hits, len(rows), radius=radius)
+def _right(rows: Sequence[Row]) -> list[float]:
+    return [row.radius for row in rows if row.correct]
