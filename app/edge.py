@@ -9,10 +9,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.errors import echo
 from app.problems import problem_response
 from app.request_id import HEADER, begin_request
+from app.telemetry.metrics import observe_request
 
 logger = logging.getLogger(__name__)
 
-QUIET_PATHS = frozenset({"/livez", "/healthz", "/readyz"})
+QUIET_PATHS = frozenset({"/livez", "/healthz", "/readyz", "/metrics"})
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
@@ -63,7 +64,9 @@ class _Exchange:
         await self._send(message)
 
     def log(self) -> None:
-        path = self._scope["path"]
+        path, seconds = self._scope["path"], time.perf_counter() - self._began
+        route = getattr(self._scope.get("route"), "path_format", None)
+        observe_request(self._scope["method"], route, self.status, seconds)
         logger.log(
             logging.DEBUG if path in QUIET_PATHS else logging.INFO,
             "request",
@@ -71,6 +74,6 @@ class _Exchange:
                 "method": self._scope["method"],
                 "path": echo(path),
                 "status": self.status,
-                "duration_ms": round(1000 * (time.perf_counter() - self._began), 1),
+                "duration_ms": round(1000 * seconds, 1),
             },
         )

@@ -18,6 +18,7 @@ from app import errors
 from app.errors import FieldError
 from app.problem_kinds import KINDS
 from app.request_id import current_request_id
+from app.telemetry.metrics import observe_reject
 from jobs.errors import JobNotCancellable, JobNotFound, StoreUnavailable
 from model_store.errors import ModelNotFound
 
@@ -55,6 +56,7 @@ async def handle(request: Request, error: Exception) -> Response:  # noqa: ARG00
 
 def _render(problem: Problem) -> Response:
     kind = KINDS[problem.kind]
+    observe_reject(kind.slug)
     body = {
         "type": kind.type,
         "title": kind.title,

@@ -1,8 +1,10 @@
 """The job store, answered within a second or not at all."""
 
 import asyncio
+import time
 from typing import TypeVar
 
+from app.telemetry.metrics import observe_store
 from jobs.command import AsyncRunner, Command
 from jobs.errors import StoreUnavailable
 
@@ -27,8 +29,11 @@ class PromptRunner:
         Raises:
             StoreUnavailable: Redis is away, or hangs.
         """
+        began = time.perf_counter()
         try:
             async with asyncio.timeout(PATIENCE_S):
                 return await self._runner.run(command)
         except TimeoutError as error:
             raise StoreUnavailable(f"Redis did not answer within {PATIENCE_S:g} s") from error
+        finally:
+            observe_store(time.perf_counter() - began)
