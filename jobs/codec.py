@@ -5,11 +5,13 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from jobs.caller import ApiKey
 from jobs.errors import MalformedRecord
 from jobs.record import JobSpec, WorkerInfo
 
 _SPEC = TypeAdapter(JobSpec)
 _WORKER = TypeAdapter(WorkerInfo)
+_KEY = TypeAdapter(ApiKey)
 
 
 def dump_spec(spec: JobSpec) -> bytes:
@@ -44,6 +46,23 @@ def load_worker(text: bytes) -> WorkerInfo:
         return _WORKER.validate_json(text)
     except ValidationError as error:
         raise MalformedRecord(f"a worker's heartbeat cannot be read: {error}") from error
+
+
+def dump_key(key: ApiKey) -> bytes:
+    """What is known of an API key, as JSON."""
+    return _KEY.dump_json(key)
+
+
+def load_key(text: bytes) -> ApiKey:
+    """What is known of an API key, from its JSON.
+
+    Raises:
+        MalformedRecord: The text is not of this version.
+    """
+    try:
+        return _KEY.validate_json(text)
+    except ValidationError as error:
+        raise MalformedRecord(f"a stored API key cannot be read: {error}") from error
 
 
 def dump_object(value: dict[str, Any]) -> bytes:
