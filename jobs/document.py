@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from jobs.record import ImageRef, JobSpec, Maker
-from jobs.statement import statement
+from jobs.statement import Subject, statement
 from smoothing.certificate import Certificate
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _DECIMALS = 1_000_000
 _MARGIN = 1e-9
 """Taken off before flooring; far more than the rounding of the arithmetic before it."""
@@ -27,6 +27,7 @@ class Making:
         versions: Name -> version of what took part.
         started_at: When the first worker took the job, seconds since 1970.
         finished_at: When the certificate was computed, seconds since 1970.
+        attempts: Different questions asked about this image and model, this one included.
     """
 
     key_commitment: str
@@ -34,6 +35,7 @@ class Making:
     versions: Mapping[str, str]
     started_at: float
     finished_at: float
+    attempts: int = 1
 
 
 def certificate_document(spec: JobSpec, certificate: Certificate, making: Making) -> dict[str, Any]:
@@ -44,29 +46,52 @@ def certificate_document(spec: JobSpec, certificate: Certificate, making: Making
     the predicted class, `p_lower` is the Clopper-Pearson bound of k in n at `alpha`, and `radius`
     is `sigma * Phi^-1(p_lower - total_variation) - 1e-9`, floored.
     """
+    index = certificate.predicted
+    subject = Subject(
+        model_id=spec.model.id,
+        label=None if index is None else spec.model.labels[index],
+        image=spec.image,
+        attempts=making.attempts,
+    )
+    concluded = conclusions(subject, certificate)
+    scheme = _each_once(maker.noise_scheme for maker in making.makers)
     return {
         "schema_version": SCHEMA_VERSION,
-        "verdict": verdict(certificate),
-        "decision": certificate.decision,
-        "predicted": _predicted(spec, certificate),
-        **_radii(spec.image, certificate),
-        "p_lower": certificate.p_lower,
-        "p_runner_up_upper": certificate.p_runner_up_upper,
+        **concluded,
         "counts": {str(phase): votes.sparse() for phase, votes in certificate.tally.items()},
         **_params(certificate),
-        "method": certificate.params.method,
-        "stop_reason": certificate.stop_reason,
-        "abstention": _abstention(certificate),
         "image": _image(spec.image),
         "model": _model(spec, making),
         "noise": {
-            "scheme": _each_once(maker.noise_scheme for maker in making.makers),
+            "scheme": scheme,
             "commitment": making.key_commitment,
-            "total_variation": certificate.params.total_variation,
+            **concluded["noise"],
         },
-        "statement": statement(spec, certificate),
+        "attempts": making.attempts,
         **_timing(certificate, making),
         "versions": dict(making.versions),
+    }
+
+
+def conclusions(subject: Subject, certificate: Certificate) -> dict[str, Any]:
+    """All of a document that follows from the rest of it, by which it is checked.
+
+    Args:
+        subject: What it is about.
+        certificate: What its counts prove, by `smoothing.replay`.
+    """
+    return {
+        "verdict": verdict(certificate),
+        "decision": certificate.decision,
+        "predicted": _predicted(subject, certificate),
+        **_radii(subject.image, certificate),
+        "p_lower": certificate.p_lower,
+        "p_runner_up_upper": certificate.p_runner_up_upper,
+        "method": certificate.params.method,
+        "stop_reason": certificate.stop_reason,
+        "abstention": _abstention(certificate),
+        "noise": {"total_variation": certificate.params.total_variation},
+        "statement": statement(subject, certificate),
     }
 
 
@@ -105,9 +130,9 @@ def _radii(image: ImageRef, certificate: Certificate) -> dict[str, Any]:
     }
 
 
-def _predicted(spec: JobSpec, certificate: Certificate) -> dict[str, Any] | None:
+def _predicted(subject: Subject, certificate: Certificate) -> dict[str, Any] | None:
     index = certificate.predicted
-    return None if index is None else {"index": index, "label": spec.model.labels[index]}
+    return None if index is None else {"index": index, "label": subject.label}
 
 
 def _params(certificate: Certificate) -> dict[str, Any]:

@@ -1,70 +1,106 @@
 """What a certificate claims and what it does not, in plain words."""
 
-from jobs.record import JobSpec
+from dataclasses import dataclass
+
+from jobs.record import ImageRef
 from smoothing.certificate import Certificate, SmoothingParams
 
 
-def statement(spec: JobSpec, certificate: Certificate) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What a certificate is about, beside its votes: all that its words need.
+
+    Attributes:
+        model_id: Name of the base classifier.
+        label: Of the predicted class; None where none is.
+        image: The image.
+        attempts: Different questions that the service was asked about this image and model, this
+            one included; None in documents of schema 1, which did not count them.
+    """
+
+    model_id: str
+    label: str | None
+    image: ImageRef
+    attempts: int | None
+
+
+def statement(subject: Subject, certificate: Certificate) -> str:
     """What is claimed and what is not, in plain words."""
-    subject = (
-        f"the smoothed classifier made of model {spec.model.id} and Gaussian noise of standard "
+    return _claim(subject, certificate) + _attempts(subject.attempts)
+
+
+def _claim(subject: Subject, certificate: Certificate) -> str:
+    smoothed = (
+        f"the smoothed classifier made of model {subject.model_id} and Gaussian noise of standard "
         f"deviation {certificate.params.sigma:g} (pixels scaled to 0..1)"
     )
-    if certificate.predicted is None:
-        return _nothing(certificate, subject)
-    label = spec.model.labels[certificate.predicted]
+    if subject.label is None:
+        return _nothing(certificate, smoothed)
     if certificate.params.mode == "predict":
-        return _of_one_image(certificate.params, label, subject)
-    return _of_a_ball(spec, certificate, label, subject)
+        return _of_one_image(certificate.params, subject.label, smoothed)
+    return _of_a_ball(subject.image, certificate, subject.label, smoothed)
 
 
-def _nothing(certificate: Certificate, subject: str) -> str:
+def _attempts(attempts: int | None) -> str:
+    if attempts is None:
+        return ""
+    if attempts == 1:
+        return (
+            " The service had been asked no other question about this image and this model by then."
+        )
+    return (
+        f" By then the service had been asked {attempts} different questions about this image and "
+        "this model, this one included: the probability is not that of a choice among the answers."
+    )
+
+
+def _nothing(certificate: Certificate, smoothed: str) -> str:
     params = certificate.params
     at = f"at alpha {params.alpha:g}{_family(params)}"
     if params.mode == "decide":
         return (
             f"No radius is claimed: the votes do not show, {at}, a radius of {params.radius:g} for "
-            f"any class under {subject}. Nor is it claimed that the radius is smaller: it was not "
+            f"any class under {smoothed}. Nor is it claimed that the radius is smaller: it was not "
             "shown, which is all that this answer says. It is final; the same request gives the "
             "same votes."
         )
     if params.mode == "predict":
         return (
             f"No class is claimed: the votes do not show, {at}, which of the two leading classes "
-            f"is the likelier under {subject}. Abstaining is a final result; the same request "
+            f"is the likelier under {smoothed}. Abstaining is a final result; the same request "
             "gives the same votes."
         )
     if certificate.stop_reason == "interim":
         return (
             f"No radius is claimed yet: the votes so far do not show, {at}, that any one class "
-            f"has a majority under {subject}. More draws of this request may show one."
+            f"has a majority under {smoothed}. More draws of this request may show one."
         )
     lead = "is the likeliest" if params.bound == "runner-up" else "has a majority"
     return (
         f"No radius is claimed: the votes do not show, {at}, "
-        f"that any one class {lead} under {subject}. Abstaining is a final result; "
+        f"that any one class {lead} under {smoothed}. Abstaining is a final result; "
         "the same request gives the same votes."
     )
 
 
-def _of_one_image(params: SmoothingParams, label: str, subject: str) -> str:
+def _of_one_image(params: SmoothingParams, label: str, smoothed: str) -> str:
     return (
         f"Except with probability {params.alpha_each:g} over the service's own randomness, this "
-        f"image is classified {label!r} by {subject}. No radius is claimed: the class of an image "
+        f"image is classified {label!r} by {smoothed}. No radius is claimed: the class of an image "
         f"that differs from this one, by however little, may be another.{_heuristic(params)} "
         f"{_of_which(params)} Nothing is said about whether {label!r} is right, about the model "
         "without the noise, or about other noise levels."
     )
 
 
-def _of_a_ball(spec: JobSpec, certificate: Certificate, label: str, subject: str) -> str:
+def _of_a_ball(image: ImageRef, certificate: Certificate, label: str, smoothed: str) -> str:
     params = certificate.params
-    channels, height, width = spec.image.shape
+    channels, height, width = image.shape
     return (
         f"Except with probability {params.alpha_each:g} over the service's own randomness, every "
         f"image whose certified tensor ({channels} x {height} x {width}, pixels scaled to 0..1, "
         f"after the stated preprocessing) lies within L2 distance {certificate.radius:.6f} of this "
-        f"one's is classified {label!r} by {subject}.{_asked(params)}{_heuristic(params)} "
+        f"one's is classified {label!r} by {smoothed}.{_asked(params)}{_heuristic(params)} "
         f"{_of_which(params)} Nothing is said about whether {label!r} is right, about the model "
         "without the noise, about other noise levels, or about changes outside the ball, such as "
         "rotations, crops or large patches. Whoever relies on it must classify by the smoothed "

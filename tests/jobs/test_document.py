@@ -239,3 +239,25 @@ def test_a_job_that_unlike_workers_shared_names_them_all(make_spec: Any) -> None
 
     assert shown["model"]["runtime"] == "a; b"
     assert shown["noise"]["scheme"] == "a noise; b noise"
+
+
+@pytest.mark.parametrize(
+    ("attempts", "words"),
+    [
+        (1, "asked no other question about this image and this model"),
+        (3, "asked 3 different questions about this image and this model, this one included"),
+    ],
+)
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_a_document_counts_the_attempts_and_says_so(
+    make_spec: Any, name: str, attempts: int, words: str
+) -> None:
+    asked, tally, _ = OUTCOMES[name]
+    spec = make_spec(params=SmoothingParams(sigma=0.25, **asked))
+
+    made = certificate_document(
+        spec, replay(spec.params, 3, tally), replace(MAKING, attempts=attempts)
+    )
+
+    assert made["attempts"] == attempts
+    assert words in made["statement"]
