@@ -12,6 +12,7 @@ AppError
 +-- HostNotAllowed         a Host header that is not ours
 +-- CrossSiteRequest       a browser sent this for another site
 +-- QueueFull              too many draws are waiting
++-- IdempotencyConflict    a key or id that names an earlier request, which was another one
 +-- NotReady               Redis is away, or no worker is alive
 +-- CertificateNotReady    the job is not finished
 +-- CertificateNeverComes  the job ended without one
@@ -170,6 +171,22 @@ class QueueFull(AppError):
         super().__init__(
             f"{backlog} draws are waiting for this model; at most {limits['backlog_draws']} draws "
             f"and {limits['backlog_jobs']} jobs may; try again in {retry_after_s} s"
+        )
+
+
+class IdempotencyConflict(AppError):
+    """A key or id that names an earlier request, which was another one.
+
+    Attributes:
+        field: "Idempotency-Key" or "job_id".
+        value: As it was sent.
+    """
+
+    def __init__(self, *, field: str, value: str) -> None:
+        self.field = field
+        self.value = value
+        super().__init__(
+            f"{field} {echo(value)!r} was used for another request; take another for this one"
         )
 
 

@@ -101,6 +101,48 @@ KINDS = {
             about="It failed, was cancelled or ran into its deadline; the job says which.",
         ),
         Kind(
+            slug="job-gone",
+            status=410,
+            title="The job is no more",
+            about="It was deleted, or it was kept as long as jobs are kept.",
+        ),
+        Kind(
+            slug="idempotency-conflict",
+            status=422,
+            title="This key or id was used for another request",
+            about="An Idempotency-Key, or the id of a job, names one request; take another.",
+        ),
+        Kind(
+            slug="key-needed",
+            status=401,
+            title="An API key is needed",
+            about="Send it as `Authorization: Bearer dmae_...`; `dmae keys create` makes one.",
+        ),
+        Kind(
+            slug="key-refused",
+            status=401,
+            title="This API key opens nothing",
+            about="It was never made, or was revoked, or has expired.",
+        ),
+        Kind(
+            slug="scope-missing",
+            status=403,
+            title="This API key may not do that",
+            about="The detail names the scope that it takes; a key's scopes are fixed.",
+        ),
+        Kind(
+            slug="too-many-guesses",
+            status=429,
+            title="Too many wrong API keys",
+            about="Retry-After says when keys from this address are looked at again.",
+        ),
+        Kind(
+            slug="over-quota",
+            status=429,
+            title="Your quota is used up",
+            about="`errors` names the limit; Retry-After says when the request should fit.",
+        ),
+        Kind(
             slug="queue-full",
             status=503,
             title="Too many draws are waiting",

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from app import errors
+from app.access import errors as access
 from app.errors import FieldError
 from app.problem_kinds import KINDS
 from app.request_id import current_request_id
@@ -157,6 +158,49 @@ def _queue_full(error: Exception) -> Problem:
     )
 
 
+def _unauthorised(kind: str) -> Callable[[Exception], Problem]:
+    def make(error: Exception) -> Problem:
+        asked = cast("access.KeyNeeded | access.KeyRefused | access.ScopeMissing", error)
+        return Problem(kind=kind, detail=str(error), headers={"WWW-Authenticate": asked.challenge})
+
+    return make
+
+
+def _too_many_guesses(error: Exception) -> Problem:
+    guesses = cast("access.TooManyGuesses", error)
+    fault = FieldError(
+        field="Authorization",
+        value=None,
+        detail="too many wrong API keys came from this address",
+        limit={"wrong_keys_per_minute": guesses.limit},
+    )
+    headers = {"Retry-After": str(guesses.retry_after_s)}
+    return Problem(kind="too-many-guesses", detail=str(error), errors=[fault], headers=headers)
+
+
+def _over_quota(error: Exception) -> Problem:
+    over = cast("access.OverQuota", error)
+    fault = FieldError(
+        field="n" if over.limit.startswith("draws") else "body",
+        value=None,
+        detail=str(error),
+        limit={over.limit: over.allowed},
+    )
+    retry = {} if over.retry_after_s is None else {"Retry-After": str(over.retry_after_s)}
+    headers = {**over.headers, **retry}
+    return Problem(kind="over-quota", detail=str(error), errors=[fault], headers=headers)
+
+
+def _conflict(error: Exception) -> Problem:
+    named = cast("errors.IdempotencyConflict", error)
+    fault = FieldError(
+        field=named.field,
+        value=errors.echo(named.value),
+        detail="names an earlier request that was another one",
+    )
+    return Problem(kind="idempotency-conflict", detail=str(error), errors=[fault])
+
+
 def _framework(error: Exception) -> Problem:
     http = cast("HTTPException", error)
     kind = {404: "not-found", 405: "method-not-allowed"}.get(http.status_code, "bad-request")
@@ -187,6 +231,12 @@ _TABLE: Mapping[type, Callable[[Exception], Problem]] = {
     errors.HostNotAllowed: _plain("host-not-allowed"),
     errors.CrossSiteRequest: _plain("cross-site-request"),
     errors.QueueFull: _queue_full,
+    errors.IdempotencyConflict: _conflict,
+    access.KeyNeeded: _unauthorised("key-needed"),
+    access.KeyRefused: _unauthorised("key-refused"),
+    access.ScopeMissing: _unauthorised("scope-missing"),
+    access.TooManyGuesses: _too_many_guesses,
+    access.OverQuota: _over_quota,
     errors.NotReady: _plain("not-ready", WORKER_RETRY_S),
     errors.CertificateNotReady: _plain("certificate-not-ready"),
     errors.CertificateNeverComes: _plain("no-certificate"),

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from redis.asyncio import Redis
 
+from app.access.authenticator import Authenticator
 from app.fleet import Fleet
 from app.images import Images
 from app.prompt_runner import PromptRunner
@@ -63,6 +64,7 @@ class Services:
     Attributes:
         settings: Limits and defaults.
         registry: The models.
+        authenticator: Who sent a request.
         runner: The job store.
         fleet: The workers.
         images: Decoding, off the event loop.
@@ -73,6 +75,7 @@ class Services:
 
     settings: AppSettings
     registry: Registry
+    authenticator: Authenticator
     runner: PromptRunner
     fleet: Fleet
     images: Images
@@ -99,6 +102,7 @@ def build_services(settings: AppSettings, *, waker: WakesWorkers | None = None) 
     return Services(
         settings=settings,
         registry=Registry(settings.model_store_dir, default_id=settings.default_model),
+        authenticator=Authenticator(runner, mode=settings.keys),
         runner=runner,
         fleet=Fleet(runner, clock=time.monotonic),
         images=Images(image_limits(settings), threads=settings.decode_threads),

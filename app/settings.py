@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.access.authenticator import KeysMode
 from app.errors import InvalidSetting, UnknownSetting
 from model_store.registry import BUNDLED
 
@@ -40,6 +41,8 @@ class AppSettings(BaseSettings):
         decode_threads: Images that are decoded at the same time.
         allowed_hosts: Names in the Host header that are served; "*" for all, "*.example.com" for
             all below a domain. Comma-separated in the environment.
+        keys: Who needs an API key: "auto" (nobody on this machine until the first is made, then
+            everybody), "required" (everybody), "off" (nobody: for a network that is trusted).
         log_level: Of the process's log.
     """
 
@@ -70,6 +73,7 @@ class AppSettings(BaseSettings):
     body_timeout_s: float = Field(default=30, gt=0)
     decode_threads: int = Field(default=2, ge=1)
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ("localhost", "127.0.0.1", "[::1]")
+    keys: KeysMode = "auto"
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @field_validator("allowed_hosts", mode="before")

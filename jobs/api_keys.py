@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.caller import ApiKey
+from jobs.api_key import ApiKey
 from jobs.codec import dump_key, load_key
 from jobs.command import Command, script
 

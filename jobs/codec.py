@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from jobs.caller import ApiKey
+from jobs.api_key import ApiKey
 from jobs.errors import MalformedRecord
 from jobs.record import JobSpec, WorkerInfo
 

@@ -1,15 +1,62 @@
-"""Who makes the request, as routes see it."""
+"""The caller of a request, for routes.
 
-from typing import Annotated
+A route takes `caller: CallerOf`: safe methods then need the scope "read", the others "certify".
+`Annotated[Caller, require("admin")]` asks for another one.
+"""
 
-from fastapi import Depends
+from typing import Annotated, Any
 
-from jobs.caller import LOCAL, Caller
+from fastapi import Request, Security
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
+
+from app.access.errors import KeyNeeded, ScopeMissing
+from app.guards import SAFE_METHODS
+from jobs.caller import Caller, Scope
+
+SCHEME = "apiKey"
+STATE = "dmae.caller"
+"""Where the connection keeps its caller, for the log."""
 
 
-async def _caller() -> Caller:
-    return LOCAL
+class _Access(SecurityBase):
+    """Finds the caller, and that it has a scope; FastAPI documents what is a `SecurityBase`."""
+
+    def __init__(self, scope: Scope | None) -> None:
+        self.model = HTTPBearer()
+        self.scheme_name = SCHEME
+        self._scope: Scope | None = scope
+
+    async def __call__(self, request: Request) -> Caller:
+        caller: Caller = await request.app.state.services.authenticator.caller(request.scope)
+        request.scope[STATE] = caller
+        scope = self._scope or scope_of(request.method)
+        if scope not in caller.scopes:
+            raise ScopeMissing(scope, has=caller.scopes)
+        return caller
 
 
-CallerOf = Annotated[Caller, Depends(_caller)]
-"""The caller of the request, for routes that touch jobs."""
+async def _visitor(request: Request) -> Caller | None:
+    try:
+        return await _ANY(request)
+    except KeyNeeded:
+        return None
+
+
+def scope_of(method: str) -> Scope:
+    """The scope that a route needs which names none."""
+    return "read" if method in SAFE_METHODS else "certify"
+
+
+def require(scope: Scope) -> Any:
+    """What `Annotated[Caller, ...]` takes for a route that needs a given scope."""
+    return Security(_Access(scope), scopes=[scope])
+
+
+_ANY = _Access(None)
+
+CallerOf = Annotated[Caller, Security(_ANY)]
+"""The caller, who must have the scope that the route's method needs."""
+
+VisitorOf = Annotated[Caller | None, Security(_visitor)]
+"""The same for pages: None where somebody has to log in first (see `app.access.login`)."""

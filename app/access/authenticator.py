@@ -1,0 +1,145 @@
+"""Who sent a request: by an API key, by a browser's session, or from this very machine."""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Generic, Literal, TypeVar
+
+from starlette.types import Scope
+
+from app.access.errors import KeyNeeded, KeyRefused, TooManyGuesses
+from app.access.keys import digest, id_of, matches
+from app.access.presented import read
+from app.prompt_runner import PromptRunner
+from jobs import api_keys
+from jobs.api_keys import StoredKey
+from jobs.caller import LOCAL, Caller
+
+KeysMode = Literal["auto", "required", "off"]
+
+FRESH_S = 1.0
+"""How long an answer of the store is used again; a revoked key is dead after that."""
+
+MAX_GUESSES = 20
+"""Wrong keys a minute from one address."""
+
+_USED_EVERY_S = 60.0
+_MOST_REMEMBERED = 10_000
+
+T = TypeVar("T")
+
+
+class Authenticator:
+    """Turns what a request shows of its sender into a caller.
+
+    Args:
+        runner: Where the keys are.
+        mode: "auto": requests from this machine need no key until one is made. "required": all
+            do. "off": none does.
+        clock: Seconds, for how long an answer is used again.
+    """
+
+    def __init__(
+        self,
+        runner: PromptRunner,
+        *,
+        mode: KeysMode,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._run = runner.run
+        self._mode: KeysMode = mode
+        self._clock = clock
+        self._keys = _Recent[StoredKey | None](clock)
+        self._sessions = _Recent[StoredKey | None](clock)
+        self._any_key = _Recent[bool](clock)
+        self._locked: dict[str, float] = {}
+        self._used_at: dict[str, float] = {}
+
+    async def caller(self, connection: Scope) -> Caller:
+        """Who sent a request.
+
+        Raises:
+            KeyNeeded: It shows no key, and needs one.
+            KeyRefused: Its key opens nothing.
+            TooManyGuesses: And many others from its address did not either.
+            StoreUnavailable: Redis is away.
+        """
+        if self._mode == "off":
+            return LOCAL
+        shown = read(connection)
+        if shown.key is not None:
+            return await self.holder(shown.key, address=shown.address)
+        if shown.session is not None:
+            name = digest(shown.session)
+            stored = await self._sessions.get(name, lambda: self._run(api_keys.read_session(name)))
+            if stored is not None and stored.opens(time.time()):
+                return await self._note_use(stored)
+        if self._mode == "auto" and shown.local and not await self._keys_exist():
+            return LOCAL
+        raise KeyNeeded
+
+    async def holder(self, text: str, *, address: str | None) -> Caller:
+        """Who holds a key.
+
+        Args:
+            text: The key.
+            address: Where it comes from.
+
+        Raises:
+            KeyRefused: It opens nothing.
+            TooManyGuesses: And many others from this address did not either.
+            StoreUnavailable: Redis is away.
+        """
+        key_id = id_of(text)
+        stored = None
+        if key_id is not None:
+            stored = await self._keys.get(key_id, lambda: self._run(api_keys.read(key_id)))
+        # A key that is guessed at is locked, for the guesser's address; other keys are not.
+        guesser = f"{address}:{stored.key.id if stored else ''}"
+        self._refuse_locked(guesser)
+        if stored is None or not matches(text, stored.key) or not stored.opens(time.time()):
+            await self._count_guess(guesser)
+            raise KeyRefused
+        return await self._note_use(stored)
+
+    async def _keys_exist(self) -> bool:
+        return await self._any_key.get("", lambda: self._run(api_keys.any_made()))
+
+    async def _note_use(self, stored: StoredKey) -> Caller:
+        key_id, now = stored.key.id, self._clock()
+        if now - self._used_at.get(key_id, -_USED_EVERY_S) >= _USED_EVERY_S:
+            self._used_at[key_id] = now
+            await self._run(api_keys.used(key_id, now=time.time()))
+        return stored.key.caller()
+
+    def _refuse_locked(self, guesser: str) -> None:
+        left = self._locked.get(guesser, 0.0) - self._clock()
+        if left > 0:
+            raise TooManyGuesses(limit=MAX_GUESSES, retry_after_s=int(left) + 1)
+
+    async def _count_guess(self, guesser: str) -> None:
+        failures = await self._run(api_keys.failed(guesser))
+        if failures.count > MAX_GUESSES:
+            if len(self._locked) >= _MOST_REMEMBERED:
+                self._locked.clear()
+            self._locked[guesser] = self._clock() + failures.forgotten_in_s
+            self._refuse_locked(guesser)
+
+
+class _Recent(Generic[T]):
+    """Answers of the store, used again for a moment. What is not there is asked for each time."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._known: dict[str, tuple[float, T]] = {}
+
+    async def get(self, name: str, ask: Callable[[], Awaitable[T]]) -> T:
+        known = self._known.get(name)
+        if known is not None and self._clock() - known[0] < FRESH_S:
+            return known[1]
+        asked_at = self._clock()
+        answer = await ask()
+        if answer is not None:
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known.clear()
+            self._known[name] = (asked_at, answer)
+        return answer
