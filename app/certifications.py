@@ -11,6 +11,7 @@ from app.services import Services
 from app.settings import AppSettings
 from app.waiting import read_job
 from jobs import keys, store
+from jobs.caller import LOCAL
 from jobs.record import Job, JobSpec
 from model_store.errors import ModelStoreError
 from smoothing.certificate import SmoothingParams
@@ -64,9 +65,11 @@ async def submit(request: CertifyRequest, services: Services) -> Expected:
     submitted = await services.runner.run(
         store.submit(
             spec,
+            caller=LOCAL,
             job_key=keys.job_key(await services.secret.read(), digest),
             tensor=upload.tensor,
             now=now,
+            draws_per_s=crew.draws_per_s,
             max_backlog_draws=limits.backlog_limit_draws,
             max_backlog_jobs=limits.backlog_limit_jobs,
         )

@@ -11,6 +11,7 @@ from starlette.types import Receive
 
 from app.prompt_runner import PromptRunner
 from jobs import store
+from jobs.caller import LOCAL
 from jobs.errors import JobNotFound
 from jobs.record import Job
 
@@ -34,7 +35,7 @@ async def read_job(runner: PromptRunner, job_id: str) -> Job:
         JobNotFound: There is none.
         StoreUnavailable: Redis is away.
     """
-    job = await runner.run(store.read(job_id, now=time.time()))
+    job = await runner.run(store.read(job_id, tenant=LOCAL.tenant, now=time.time()))
     if job is None:
         raise JobNotFound(job_id)
     return job
@@ -59,7 +60,7 @@ async def wait_for_change(
         until_deadline = max(job.spec.deadline_at - time.time(), 0.0) + FIRST_LOOK_S
         await asyncio.sleep(min(gap, left, until_deadline))
         gap = min(1.15 * gap, LONGEST_GAP_S)
-        version = await runner.run(store.version(job.spec.id))
+        version = await runner.run(store.version(job.spec.id, tenant=job.spec.tenant))
         if version != job.version or time.time() >= job.spec.deadline_at:
             job = await read_job(runner, job.spec.id)
     return job

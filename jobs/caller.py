@@ -1,42 +1,56 @@
-"""Who asks for work, and how much of it they may have."""
+"""Who asks, and what they may: the identity behind a request, and its share of the service."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 Scope = Literal["certify", "read", "admin"]
-"""certify: submit, cancel and delete own jobs; read: own jobs and models; admin: all tenants'."""
+"""Submit, cancel and delete one's own jobs; read them, and the models; see to the whole service."""
 
-SCOPES: frozenset[Scope] = frozenset(("certify", "read", "admin"))
+SCOPES: frozenset[Scope] = frozenset({"certify", "read", "admin"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quota:
-    """What a tenant may use.
+    """How much of the service a tenant may have; None where there is no limit.
 
     Attributes:
-        live_jobs: Jobs queued or running at once.
-        draws_queued: Draws that its live jobs may still need, together.
-        draws_per_day: Draws that may be asked for in a day; None for as many as they like.
-        requests_per_minute: Submissions a minute.
-        weight: Its share of the workers, beside tenants of weight 1.
+        live_jobs: Jobs queued or running at a time.
+        draws_queued: Draws that these jobs still need, together.
+        draws_per_day: Draws made, and still to be made, for jobs submitted on one day (UTC).
+        requests_per_minute: Submissions, after a burst of as many; above 0.
+        weight: Share of the workers beside other tenants that wait, in proportion; above 0.
     """
 
-    live_jobs: int = 100
-    draws_queued: int = 20_000_000
+    live_jobs: int | None = 100
+    draws_queued: int | None = 20_000_000
     draws_per_day: int | None = None
-    requests_per_minute: int = 600
+    requests_per_minute: int | None = 600
     weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("live_jobs", "draws_queued", "draws_per_day"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise ValueError(f"{name} must be at least 0, got {value}")
+        if self.requests_per_minute is not None and self.requests_per_minute < 1:
+            raise ValueError(f"requests_per_minute must be above 0, got {self.requests_per_minute}")
+        if not 0.001 <= self.weight <= 1000:
+            raise ValueError(f"weight must be in [0.001, 1000], got {self.weight}")
+
+
+UNLIMITED = Quota(live_jobs=None, draws_queued=None, requests_per_minute=None)
+"""Only the limits of the whole service hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who makes a request.
+    """Who asks.
 
     Attributes:
-        tenant: Whose jobs these are; other tenants' jobs do not exist for it.
-        key_id: Of the API key; None for a caller without one.
-        name: What its key is called, for people.
-        scopes: What it may do.
+        tenant: Whose jobs these are; those of others do not exist for them.
+        key_id: The API key, by its public part; None without one.
+        name: For people: logs, and the page.
+        scopes: What they may do.
         quota: How much of it.
     """
 
@@ -47,40 +61,18 @@ class Caller:
     quota: Quota = field(default_factory=Quota)
 
 
-LOCAL = Caller(tenant="local", key_id=None, name="local", scopes=SCOPES)
-"""Who asks from this machine, where no key was ever made."""
+LOCAL = Caller(tenant="local", key_id=None, name="local", scopes=SCOPES, quota=UNLIMITED)
+"""Whoever sits at the machine, where no keys are asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApiKey:
-    """What is known of an API key: not the key, only a digest by which it is recognised.
+class Idempotency:
+    """A caller's name for a submission, under which it happens once however often it is sent.
 
     Attributes:
-        id: The part of the key that is no secret.
-        sha256: Hex digest of the whole key.
-        name: What it is called, for people.
-        tenant: Whose jobs it sees.
-        scopes: What it may do.
-        quota: How much of it.
-        created_at: Seconds since 1970, UTC.
-        expires_at: From when on it opens nothing; None for never.
+        key: Chosen by the client; within its tenant.
+        payload_sha256: Hex digest of all that the client sent.
     """
 
-    id: str
-    sha256: str
-    name: str
-    tenant: str
-    scopes: frozenset[Scope]
-    quota: Quota
-    created_at: float
-    expires_at: float | None = None
-
-    def caller(self) -> Caller:
-        """Who asks with this key."""
-        return Caller(
-            tenant=self.tenant,
-            key_id=self.id,
-            name=self.name,
-            scopes=self.scopes,
-            quota=self.quota,
-        )
+    key: str
+    payload_sha256: str

@@ -1,7 +1,9 @@
 """What can go wrong with jobs.
 
 JobsError
-    JobNotFound         no such job, or it was deleted or has been forgotten
+    JobNotFound         no such job, or it is another tenant's
+        JobGone         there was one; it was deleted or has been forgotten
+    UnknownCursor       the page that follows it cannot be found
     JobNotCancellable   it ended before the cancel came
     StoreUnavailable    Redis is away, loading, full or read-only: nothing is known to have happened
     MalformedRecord     what the store holds is not what this version writes
@@ -13,7 +15,7 @@ class JobsError(Exception):
 
 
 class JobNotFound(JobsError):
-    """No such job, or it was deleted or has been forgotten.
+    """No such job, or it is another tenant's.
 
     Attributes:
         job_id: The id that was asked for.
@@ -22,6 +24,21 @@ class JobNotFound(JobsError):
     def __init__(self, job_id: str) -> None:
         super().__init__(f"there is no job {job_id!r}")
         self.job_id = job_id
+
+
+class JobGone(JobNotFound):
+    """There was such a job; it was deleted, or ended long ago and has been forgotten."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(job_id)
+        self.args = (f"job {job_id!r} was deleted, or ended long ago and has been forgotten",)
+
+
+class UnknownCursor(JobsError):
+    """No page of the list follows this cursor: it was never given, or too long ago."""
+
+    def __init__(self, cursor: str) -> None:
+        super().__init__(f"no page follows the cursor {cursor!r}")
 
 
 class JobNotCancellable(JobsError):

@@ -63,6 +63,9 @@ class Snapshot:
         complete: Whether the present request has all its votes.
         chunks: Per phase, start -> (stop, sparse votes).
         makers: Of these votes, each once.
+        attempts: Distinct questions asked of the service about this image and this model so far,
+            by whomever, this one included: another noise, mode, confidence or number of draws is
+            another question.
     """
 
     spec: JobSpec
@@ -72,6 +75,7 @@ class Snapshot:
     complete: bool
     chunks: dict[Phase, dict[int, tuple[int, dict[str, int]]]]
     makers: tuple[Maker, ...]
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,14 @@
 """The record of a job: what was asked, where it stands, what came out."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
 from smoothing.certificate import Phase, SmoothingParams
+
+Priority = Literal["interactive", "normal", "batch"]
+"""What a caller's own jobs wait behind: the less urgent yield to the more urgent, never wholly."""
 
 
 class JobState(StrEnum):
@@ -75,6 +79,19 @@ class ImageRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookRef:
+    """Whom to tell how a job ends.
+
+    Attributes:
+        url: Where to post to.
+        events: Which ends to tell of.
+    """
+
+    url: str
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
     """What was asked; never changes.
 
@@ -87,6 +104,15 @@ class JobSpec:
         created_at: Seconds since 1970, UTC.
         deadline_at: When the job expires if it has not ended, seconds since 1970.
         chunk_size: Draws in one unit of work.
+        tenant: Whose job it is; to all others it does not exist. Those of a release without
+            tenants are "local".
+        priority: How urgent it is among the jobs of its tenant.
+        request_id: Id of the HTTP request that asked for it.
+        traceparent: W3C trace context of that request.
+        webhook: Whom to tell how it ends.
+        group: The evaluation that it is part of.
+
+    What follows `chunk_size` changes no vote and is no part of any digest.
     """
 
     id: str
@@ -97,6 +123,12 @@ class JobSpec:
     created_at: float
     deadline_at: float
     chunk_size: int
+    tenant: str = "local"
+    priority: Priority = "normal"
+    request_id: str | None = None
+    traceparent: str | None = None
+    webhook: WebhookRef | None = None
+    group: str | None = None
 
     def __post_init__(self) -> None:
         if self.chunk_size < 1:
@@ -115,6 +147,8 @@ class Progress:
         draws_planned: Draws that the job is now expected to need in all.
         draws_per_s: Mean speed from the start to the latest commit, or None before the first.
         eta_s: Expected seconds to the end, or None while the speed is unknown or once ended.
+        queue_position: 1 where it is the next of its tenant's queued jobs of this model to start,
+            and so on; None once it has started.
     """
 
     phase: Phase
@@ -122,6 +156,7 @@ class Progress:
     draws_planned: int
     draws_per_s: float | None
     eta_s: float | None
+    queue_position: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,30 +200,6 @@ class Job:
     cached: bool
     started_at: float | None
     finished_at: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submitted:
-    """What became of a submission.
-
-    Attributes:
-        outcome: "created" (queued), "joined" (an identical job is in flight), "cached" (a new job
-            that has already succeeded) or "full" (refused: the model's backlog is over the limit).
-        job_id: The job to read; None when full.
-        backlog_draws: Draws outstanding for the model, this job's included when created.
-    """
-
-    outcome: Literal["created", "joined", "cached", "full"]
-    job_id: str | None
-    backlog_draws: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
-    """Work outstanding for one model: draws not yet committed, of jobs queued or running."""
-
-    draws: int
-    jobs: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +260,7 @@ class WorkerInfo:
         threads: Chunks that it takes on at once.
         device: Where the models run, e.g. "cpu" or "cuda:0 NVIDIA H200".
         models: The models that it serves; while starting, by name only.
+        counters: Name -> how often, or how much, since it started.
     """
 
     instance: str
@@ -258,3 +270,4 @@ class WorkerInfo:
     threads: int
     device: str
     models: tuple[WorkerModel, ...]
+    counters: Mapping[str, float] = field(default_factory=dict[str, float])

@@ -22,6 +22,7 @@ from app.routes.answers import (
 from app.schemas import JobBody
 from app.waiting import preferred_wait, read_job, wait_for_change, while_connected
 from jobs import store
+from jobs.caller import LOCAL
 from jobs.errors import JobNotFound
 from jobs.record import Job
 
@@ -118,7 +119,7 @@ async def cancel_job(request: Request, job_id: JobId, services: ServicesOf) -> R
 
     A job that others joined by an equal request is theirs too: it is cancelled for all.
     """
-    await services.runner.run(store.cancel(_checked(job_id), now=time.time()))
+    await services.runner.run(store.cancel(_checked(job_id), tenant=LOCAL.tenant, now=time.time()))
     job = await read_job(services.runner, job_id)
     return job_answer(await expected(job, services), request)
 
@@ -131,7 +132,7 @@ async def cancel_job(request: Request, job_id: JobId, services: ServicesOf) -> R
 )
 async def delete_job(job_id: JobId, services: ServicesOf) -> Response:
     """Erases the image and the record now, and cancels the job if need be."""
-    await services.runner.run(store.delete(_checked(job_id), now=time.time()))
+    await services.runner.run(store.delete(_checked(job_id), tenant=LOCAL.tenant, now=time.time()))
     return Response(status_code=204)
 
 

@@ -4,11 +4,16 @@
 -- queued (list of job ids), running (zset, score = when to look whether it is stuck), live (zset of
 -- queued and running jobs, score = deadline), remaining (hash, draws each live job still needs).
 -- Of a request: inflight (its live job's id), certificate (its document). Of a worker: worker (its
--- heartbeat), held (set of the chunks it computes).
+-- heartbeat), held (set of the chunks it computes). Of the service: counters (hash).
 local DAY = 86400
 local CERTIFICATE_DAYS = 30
+local GONE_DAYS = 7
+local MOST_LISTED = 100000
 local FIRST_BACKOFF = 4
 local WORKERS = 'dmae:workers'
+local COUNTERS = 'dmae:counters'
+-- Upper ends of the classes that finished jobs are counted in, by their seconds.
+local SECONDS = { 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400 }
 
 local function job_name(id) return 'dmae:job:{' .. id .. '}' end
 local function votes_name(id) return job_name(id) .. ':votes' end
@@ -21,6 +26,8 @@ local function live_name(model) return 'dmae:live:' .. model end
 local function remaining_name(model) return 'dmae:remaining:' .. model end
 local function inflight_name(document) return 'dmae:inflight:' .. document end
 local function certificate_name(document) return 'dmae:certificate:' .. document end
+local function listed_name(tenant) return 'dmae:jobs:' .. tenant end
+local function group_name(tenant, group) return 'dmae:group:' .. tenant .. ':' .. group end
 local function worker_name(worker) return 'dmae:worker:' .. worker end
 local function held_name(worker) return 'dmae:held:' .. worker end
 
@@ -32,10 +39,16 @@ local function keep(key, seconds)
   if redis.call('TTL', key) < seconds then redis.call('EXPIRE', key, seconds) end
 end
 
+-- Counts what happened, in the script in which it happens: so exactly once, whoever dies.
+local function count(what, number)
+  redis.call('HINCRBY', COUNTERS, what, number or 1)
+  redis.call('EXPIRE', COUNTERS, 366 * DAY)
+end
+
 local function alive(worker) return redis.call('EXISTS', worker_name(worker)) == 1 end
 
 local FIELDS = { 'state', 'model', 'document', 'deadline_at', 'chunk', 'phase', 'start', 'stop',
-  'next', 'request_done', 'step', 'backoff' }
+  'next', 'request_done', 'step', 'backoff', 'tenant' }
 
 -- The job's fields that scripts decide by, numbers as numbers; nil when there is no such job.
 local function load_job(id)
@@ -46,12 +59,50 @@ local function load_job(id)
   for _, field in ipairs({ 'deadline_at', 'chunk', 'start', 'stop', 'next', 'request_done', 'step',
     'backoff' }) do job[field] = tonumber(job[field]) end
   job.live = job.state == 'queued' or job.state == 'running'
+  -- A release without tenants wrote none.
+  job.tenant = job.tenant or 'local'
   return job
+end
+
+-- The tenant's job; nil when there is none, and then whether there was one.
+local function load_owned(id, tenant)
+  local job = load_job(id)
+  if job then
+    if job.tenant == tenant then return job end
+    return nil, false
+  end
+  return nil, redis.call('ZSCORE', listed_name(tenant), id) ~= false
+end
+
+-- Enters a job into a list of its tenant, and forgets what has been gone from it for long. A job
+-- stays in the list after its record has gone, so that its id is known to be gone.
+local function list_job(list, id, now, deadline)
+  local seconds = math.ceil(math.max(deadline - now, 0)) + (1 + GONE_DAYS) * DAY
+  redis.call('ZADD', list, 'NX', text(now), id)
+  redis.call('ZREMRANGEBYSCORE', list, '-inf', text(now - seconds))
+  redis.call('ZREMRANGEBYRANK', list, 0, -MOST_LISTED - 1)
+  keep(list, seconds)
 end
 
 -- Seconds for which the keys of a live job must stay: a day beyond its deadline.
 local function lifetime(job, now)
   return math.ceil(math.max(job.deadline_at - now, 0)) + DAY
+end
+
+-- Counts a job that ends: its state, and what it proved in how many seconds.
+local function count_end(job, state, now)
+  count('jobs|' .. state)
+  if state ~= 'succeeded' then return end
+  local created, certificate = unpack(redis.call('HMGET', job.name, 'created_at', 'certificate'))
+  -- Within a JSON string quotes are escaped: this is found in nothing that people wrote.
+  count('verdicts|' .. (string.match(certificate or '', '"verdict":"([a-z_]+)"') or 'unknown'))
+  local seconds = now - (tonumber(created) or now)
+  local class = '+Inf'
+  for i = #SECONDS, 1, -1 do
+    if seconds <= SECONDS[i] then class = SECONDS[i] end
+  end
+  count('seconds|' .. class)
+  redis.call('HINCRBYFLOAT', COUNTERS, 'seconds_sum', text(math.max(seconds, 0)))
 end
 
 -- The one way in which a live job ends. What only a live job needs goes at once.
@@ -68,6 +119,7 @@ local function settle(job, state, now)
   redis.call('DEL', votes_name(job.id), leases_name(job.id), deaths_name(job.id))
   redis.call('EXPIRE', job.name, DAY)
   redis.call('EXPIRE', image_name(job.id), DAY)
+  count_end(job, state, now)
   job.state, job.live = state, false
 end
 
@@ -160,4 +212,14 @@ local function release(id, field, worker)
   if holder ~= worker then return false end
   redis.call('HDEL', leases_name(id), field)
   return true
+end
+
+-- What a reader is told of a job.
+local ROW = { 'spec', 'state', 'version', 'phase', 'draws_done', 'draws_planned', 'started_at',
+  'finished_at', 'last_commit_at', 'certificate', 'interim', 'error_code', 'error_message',
+  'cached' }
+local function row(job)
+  local values = redis.call('HMGET', job.name, unpack(ROW))
+  values[#ROW + 1] = 0
+  return values
 end

@@ -1,7 +1,6 @@
-local id, now = ARGV[1], tonumber(ARGV[2])
-local job = load_job(id)
-if not job then return false end
+-- A job of a tenant as it stands; 1 when it is gone, 0 when there never was one.
+local id, tenant, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local job, gone = load_owned(id, tenant)
+if not job then return gone and 1 or 0 end
 expire_if_due(job, now)
-return redis.call('HMGET', job.name, 'spec', 'state', 'version', 'phase', 'draws_done',
-  'draws_planned', 'started_at', 'finished_at', 'last_commit_at', 'certificate', 'interim',
-  'error_code', 'error_message', 'cached')
+return row(job)

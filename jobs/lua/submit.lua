@@ -2,14 +2,19 @@ local id, document, model, spec, key, tensor = ARGV[1], ARGV[2], ARGV[3], ARGV[4
 local phase, start, stop, chunk, planned = ARGV[7], ARGV[8], ARGV[9], ARGV[10], tonumber(ARGV[11])
 local now, deadline = tonumber(ARGV[12]), tonumber(ARGV[13])
 local max_draws, max_jobs = tonumber(ARGV[14]), tonumber(ARGV[15])
+local tenant, webhook, group = ARGV[16], ARGV[17], ARGV[18]
 local name = job_name(id)
 
 local function create(state)
   redis.call('HSET', name, 'state', state, 'version', 1, 'model', model, 'document', document,
     'spec', spec, 'key', key, 'phase', phase, 'start', start, 'stop', stop, 'next', start,
     'request_done', 0, 'chunk', chunk, 'step', 0, 'backoff', FIRST_BACKOFF, 'draws_done', 0,
-    'draws_planned', planned, 'deadline_at', text(deadline))
+    'draws_planned', planned, 'created_at', text(now), 'deadline_at', text(deadline))
   redis.call('SET', image_name(id), tensor)
+  redis.call('HSET', name, 'tenant', tenant)
+  if webhook ~= '' then redis.call('HSET', name, 'webhook', webhook) end
+  list_job(listed_name(tenant), id, now, deadline)
+  if group ~= '' then list_job(group_name(tenant, group), id, now, deadline) end
 end
 
 -- The same submission again: its first answer was lost on the way.

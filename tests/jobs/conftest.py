@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from jobs import keys, ledger, store
+from jobs.caller import LOCAL, Caller
 from jobs.command import Command, SyncRunner
 from jobs.connection import make_redis
 from jobs.record import Chunk, ImageRef, JobSpec, Maker, ModelRef, WorkerInfo
@@ -83,10 +84,13 @@ class _Life:
         self.client = client
         self.now = NOW
 
-    def submit(self, spec: JobSpec | None = None, **limits: Any) -> Any:
-        spec = spec or _make_spec()
+    def submit(self, spec: JobSpec | None = None, *, caller: Caller = LOCAL, **options: Any) -> Any:
+        spec = spec or _make_spec(tenant=caller.tenant)
         key = keys.job_key(b"s" * 32, spec.request_digest)
-        return self.run(store.submit(spec, job_key=key, tensor=TENSOR, now=self.now, **limits))
+        command = store.submit(
+            spec, caller=caller, job_key=key, tensor=TENSOR, now=self.now, **options
+        )
+        return self.run(command)
 
     def all_keys(self) -> list[bytes]:
         return list(self.client.scan_iter())
@@ -98,8 +102,8 @@ class _Life:
         job_id = self.submit(_make_spec(**changes)).job_id
         return job_id, self.admit(window)
 
-    def read(self, job_id: str) -> Any:
-        return self.run(store.read(job_id, now=self.now))
+    def read(self, job_id: str, tenant: str = "local") -> Any:
+        return self.run(store.read(job_id, tenant=tenant, now=self.now))
 
     def worker(self, name: str, *, alive: bool = True) -> str:
         info = WorkerInfo(

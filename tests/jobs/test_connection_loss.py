@@ -16,14 +16,14 @@ def test_a_server_that_does_not_answer_is_known_to_be_away_within_a_second() -> 
     begun = time.monotonic()
 
     with make_redis("unix:///nowhere/redis.sock") as client, pytest.raises(StoreUnavailable):
-        SyncRunner(client).run(store.read("x", now=0))
+        SyncRunner(client).run(store.read("x", tenant="local", now=0))
 
     assert time.monotonic() - begun < 1
 
 
 async def _read_asynchronously(url: str) -> object:
     async with make_async_redis(url) as client:
-        return await AsyncRunner(client).run(store.read("x", now=0))
+        return await AsyncRunner(client).run(store.read("x", tenant="local", now=0))
 
 
 def test_the_event_loop_has_the_same_operations_and_errors(server: str) -> None:

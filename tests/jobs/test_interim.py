@@ -53,7 +53,7 @@ def test_a_later_certificate_replaces_an_earlier_one_and_never_the_reverse(
 
 def test_a_cancelled_job_succeeds_with_what_it_had_shown(life: Any, shown: str) -> None:
     for _ in range(2):
-        life.run(store.cancel(shown, now=life.now))
+        life.run(store.cancel(shown, tenant="local", now=life.now))
 
     job = life.read(shown)
     assert (job.state, job.certificate, job.interim) == (JobState.SUCCEEDED, document(20), None)
@@ -76,13 +76,13 @@ def test_a_job_out_of_time_succeeds_with_what_it_had_shown(
 def test_a_job_that_had_shown_nothing_is_cancelled(life: Any) -> None:
     job_id, _ = life.started(params=ANYTIME)
 
-    life.run(store.cancel(job_id, now=life.now))
+    life.run(store.cancel(job_id, tenant="local", now=life.now))
 
     assert life.read(job_id).state is JobState.CANCELLED
 
 
 def test_what_ended_early_is_no_cached_answer_to_the_next_request(life: Any, shown: str) -> None:
-    life.run(store.cancel(shown, now=life.now))
+    life.run(store.cancel(shown, tenant="local", now=life.now))
 
     again = life.submit(life.spec(params=ANYTIME))
 
@@ -100,7 +100,7 @@ def test_a_finished_job_shows_its_certificate_alone_and_cannot_be_cancelled(life
     assert (job.certificate, job.interim) == (document(100), None)
     assert not show(life, job_id, 100)
     with pytest.raises(JobNotCancellable):
-        life.run(store.cancel(job_id, now=life.now))
+        life.run(store.cancel(job_id, tenant="local", now=life.now))
 
 
 def test_only_a_contiguous_prefix_counts_and_only_for_the_mode_that_may_be_read(

@@ -57,7 +57,7 @@ def test_jobs_beyond_the_limit_wait_their_turn(life: Any) -> None:
     ids = [life.submit(life.spec(image={"tensor_sha256": f"{i:064}"})).job_id for i in range(3)]
 
     first = {chunk.job_id for chunk in life.admit(max_running=2)}
-    life.run(store.cancel(ids[0], now=life.now))
+    life.run(store.cancel(ids[0], tenant="local", now=life.now))
     second = {chunk.job_id for chunk in life.admit(max_running=2)}
 
     assert (first, second) == (set(ids[:2]), {ids[2]})
@@ -65,7 +65,7 @@ def test_jobs_beyond_the_limit_wait_their_turn(life: Any) -> None:
 
 def test_a_job_cancelled_while_queued_is_never_admitted(life: Any) -> None:
     job_id = life.submit().job_id
-    life.run(store.cancel(job_id, now=life.now))
+    life.run(store.cancel(job_id, tenant="local", now=life.now))
 
     assert life.admit() == ()
 
@@ -272,7 +272,7 @@ def test_a_worker_learns_what_it_must_know_while_the_job_runs(life: Any) -> None
     queued = life.run(ledger.load(job_id))
     life.admit()
     running = life.run(ledger.load(job_id))
-    life.run(store.cancel(job_id, now=life.now))
+    life.run(store.cancel(job_id, tenant="local", now=life.now))
 
     assert queued is life.run(ledger.load(job_id)) is None
     assert (running.spec.id, len(running.job_key), len(running.tensor)) == (job_id, 32, 768)

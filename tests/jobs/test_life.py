@@ -183,7 +183,7 @@ class _Jobs(RuleBasedStateMachine):
     def cancel(self, job_id: str) -> None:
         before = self.ended.get(job_id, (None, None))[0]
         try:
-            self.life.run(store.cancel(job_id, now=self.life.now))
+            self.life.run(store.cancel(job_id, tenant="local", now=self.life.now))
         except JobNotCancellable:
             assert before is not JobState.CANCELLED
         except JobNotFound:
@@ -194,7 +194,7 @@ class _Jobs(RuleBasedStateMachine):
     @rule(job_id=consumes(jobs))
     def delete(self, job_id: str) -> None:
         try:
-            self.life.run(store.delete(job_id, now=self.life.now))
+            self.life.run(store.delete(job_id, tenant="local", now=self.life.now))
         except JobNotFound:
             assert job_id not in self.committed
         self.committed.pop(job_id, None)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jobs import keys, ledger, store
-from jobs.errors import JobNotCancellable, JobNotFound
+from jobs.errors import JobGone, JobNotCancellable, JobNotFound
 from jobs.record import JobState
 from smoothing.certificate import Phase, SmoothingParams
 from smoothing.procedures import DrawMore
@@ -40,11 +40,11 @@ def test_a_submitted_job_is_read_back_as_asked(life: Any) -> None:
 
 def test_nobody_knows_an_unknown_job(life: Any) -> None:
     assert life.read("no-such-job") is None
-    assert life.run(store.version("no-such-job")) is None
+    assert life.run(store.version("no-such-job", tenant="local")) is None
     with pytest.raises(JobNotFound):
-        life.run(store.cancel("no-such-job", now=life.now))
+        life.run(store.cancel("no-such-job", tenant="local", now=life.now))
     with pytest.raises(JobNotFound):
-        life.run(store.delete("no-such-job", now=life.now))
+        life.run(store.delete("no-such-job", tenant="local", now=life.now))
 
 
 def test_submitting_again_after_a_lost_answer_changes_nothing(life: Any) -> None:
@@ -76,7 +76,7 @@ def test_another_upload_of_the_same_tensor_gets_its_own_job_and_the_same_dice(li
 
 def test_a_request_does_not_join_a_job_that_ended_or_is_past_its_deadline(life: Any) -> None:
     first = life.submit().job_id
-    life.run(store.cancel(first, now=life.now))
+    life.run(store.cancel(first, tenant="local", now=life.now))
     second = life.submit()
     life.now += 700
     third = life.submit(life.spec(deadline_at=life.now + 600))
@@ -131,8 +131,8 @@ def test_the_backlog_shrinks_with_each_commit_and_is_empty_at_the_end(life: Any)
     job_id, chunks = life.started()
     life.commit(chunks[0])
     after_one = life.run(store.backlog(life.model, now=life.now))
-    life.run(store.cancel(job_id, now=life.now))
-    life.run(store.cancel(job_id, now=life.now))
+    life.run(store.cancel(job_id, tenant="local", now=life.now))
+    life.run(store.cancel(job_id, tenant="local", now=life.now))
 
     after_cancel = life.run(store.backlog(life.model, now=life.now))
 
@@ -149,13 +149,13 @@ def test_jobs_past_their_deadline_do_not_fill_the_backlog(life: Any) -> None:
 
 def test_cancelling_twice_is_cancelling_once(life: Any) -> None:
     job_id = life.submit().job_id
-    life.run(store.cancel(job_id, now=life.now))
-    version = life.run(store.version(job_id))
+    life.run(store.cancel(job_id, tenant="local", now=life.now))
+    version = life.run(store.version(job_id, tenant="local"))
 
-    life.run(store.cancel(job_id, now=life.now))
+    life.run(store.cancel(job_id, tenant="local", now=life.now))
 
     assert life.read(job_id).state == JobState.CANCELLED
-    assert life.run(store.version(job_id)) == version
+    assert life.run(store.version(job_id, tenant="local")) == version
 
 
 def test_an_ended_job_cannot_be_cancelled(life: Any) -> None:
@@ -163,7 +163,7 @@ def test_an_ended_job_cannot_be_cancelled(life: Any) -> None:
     finish(life, job_id, chunks)
 
     with pytest.raises(JobNotCancellable, match="succeeded"):
-        life.run(store.cancel(job_id, now=life.now))
+        life.run(store.cancel(job_id, tenant="local", now=life.now))
 
 
 def test_a_job_past_its_deadline_expires_when_read_though_no_worker_lives(life: Any) -> None:
@@ -174,7 +174,7 @@ def test_a_job_past_its_deadline_expires_when_read_though_no_worker_lives(life: 
 
     assert (job.state, job.finished_at) == (JobState.EXPIRED, life.now)
     with pytest.raises(JobNotCancellable, match="expired"):
-        life.run(store.cancel(job_id, now=life.now))
+        life.run(store.cancel(job_id, tenant="local", now=life.now))
 
 
 def test_deleting_a_running_job_erases_every_key_of_it(life: Any) -> None:
@@ -182,21 +182,22 @@ def test_deleting_a_running_job_erases_every_key_of_it(life: Any) -> None:
     life.begin(chunks[0])
     life.commit(chunks[1])
 
-    life.run(store.delete(job_id, now=life.now))
+    life.run(store.delete(job_id, tenant="local", now=life.now))
 
     assert [key for key in life.all_keys() if job_id.encode() in key] == []
-    assert life.read(job_id) is None
+    with pytest.raises(JobGone):
+        life.read(job_id)
     assert life.begin(chunks[0]) == life.commit(chunks[0]).outcome == "gone"
     assert [key for key in life.all_keys() if job_id.encode() in key] == []
 
 
 def test_the_tensor_can_be_read_back_until_the_job_is_deleted(life: Any) -> None:
     job_id = life.submit().job_id
-    before = life.run(store.tensor(job_id))
-    life.run(store.delete(job_id, now=life.now))
+    before = life.run(store.tensor(job_id, tenant="local"))
+    life.run(store.delete(job_id, tenant="local", now=life.now))
 
     assert len(before) == 4 * 3 * 8 * 8
-    assert life.run(store.tensor(job_id)) is None
+    assert life.run(store.tensor(job_id, tenant="local")) is None
 
 
 def test_progress_tells_speed_and_time_left(life: Any) -> None:
@@ -214,15 +215,15 @@ def test_progress_tells_speed_and_time_left(life: Any) -> None:
 
 def test_the_version_grows_with_every_visible_change(life: Any) -> None:
     job_id = life.submit().job_id
-    versions = [life.run(store.version(job_id))]
+    versions = [life.run(store.version(job_id, tenant="local"))]
     (chunk, *_) = life.admit()
-    versions.append(life.run(store.version(job_id)))
+    versions.append(life.run(store.version(job_id, tenant="local")))
     life.commit(chunk)
-    versions.append(life.run(store.version(job_id)))
+    versions.append(life.run(store.version(job_id, tenant="local")))
     life.commit(chunk)
-    versions.append(life.run(store.version(job_id)))
-    life.run(store.cancel(job_id, now=life.now))
-    versions.append(life.run(store.version(job_id)))
+    versions.append(life.run(store.version(job_id, tenant="local")))
+    life.run(store.cancel(job_id, tenant="local", now=life.now))
+    versions.append(life.run(store.version(job_id, tenant="local")))
 
     assert versions == [1, 2, 3, 3, 4]
 

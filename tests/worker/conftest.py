@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from jobs import keys, ledger, store
+from jobs.caller import LOCAL
 from jobs.command import Command, SyncRunner
 from jobs.connection import make_redis
 from jobs.errors import StoreUnavailable
@@ -150,13 +151,17 @@ class _Jobs:
     ) -> JobSpec:
         spec = _make_spec(card or self.card, params, chunk_size, salt)
         command = store.submit(
-            spec, job_key=self.key(spec), tensor=self.image.tobytes(), now=time.time()
+            spec,
+            caller=LOCAL,
+            job_key=self.key(spec),
+            tensor=self.image.tobytes(),
+            now=time.time(),
         )
         assert self.run(command).outcome == "created"
         return spec
 
     def read(self, job_id: str) -> Job:
-        return self.run(store.read(job_id, now=time.time()))
+        return self.run(store.read(job_id, tenant="local", now=time.time()))
 
     def ended(self, job_id: str, *, within_s: float = 60) -> Job:
         until = time.monotonic() + within_s

@@ -57,7 +57,7 @@ def test_a_message_delivered_twice_is_drawn_once(world: Any, jobs: Any) -> None:
 def test_a_chunk_of_a_job_that_ended_is_not_drawn(world: Any, jobs: Any) -> None:
     spec = jobs.submit()
     world.drawing.admit(jobs.model)
-    jobs.run(store.delete(spec.id, now=time.time()))
+    jobs.run(store.delete(spec.id, tenant="local", now=time.time()))
 
     world.work()
 

@@ -113,7 +113,7 @@ def test_a_cancelled_anytime_job_ends_with_the_certificate_it_has(
     world.drawing.draw(world.sent.pop(0))
     shown = jobs.read(spec.id).interim
 
-    jobs.run(store.cancel(spec.id, now=time.time()))
+    jobs.run(store.cancel(spec.id, tenant="local", now=time.time()))
     world.work()
 
     job = jobs.read(spec.id)
