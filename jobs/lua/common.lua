@@ -214,6 +214,12 @@ local function release(id, field, worker)
   return true
 end
 
+-- Forgets a job that has ended, all but that there was one.
+local function erase(id, tenant, now)
+  list_job(listed_name(tenant), id, now, now)
+  redis.call('DEL', job_name(id), image_name(id), votes_name(id), leases_name(id), deaths_name(id))
+end
+
 -- What a reader is told of a job.
 local ROW = { 'spec', 'state', 'version', 'phase', 'draws_done', 'draws_planned', 'started_at',
   'finished_at', 'last_commit_at', 'certificate', 'interim', 'error_code', 'error_message',
