@@ -10,6 +10,7 @@ from app.errors import echo
 from app.problems import problem_response
 from app.request_id import HEADER, begin_request
 from app.telemetry.metrics import observe_request
+from jobs.logs import also_concerns
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,8 @@ class _Exchange:
         path, seconds = self._scope["path"], time.perf_counter() - self._began
         route = getattr(self._scope.get("route"), "path_format", None)
         observe_request(self._scope["method"], route, self.status, seconds)
+        job_id = self._scope.get("path_params", {}).get("job_id")
+        also_concerns(job_id=None if job_id is None else echo(job_id))
         logger.log(
             logging.DEBUG if path in QUIET_PATHS else logging.INFO,
             "request",

@@ -4,6 +4,8 @@ import re
 import uuid
 from contextvars import ContextVar
 
+from jobs.logs import begin_concern
+
 HEADER = "X-Request-Id"
 _SAFE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _current: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -19,4 +21,5 @@ def begin_request(offered: str | None) -> str:
     known = offered is not None and _SAFE.fullmatch(offered)
     request_id = offered if known and offered is not None else uuid.uuid4().hex
     _current.set(request_id)
+    begin_concern(request_id=request_id)
     return request_id

@@ -11,6 +11,7 @@ from typing import Protocol
 from jobs import ledger, store
 from jobs.advance import shows_early
 from jobs.errors import StoreUnavailable
+from jobs.logs import also_concerns, concerning
 from jobs.record import Chunk, JobSpec, Maker, ModelRef
 from smoothing.certificate import Votes
 from smoothing.sampler import Draws
@@ -136,7 +137,10 @@ class Drawing:
                 return None
             self._at_work.add(turn.chunk)
         try:
-            with self._gate.alone() if turn.alone else self._gate.together():
+            with (
+                concerning(job_id=turn.chunk.job_id),
+                self._gate.alone() if turn.alone else self._gate.together(),
+            ):
                 return self._draw(turn)
         except StoreUnavailable:
             with self._lock:
@@ -190,6 +194,7 @@ class Drawing:
             self._release(chunk, failed=False)
             return None
         model = assigned.spec.model
+        also_concerns(request_id=assigned.spec.request_id)
         problem = self._problem(model)
         if problem is not None:
             # Left to others by reviving; only where nobody can draw it is the job lost.
@@ -204,7 +209,7 @@ class Drawing:
             self._send_all(model.id, (chunk,))
             return None
         except Exception:  # the edge of a task: counted against the chunk, never passed on
-            logger.exception("chunk failed", extra={"job_id": chunk.job_id, "start": chunk.start})
+            logger.exception("chunk failed", extra=_place(chunk))
             if not self._release(chunk, failed=True):
                 self._send_all(model.id, (chunk,))
             return None
@@ -231,6 +236,7 @@ class Drawing:
                 now=self._clock(),
             )
         )
+        logger.debug("chunk drawn", extra={**_place(chunk), "outcome": committed.outcome})
         if committed.outcome == "gone":
             self.assignments.forget(chunk.job_id)
         self._send_all(model_id, committed.following)
@@ -251,6 +257,10 @@ class Drawing:
                 self._send(model_id, chunk)
         except Exception as error:  # noqa: BLE001 - the broker is away; reviving sends them again
             logger.warning("chunks not sent", extra={"model": model_id, "reason": repr(error)})
+
+
+def _place(chunk: Chunk) -> dict[str, object]:
+    return {"phase": chunk.phase.value, "start": chunk.start, "stop": chunk.stop}
 
 
 def _draws(assigned: Assigned, chunk: Chunk) -> Draws:

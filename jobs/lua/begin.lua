@@ -32,6 +32,10 @@ if dead and redis.call('SCARD', held_name(holder)) == 1
     return { 'gone', 0 }
   end
 end
+if holder ~= worker then
+  count('chunks|claimed')
+  if holder then count('chunks|reclaimed') end
+end
 redis.call('HSET', leases_name(id), field, text(now) .. '|' .. worker)
 redis.call('EXPIRE', leases_name(id), lifetime(job, now))
 redis.call('SADD', held_name(worker), id .. '|' .. field)

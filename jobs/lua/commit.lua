@@ -9,6 +9,7 @@ if not job or job.state ~= 'running' then return { 'gone', 0, {} } end
 expire_if_due(job, now)
 if not job.live then return { 'gone', 0, {} } end
 if redis.call('HEXISTS', votes_name(id), field) == 1 then
+  count('chunks|duplicate')
   return { 'duplicate', complete(job) and 1 or 0, {} }
 end
 if chunk_stop(job, phase, start) ~= stop then return { 'refused', 0, {} } end
@@ -17,6 +18,7 @@ local draws = stop - start
 redis.call('HSET', votes_name(id), field, text(stop) .. '|' .. votes)
 redis.call('EXPIRE', votes_name(id), lifetime(job, now))
 redis.call('HINCRBY', job.name, 'draws_done', draws)
+count('draws|' .. job.model, draws)
 job.request_done = redis.call('HINCRBY', job.name, 'request_done', draws)
 redis.call('HINCRBY', job.name, 'version', 1)
 redis.call('HSET', job.name, 'last_commit_at', text(now))

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from app.logs import JsonLines
 from app.main import from_environment
 from app.request_id import begin_request
+from jobs.logs import JsonLines
 
 
 def test_importing_the_application_loads_no_network_library_and_no_worker() -> None:

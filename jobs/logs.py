@@ -1,0 +1,62 @@
+"""The log of a process: one JSON object a line, which says what request or job it concerns."""
+
+import json
+import logging
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+_NOTHING: Mapping[str, str] = {}
+_concerned: ContextVar[Mapping[str, str]] = ContextVar("concerned", default=_NOTHING)
+
+
+def begin_concern(**names: str | None) -> None:
+    """Says what this task is about from now on, and nothing else: names for each of its lines."""
+    _concerned.set(_NOTHING)
+    also_concerns(**names)
+
+
+def also_concerns(**names: str | None) -> None:
+    """Adds names to what this task is about; those that are None are not known, and left out."""
+    known = {name: value for name, value in names.items() if value is not None}
+    _concerned.set({**_concerned.get(), **known})
+
+
+@contextmanager
+def concerning(**names: str | None) -> Generator[None]:
+    """Adds names to what this task or thread is about, for a while."""
+    before = _concerned.get()
+    also_concerns(**names)
+    try:
+        yield
+    finally:
+        _concerned.set(before)
+
+
+class JsonLines(logging.Formatter):
+    """Formats a record as JSON: its message, its `extra` values, and what it concerns."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line of JSON, without line breaks within."""
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_concerned.get(),
+            **{key: value for key, value in vars(record).items() if key not in _STANDARD},
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def configure_logging(level: str) -> None:
+    """Sends every logger of the process through one handler, to standard error."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)

@@ -1,0 +1,63 @@
+"""Spans that are sent by OTLP; needs the extra `telemetry`. See `jobs.tracing`."""
+
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.trace import SpanKind
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from jobs.spans import Attribute, Tracing
+
+FLUSH_S = 2.0
+"""Longest that the end of a process waits for its last spans to be taken."""
+
+
+class OtlpTracing(Tracing):
+    """The spans of one process, sent in batches by a thread.
+
+    Args:
+        service: Name of the process among others.
+        exporter: Where spans go; None for where the OTEL_EXPORTER_OTLP_* variables say.
+    """
+
+    def __init__(self, service: str, exporter: SpanExporter | None = None) -> None:
+        # At the end of the process it would wait for a receiver that is away.
+        self._provider = TracerProvider(
+            resource=Resource.create({SERVICE_NAME: service}), shutdown_on_exit=False
+        )
+        self._provider.add_span_processor(BatchSpanProcessor(exporter or OTLPSpanExporter()))
+        self.provider = self._provider
+        self._tracer = self._provider.get_tracer("dmae")
+        self._context = TraceContextTextMapPropagator()
+
+    def span(
+        self, name: str, traceparent: str | None, **attributes: Attribute
+    ) -> AbstractContextManager[None]:
+        """A span in the trace of a job, if it has one."""
+        if traceparent is None:
+            return super().span(name, traceparent)
+        return self._span(name, traceparent, attributes)
+
+    @contextmanager
+    def _span(
+        self, name: str, traceparent: str, attributes: dict[str, Attribute]
+    ) -> Generator[None]:
+        parent = self._context.extract({"traceparent": traceparent})
+        with self._tracer.start_as_current_span(
+            name, context=parent, kind=SpanKind.CONSUMER, attributes=attributes
+        ):
+            yield
+
+    def traceparent(self) -> str | None:
+        """The trace context of what this task is doing."""
+        carrier: dict[str, str] = {}
+        self._context.inject(carrier)
+        return carrier.get("traceparent")
+
+    def close(self) -> None:
+        """Send what was recorded, and give up soon."""
+        self._provider.force_flush(int(1000 * FLUSH_S))
