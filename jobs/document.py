@@ -35,7 +35,7 @@ class Making:
     versions: Mapping[str, str]
     started_at: float
     finished_at: float
-    attempts: int = 1
+    attempts: int
 
 
 def certificate_document(spec: JobSpec, certificate: Certificate, making: Making) -> dict[str, Any]:

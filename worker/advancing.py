@@ -138,5 +138,6 @@ class Advancing:
             versions=self._machine.versions,
             started_at=snapshot.started_at,
             finished_at=self._clock(),
+            attempts=snapshot.attempts,
         )
         return certificate_document(snapshot.spec, certificate, making)

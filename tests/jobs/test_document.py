@@ -19,6 +19,7 @@ MAKING = Making(
     versions={"python": "3.11", "torch": "2.15.0"},
     started_at=1_800_000_000.0,
     finished_at=1_800_000_004.5,
+    attempts=1,
 )
 
 
