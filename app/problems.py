@@ -40,14 +40,19 @@ class Problem:
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def problem_response(error: Exception) -> Response:
-    """The answer for an error; a 500 that says nothing, and a log entry, for an unknown one."""
+def problem_of(error: Exception) -> Problem:
+    """What an error is; an unknown one says nothing, and is logged."""
     for cls in type(error).__mro__:
         make = _TABLE.get(cls)
         if make is not None:
-            return _render(make(error))
+            return make(error)
     logger.error("unhandled error", exc_info=error)
-    return _render(Problem(kind="internal-error", detail="an unexpected error; it was logged"))
+    return Problem(kind="internal-error", detail="an unexpected error; it was logged")
+
+
+def problem_response(error: Exception) -> Response:
+    """The answer for an error."""
+    return _render(problem_of(error))
 
 
 async def handle(request: Request, error: Exception) -> Response:  # noqa: ARG001 - Starlette's form
