@@ -1,0 +1,15 @@
+-- Writes an attempt down. State 'pending' has a time of the next one; every other is the last.
+local id, n, attempt, record = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local state, next_at = ARGV[5], ARGV[6]
+local log, member = job_name(id) .. ':deliveries', ARGV[1] .. '|' .. ARGV[2]
+if redis.call('HEXISTS', log, n) == 0 then
+  redis.call('ZREM', 'dmae:deliveries:due', member)
+  return redis.status_reply('gone')
+end
+redis.call('HSET', log, n .. ':attempt:' .. attempt, record, n .. ':attempts', attempt, n .. ':state', state)
+if state == 'pending' then
+  redis.call('ZADD', 'dmae:deliveries:due', next_at, member)
+else
+  redis.call('ZREM', 'dmae:deliveries:due', member)
+end
+return redis.status_reply('noted')

@@ -1,0 +1,15 @@
+-- Adds a receiver to a job that was there before it was asked for. One that has ended already is
+-- put into the outbox again: messages that were made of it before are not made twice.
+local id, tenant, webhook, now, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local job = load_job(id)
+if not job then return 0 end
+local name = job.name .. ':webhooks'
+if redis.call('SCARD', name) >= most then return 0 end
+redis.call('SADD', name, webhook)
+redis.call('HSETNX', job.name, 'webhook', '')
+redis.call('EXPIRE', name, math.max(redis.call('TTL', job.name), 1))
+if not job.live then
+  redis.call('XADD', 'dmae:outbox', '*', 'job', id, 'tenant', tenant, 'state', job.state,
+    'version', redis.call('HGET', job.name, 'version'), 'at', now)
+end
+return 1
