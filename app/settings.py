@@ -43,6 +43,8 @@ class AppSettings(BaseSettings):
             all below a domain. Comma-separated in the environment.
         keys: Who needs an API key: "auto" (nobody on this machine until the first is made, then
             everybody), "required" (everybody), "off" (nobody: for a network that is trusted).
+        signing_keys_dir: Directory of the keys that certificates are signed with; None signs none.
+        issuer: How the service names itself in certificates; None for not at all.
         log_level: Of the process's log.
     """
 
@@ -74,6 +76,8 @@ class AppSettings(BaseSettings):
     decode_threads: int = Field(default=2, ge=1)
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ("localhost", "127.0.0.1", "[::1]")
     keys: KeysMode = "auto"
+    signing_keys_dir: Path | None = None
+    issuer: str | None = Field(default=None, min_length=1, max_length=1_000)
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
     @field_validator("allowed_hosts", mode="before")

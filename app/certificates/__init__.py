@@ -1,0 +1,1 @@
+"""Certificates as signed documents: signing, checking, and what follows from one."""

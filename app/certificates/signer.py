@@ -1,0 +1,110 @@
+"""What the service does to a certificate before it hands it out: recompute, name itself, sign."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from app.certificates.canonical import canonical
+from app.certificates.errors import DoesNotVerify, KeyUnusable, NotSigned
+from app.certificates.jws import Signed, sign
+from app.certificates.key_directory import KeyRing, add_key, read_directory
+from app.certificates.keys import Keys
+from app.certificates.proof import check_proof
+
+logger = logging.getLogger(__name__)
+
+
+class Signer:
+    """Signs documents with the newest key of a directory, which is read again when it changes.
+
+    Args:
+        directory: Of the keys; None where nothing is signed. Gets a first key where it is empty.
+        issuer: How the service names itself in its documents; None for not at all.
+
+    Raises:
+        KeyUnusable: The directory or a key in it cannot be used.
+    """
+
+    def __init__(self, directory: Path | None, *, issuer: str | None = None) -> None:
+        self._directory = directory
+        self._issuer = issuer
+        self._seen = 0
+        self._ring = KeyRing(keys={})
+        if directory is not None:
+            if not read_directory(directory).keys:
+                key = add_key(directory)
+                logger.info("made a first signing key", extra={"kid": key.kid})
+            self._read(directory)
+
+    @property
+    def keys(self) -> Keys:
+        """The keys whose signatures are this service's, the retired ones too."""
+        return self._current().keys
+
+    @property
+    def signs(self) -> bool:
+        """Whether there is a key to sign with."""
+        return self._current().signing is not None
+
+    def presented(self, document: dict[str, Any]) -> dict[str, Any]:
+        """The document as this service hands it out, without a signature.
+
+        Raises:
+            DoesNotVerify: It says something else than its own counts prove.
+        """
+        named = self._named(document)
+        wrong = [check for check in check_proof(named) if not check.passed]
+        if wrong:
+            told = "; ".join(f"{check.name}: {check.detail}" for check in wrong)
+            logger.error("a stored certificate does not verify", extra={"reason": told})
+            raise DoesNotVerify("the stored certificate does not follow from its own counts")
+        return named
+
+    def signed(self, document: dict[str, Any]) -> Signed:
+        """The document signed, having been recomputed.
+
+        Raises:
+            NotSigned: There is no key to sign with.
+            DoesNotVerify: It says something else than its own counts prove.
+        """
+        key = self._current().signing
+        if key is None:
+            raise NotSigned("this service has no key to sign with; the JSON form is unsigned")
+        return sign(self.presented(document), key)
+
+    def text(self, document: dict[str, Any]) -> bytes:
+        """The JSON form in its exact bytes, signed where there is a key.
+
+        Raises:
+            DoesNotVerify: It says something else than its own counts prove.
+        """
+        if not self.signs:
+            return canonical(self.presented(document))
+        return self.signed(document).document()
+
+    def _named(self, document: dict[str, Any]) -> dict[str, Any]:
+        if self._issuer is None or document.get("schema_version") == 1:
+            return document
+        return {**document, "issuer": self._issuer}
+
+    def _current(self) -> KeyRing:
+        directory = self._directory
+        if directory is not None and _changed_at(directory) != self._seen:
+            try:
+                self._read(directory)
+            except KeyUnusable:
+                self._seen = -1  # mended by chmod, the directory would look unchanged
+                logger.exception("signing keys cannot be read again; the last ones stay")
+        return self._ring
+
+    def _read(self, directory: Path) -> None:
+        # Its time first: should a key come meanwhile, it is read again.
+        self._seen = _changed_at(directory)
+        self._ring = read_directory(directory)
+
+
+def _changed_at(directory: Path) -> int:
+    try:
+        return directory.stat().st_mtime_ns
+    except OSError:
+        return 0
