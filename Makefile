@@ -1,6 +1,6 @@
 # Every target sets up .venv by itself when it is missing or older than the lock file.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format lint types layers bench bench-training lock clean
+.PHONY: help demo serve test check format lint types layers attack bench bench-training clean lock mutants
 
 PYTHON ?= python3
 BENCH ?=  # such as --data FOLDER, or --quick --out FILE
@@ -57,6 +57,13 @@ bench: $(READY)  ## Measure the engine against its ceilings and its peers (15 mi
 
 bench-training: $(READY)  ## Measure the training loop against the bare forward and backward pass
 	@$(BIN)/python -m bench.training --recipe cifar10_vit_tiny_cpu --out docs/benchmarks-training.md
+
+attack: $(READY)  ## Attack the smoothed classifier inside its certified balls (25 minutes; writes docs/attack.md)
+	@$(BIN)/python -m bench.attack $(BENCH) --out docs/attack.md
+
+mutants: $(READY)  ## Change each line that decides a radius, and see that a test notices (two hours; resumes)
+	@$(BIN)/mutmut run
+	@$(BIN)/mutmut results
 
 lock: $(READY)  ## Resolve the dependencies anew into requirements/
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
