@@ -7,11 +7,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from jobs.api_key import ApiKey
 from jobs.errors import MalformedRecord
+from jobs.evaluation_record import EvaluationSpec
 from jobs.record import JobSpec, WorkerInfo
 
 _SPEC = TypeAdapter(JobSpec)
 _WORKER = TypeAdapter(WorkerInfo)
 _KEY = TypeAdapter(ApiKey)
+_EVALUATION = TypeAdapter(EvaluationSpec)
 
 
 def dump_spec(spec: JobSpec) -> bytes:
@@ -63,6 +65,23 @@ def load_key(text: bytes) -> ApiKey:
         return _KEY.validate_json(text)
     except ValidationError as error:
         raise MalformedRecord(f"a stored API key cannot be read: {error}") from error
+
+
+def dump_evaluation(spec: EvaluationSpec) -> bytes:
+    """The spec of an evaluation as JSON."""
+    return _EVALUATION.dump_json(spec)
+
+
+def load_evaluation(text: bytes) -> EvaluationSpec:
+    """The spec of an evaluation from its JSON.
+
+    Raises:
+        MalformedRecord: The text is not of this version.
+    """
+    try:
+        return _EVALUATION.validate_json(text)
+    except ValueError as error:
+        raise MalformedRecord(f"a stored evaluation cannot be read: {error}") from error
 
 
 def dump_object(value: dict[str, Any]) -> bytes:

@@ -5,6 +5,9 @@ JobsError
         JobGone         there was one; it was deleted or has been forgotten
     UnknownCursor       the page that follows it cannot be found
     JobNotCancellable   it ended before the cancel came
+    EvaluationNotFound         no such evaluation, or it is another tenant's
+        EvaluationGone         there was one; it was deleted or has been forgotten
+    EvaluationNotCancellable   it ended before the cancel came
     StoreUnavailable    Redis is away, loading, full or read-only: nothing is known to have happened
     MalformedRecord     what the store holds is not what this version writes
 """
@@ -53,6 +56,28 @@ class JobNotCancellable(JobsError):
         super().__init__(f"job {job_id!r} is {state} and cannot be cancelled")
         self.job_id = job_id
         self.state = state
+
+
+class EvaluationNotFound(JobsError):
+    """No such evaluation, or it is another tenant's."""
+
+    def __init__(self, evaluation_id: str) -> None:
+        super().__init__(f"there is no evaluation {evaluation_id!r}")
+
+
+class EvaluationGone(EvaluationNotFound):
+    """There was such an evaluation; it was deleted, or ended long ago and has been forgotten."""
+
+    def __init__(self, evaluation_id: str) -> None:
+        super().__init__(evaluation_id)
+        self.args = (f"evaluation {evaluation_id!r} was deleted, or ended long ago",)
+
+
+class EvaluationNotCancellable(JobsError):
+    """The evaluation ended, other than by a cancel, before the cancel came."""
+
+    def __init__(self, evaluation_id: str, state: str) -> None:
+        super().__init__(f"evaluation {evaluation_id!r} is {state} and cannot be cancelled")
 
 
 class StoreUnavailable(JobsError):

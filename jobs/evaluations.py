@@ -1,0 +1,262 @@
+"""The store of evaluations; each function returns a `Command`, as in `jobs.store`.
+
+All live in one script, `evaluation.lua`: a reader costs one round trip whatever the number of
+images, since how a job ended is copied into the record when it has.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from jobs.codec import dump_evaluation, dump_object, load_evaluation
+from jobs.command import Argument, Command, script
+from jobs.errors import (
+    EvaluationGone,
+    EvaluationNotCancellable,
+    EvaluationNotFound,
+    UnknownCursor,
+)
+from jobs.evaluation_record import Evaluation, EvaluationSpec, EvaluationState, Item, ItemError
+from jobs.evaluation_view import evaluation_of
+from jobs.view import decode
+
+MOST_LOOKS = 1_000
+Admission = Literal["admitted", "busy", "full"]
+"""Whether there is room: "busy", the caller has as many under way as it may; "full", too many bytes
+of images wait in all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """How much there may be at a time.
+
+    Attributes:
+        evaluations: Of one tenant, under way.
+        image_bytes: Of all tenants, waiting to be submitted.
+    """
+
+    evaluations: int
+    image_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Images that one process is to submit now.
+
+    Attributes:
+        spec: Of their evaluation.
+        indices: Which.
+    """
+
+    spec: EvaluationSpec
+    indices: tuple[int, ...]
+
+
+def child_id(evaluation_id: str, index: int) -> str:
+    """The id of an image's job: the same each time, so that submitting it again changes nothing."""
+    return str(uuid.uuid5(uuid.UUID(evaluation_id), str(index)))
+
+
+def _images(evaluation_id: str) -> str:
+    return f"dmae:evaluation:{{{evaluation_id}}}:images"
+
+
+def _call(ask: str, *args: Argument) -> tuple[Argument, ...]:
+    return (ask, *args)
+
+
+def admits(tenant: str, *, num_bytes: int, room: Room, now: float) -> Command[Admission]:
+    """Whether a tenant's evaluation with so many bytes of images would be taken."""
+    args = _call("admits", "", now, tenant, num_bytes, room.evaluations, room.image_bytes)
+    return Command(call=script("evaluation"), args=args, parse=_admission)
+
+
+def upload(evaluation_id: str, index: int, data: bytes, *, now: float) -> Command[None]:
+    """Keep an image until it is submitted; for an hour if no record follows."""
+    args = _call("upload", evaluation_id, now, index, data)
+    return Command(call=script("evaluation"), args=args, parse=lambda _: None)
+
+
+def image(evaluation_id: str, index: int) -> Command[bytes | None]:
+    """An image that waits to be submitted, or None."""
+    return Command(call="HGET", args=(_images(evaluation_id), index), parse=lambda answer: answer)
+
+
+def forget_uploads(evaluation_id: str) -> Command[None]:
+    """Erase the images of an evaluation that has no record."""
+    return Command(call="DEL", args=(_images(evaluation_id),), parse=lambda _: None)
+
+
+def create(
+    spec: EvaluationSpec, items: Sequence[Item], *, num_bytes: int, room: Room, now: float
+) -> Command[Admission]:
+    """Begin an evaluation whose images are uploaded; sent again it changes nothing.
+
+    Args:
+        spec: What is asked.
+        items: Its images; those with an error have ended.
+        num_bytes: Of the images that were uploaded.
+        room: How much there may be at a time.
+        now: Current time.
+    """
+    args = _call(
+        "create",
+        spec.id,
+        now,
+        spec.caller.tenant,
+        num_bytes,
+        room.evaluations,
+        room.image_bytes,
+        dump_evaluation(spec),
+        spec.deadline_at,
+    )
+    for item in items:
+        error = item.error
+        told = {} if error is None else {"code": error.code, "message": error.message}
+        args += (dump_object({"name": item.name, "label": item.label}),)
+        args += (dump_object({"state": "error", **told}) if told else b"",)
+    return Command(call=script("evaluation"), args=args, parse=_admission)
+
+
+def _admission(answer: Any) -> Admission:
+    return answer.decode()
+
+
+def live() -> Command[tuple[str, ...]]:
+    """The evaluations of all tenants that have not ended, the oldest first."""
+    return Command(
+        call="ZRANGE",
+        args=("dmae:evaluations:live", 0, -1),
+        parse=lambda answer: tuple(one.decode() for one in answer),
+    )
+
+
+def take(
+    evaluation_id: str, *, claimer: str, window: int, most: int, now: float
+) -> Command[Turn | None]:
+    """Images to submit, for one process at a time; None when there is nothing to do now.
+
+    Args:
+        evaluation_id: Of which.
+        claimer: Who submits; for ten seconds nobody else gets any.
+        window: Jobs of one evaluation that may be live at a time.
+        most: Images to take.
+        now: Current time.
+    """
+
+    def parse(answer: Any) -> Turn | None:
+        if answer is None:
+            return None
+        spec, indices = answer
+        return Turn(spec=load_evaluation(spec), indices=tuple(int(index) for index in indices))
+
+    args = _call("take", evaluation_id, now, claimer, window, most)
+    return Command(call=script("evaluation"), args=args, parse=parse)
+
+
+def let_go(evaluation_id: str, *, claimer: str, now: float) -> Command[None]:
+    """Let others take."""
+    args = _call("yield", evaluation_id, now, claimer)
+    return Command(call=script("evaluation"), args=args, parse=lambda _: None)
+
+
+def placed(evaluation_id: str, index: int, *, job_id: str, own: bool, now: float) -> Command[bool]:
+    """Say which job an image has; whether anybody still waits for it.
+
+    Args:
+        evaluation_id: Of which.
+        index: Of the image.
+        job_id: Its job.
+        own: Whether it was made for this: only then it is cancelled and deleted with it.
+        now: Current time.
+    """
+    args = _call("placed", evaluation_id, now, index, job_id, int(own))
+    return Command(call=script("evaluation"), args=args, parse=bool)
+
+
+def refused(evaluation_id: str, index: int, *, error: ItemError, now: float) -> Command[None]:
+    """Say that an image cannot be evaluated."""
+    args = _call("refused", evaluation_id, now, index, error.code, error.message)
+    return Command(call=script("evaluation"), args=args, parse=lambda _: None)
+
+
+def read(
+    evaluation_id: str, *, tenant: str, now: float, items: bool = False
+) -> Command[Evaluation]:
+    """A tenant's evaluation as it stands, its jobs included.
+
+    Args:
+        evaluation_id: Which.
+        tenant: Whose.
+        now: Current time.
+        items: Whether to tell of each image.
+
+    Raises (when run):
+        EvaluationNotFound: No such evaluation.
+        EvaluationGone: It was deleted, or ended long ago.
+    """
+
+    def parse(answer: Any) -> Evaluation:
+        _require(answer, evaluation_id)
+        return evaluation_of(answer)
+
+    args = _call("read", evaluation_id, now, tenant, int(items))
+    return Command(call=script("evaluation"), args=args, parse=parse)
+
+
+def list_evaluations(
+    tenant: str, *, now: float, cursor: str | None = None, limit: int = 20
+) -> Command[tuple[tuple[Evaluation, ...], str | None]]:
+    """A page of a tenant's evaluations, newest first, and the cursor of the next one.
+
+    Raises (when run):
+        UnknownCursor: It was never given, or has been forgotten.
+    """
+
+    def parse(answer: Any) -> tuple[tuple[Evaluation, ...], str | None]:
+        if answer is None:
+            raise UnknownCursor(cursor or "")
+        following, rows = answer
+        return tuple(evaluation_of(row) for row in rows), decode(following) or None
+
+    args = _call("list", cursor or "", now, tenant, limit, MOST_LOOKS)
+    return Command(call=script("evaluation"), args=args, parse=parse)
+
+
+def cancel(evaluation_id: str, *, tenant: str, now: float) -> Command[None]:
+    """Cancel a tenant's evaluation and its jobs; a second cancel changes nothing.
+
+    Raises (when run):
+        EvaluationNotFound: No such evaluation.
+        EvaluationGone: It was deleted, or ended long ago.
+        EvaluationNotCancellable: It ended by itself before.
+    """
+
+    def parse(answer: Any) -> None:
+        _require(answer, evaluation_id)
+        if decode(answer) != EvaluationState.CANCELLED:
+            raise EvaluationNotCancellable(evaluation_id, decode(answer))
+
+    args = _call("cancel", evaluation_id, now, tenant)
+    return Command(call=script("evaluation"), args=args, parse=parse)
+
+
+def delete(evaluation_id: str, *, tenant: str, now: float) -> Command[None]:
+    """Erase a tenant's evaluation and the jobs that were made for it, cancelling if need be.
+
+    Raises (when run):
+        EvaluationNotFound: No such evaluation.
+        EvaluationGone: It was deleted before, or ended long ago.
+    """
+    args = _call("delete", evaluation_id, now, tenant)
+    return Command(
+        call=script("evaluation"), args=args, parse=lambda answer: _require(answer, evaluation_id)
+    )
+
+
+def _require(answer: Any, evaluation_id: str) -> None:
+    if answer == 0:
+        raise EvaluationNotFound(evaluation_id)
+    if answer == 1:
+        raise EvaluationGone(evaluation_id)
