@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.access.authenticator import KeysMode
 from app.errors import InvalidSetting, UnknownSetting
+from app.webhooks.allow import AllowList
 from model_store.registry import BUNDLED
 
 PREFIX = "APP_"
@@ -45,6 +46,11 @@ class AppSettings(BaseSettings):
             everybody), "required" (everybody), "off" (nobody: for a network that is trusted).
         signing_keys_dir: Directory of the keys that certificates are signed with; None signs none.
         issuer: How the service names itself in certificates; None for not at all.
+        webhook_allow: Receivers of messages about jobs, as `[http://]host[:port]`; none turn them
+            off. Comma-separated in the environment.
+        security_contact: Whom to tell of a vulnerability, as a URI; None serves no security.txt.
+        metrics_open: Whether /metrics is shown to everyone, not to admins alone.
+        drain_s: Seconds for which the process, asked to stop, answers on while it is not ready.
         log_level: Of the process's log.
     """
 
@@ -78,14 +84,26 @@ class AppSettings(BaseSettings):
     keys: KeysMode = "auto"
     signing_keys_dir: Path | None = None
     issuer: str | None = Field(default=None, min_length=1, max_length=1_000)
+    webhook_allow: Annotated[tuple[str, ...], NoDecode] = ()
+    security_contact: str | None = Field(
+        default=None, pattern=r"^(https://|mailto:|tel:)[!-~]+$", max_length=1_000
+    )
+    metrics_open: bool = False
+    drain_s: float = Field(default=0, ge=0, le=60)
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "webhook_allow", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
         return tuple(host.strip().lower() for host in value.split(",") if host.strip())
+
+    @field_validator("webhook_allow")
+    @classmethod
+    def _readable(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        AllowList.parse(value)
+        return value
 
 
 def settings_from_environment() -> AppSettings:

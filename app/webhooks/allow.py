@@ -4,7 +4,7 @@ Nothing here asks a name server: that a name exists would be an answer to whoeve
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -109,6 +109,15 @@ class AllowList:
     def __init__(self, entries: Sequence[Entry]) -> None:
         self._entries = tuple(entries)
         self._addresses = frozenset(e.address for e in self._entries if e.address is not None)
+
+    @classmethod
+    def parse(cls, entries: Iterable[str]) -> "AllowList":
+        """The list of what an operator wrote.
+
+        Raises:
+            InvalidAllowEntry: An entry cannot be read.
+        """
+        return cls([parse_entry(entry) for entry in entries])
 
     def __bool__(self) -> bool:
         return bool(self._entries)

@@ -4,10 +4,11 @@ local id, tenant, webhook, now, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonum
 local job = load_job(id)
 if not job then return 0 end
 local name = job.name .. ':webhooks'
-if redis.call('SCARD', name) >= most then return 0 end
+if redis.call('SISMEMBER', name, webhook) == 0 and redis.call('SCARD', name) >= most then return 0 end
 redis.call('SADD', name, webhook)
-redis.call('HSETNX', job.name, 'webhook', '')
-redis.call('EXPIRE', name, math.max(redis.call('TTL', job.name), 1))
+redis.call('HSETNX', job.name, 'webhook', webhook)
+local seconds = redis.call('TTL', job.name)
+redis.call('EXPIRE', name, seconds > 0 and seconds or DAY)
 if not job.live then
   redis.call('XADD', 'dmae:outbox', '*', 'job', id, 'tenant', tenant, 'state', job.state,
     'version', redis.call('HGET', job.name, 'version'), 'at', now)
