@@ -1,0 +1,75 @@
+"""The receiver that a form names."""
+
+from app.errors import FieldError, InvalidRequest, echo
+from app.prompt_runner import PromptRunner
+from app.webhooks.allow import AllowList
+from app.webhooks.errors import TargetRefused, WebhooksOff
+from app.webhooks.messages import EVENTS
+from jobs import deliveries
+from jobs.record import WebhookRef
+
+
+def receiver_of(url: str | None, events: str | None, receivers: AllowList) -> WebhookRef | None:
+    """The receiver of a job's messages; None where nobody is named.
+
+    Args:
+        url: As sent.
+        events: As sent, comma-separated; None for all.
+        receivers: Who may be named.
+
+    Raises:
+        InvalidRequest: Nobody may be named, this one may not, or there is no such event.
+    """
+    if url is None:
+        if events is not None:
+            raise _invalid("webhook_events", events, "needs webhook_url")
+        return None
+    if not receivers:
+        raise _invalid("webhook_url", url, str(WebhooksOff()))
+    try:
+        receivers.check(url)
+    except TargetRefused as error:
+        raise InvalidRequest(
+            [FieldError(field="webhook_url", value=echo(url), detail=str(error), limit=error.limit)]
+        ) from error
+    return WebhookRef(url=url, events=_events(events))
+
+
+async def add_receiver(
+    runner: PromptRunner, job_id: str, *, tenant: str, receiver: WebhookRef, now: float
+) -> None:
+    """Tells a receiver too of a job that was there before.
+
+    Args:
+        runner: The job store.
+        job_id: The job, which may have ended.
+        tenant: Whose it is.
+        receiver: Whom to tell.
+        now: Current time.
+
+    Raises:
+        InvalidRequest: So many are told already that no more may be.
+    """
+    subscribed = await runner.run(
+        deliveries.subscribe(job_id, tenant=tenant, webhook=receiver, now=now)
+    )
+    if not subscribed:
+        detail = f"job {job_id} has {deliveries.MAX_RECEIVERS} receivers already, or is gone"
+        limit = {"max_receivers": deliveries.MAX_RECEIVERS}
+        raise InvalidRequest(
+            [FieldError(field="webhook_url", value=None, detail=detail, limit=limit)]
+        )
+
+
+def _events(text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return EVENTS
+    named = {name.strip() for name in text.split(",")}
+    if not named <= set(EVENTS):
+        raise _invalid("webhook_events", text, f"must be some of {', '.join(EVENTS)}")
+    return tuple(event for event in EVENTS if event in named)
+
+
+def _invalid(field: str, sent: str, detail: str) -> InvalidRequest:
+    limit = {"supported": list(EVENTS)} if field == "webhook_events" else None
+    return InvalidRequest([FieldError(field=field, value=echo(sent), detail=detail, limit=limit)])
