@@ -1,20 +1,28 @@
 """The use case: a request for a certificate becomes a job, or finds one that is already there."""
 
+import hashlib
+import json
 import time
 from dataclasses import dataclass
 
-from app.errors import QueueFull
+from app.errors import IdempotencyConflict, QueueFull
 from app.fleet import Crew
+from app.images import PreparedUpload
 from app.pacing import chunk_size, default_n, most_draws, retry_after_s
 from app.parameters import CertifyRequest, smoothing_params
+from app.request_id import current_request_id
 from app.services import Services
 from app.settings import AppSettings
 from app.waiting import read_job
+from app.webhooks.form import add_receiver, receiver_of
 from jobs import keys, store
-from jobs.caller import LOCAL
-from jobs.record import Job, JobSpec
+from jobs.answers import Allowance, Outcome, Submitted
+from jobs.caller import Caller, Idempotency
+from jobs.logs import also_concerns
+from jobs.record import ImageRef, Job, JobSpec, JobState, Progress, WebhookRef
 from model_store.errors import ModelStoreError
-from smoothing.certificate import SmoothingParams
+from smoothing.certificate import Phase, SmoothingParams
+from smoothing.procedures import DrawMore, procedure_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +38,50 @@ class Expected:
     seconds: float | None
 
 
-async def submit(request: CertifyRequest, services: Services) -> Expected:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """What became of a request that was not refused.
+
+    Attributes:
+        expected: The job that answers it.
+        outcome: "created", "joined", "cached" or "replayed", see `Submitted`.
+        remaining: What is left of the caller's quota.
+    """
+
+    expected: Expected
+    outcome: Outcome
+    remaining: tuple[Allowance, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """How a request is named by its sender, so that it happens once however often it is sent.
+
+    Attributes:
+        job_id: The id that the job shall have; None for a new one.
+        idempotency_key: Of the request; None for none.
+        group: The evaluation that it is part of; None for none.
+    """
+
+    job_id: str | None = None
+    idempotency_key: str | None = None
+    group: str | None = None
+
+
+UNNAMED = Naming()
+
+
+async def submit(
+    request: CertifyRequest, services: Services, caller: Caller, naming: Naming = UNNAMED
+) -> Accepted:
     """The job that answers the request: new, joined, or finished with a known certificate.
 
     Raises:
         InvalidRequest: The parameters cannot be used together.
         BadImage: The upload cannot be certified.
+        OverQuota: The caller has no more to spend.
         QueueFull: Too many draws are waiting.
+        IdempotencyConflict: The name was given to another request.
         StoreUnavailable: Redis is away.
     """
     crew = await services.fleet.crew(request.card)
@@ -47,39 +92,55 @@ async def submit(request: CertifyRequest, services: Services) -> Expected:
         at_most=services.settings.max_draws,
     )
     params = smoothing_params(request, default_n=n)
-    upload = await services.images.prepare(request.image, request.card.preprocessing)
-    model = keys.model_ref(request.card)
-    digest = keys.request_digest(model, upload.ref, params)
-    now = time.time()
-    spec = JobSpec(
-        id=keys.new_job_id(),
-        model=model,
-        image=upload.ref,
-        params=params,
-        request_digest=digest,
-        created_at=now,
-        deadline_at=now + services.settings.job_deadline_s,
-        chunk_size=chunk_size(crew.draws_per_s_each),
+    receiver = receiver_of(
+        request.form.webhook_url, request.form.webhook_events, services.receivers
     )
+    upload = await services.images.prepare(request.image, request.card.preprocessing)
     limits = services.settings
+    spec = _spec(
+        request,
+        params,
+        upload.ref,
+        caller=caller,
+        naming=naming,
+        receiver=receiver,
+        traceparent=services.tracing.traceparent(),
+        seconds=limits.job_deadline_s,
+        chunk=chunk_size(crew.draws_per_s_each),
+    )
     submitted = await services.runner.run(
         store.submit(
             spec,
-            caller=LOCAL,
-            job_key=keys.job_key(await services.secret.read(), digest),
+            caller=caller,
+            job_key=keys.job_key(await services.secret.read(), spec.request_digest),
             tensor=upload.tensor,
-            now=now,
+            now=spec.created_at,
+            idempotency=_idempotency(request, upload, naming),
             draws_per_s=crew.draws_per_s,
             max_backlog_draws=limits.backlog_limit_draws,
             max_backlog_jobs=limits.backlog_limit_jobs,
         )
     )
-    if submitted.job_id is None:
-        raise _queue_full(submitted.backlog_draws, limits, params, crew)
     if submitted.outcome == "created":
-        services.waker.wake(model.id)
-    job = await read_job(services.runner, submitted.job_id)
-    return Expected(job=job, seconds=_expected_s(job, submitted.backlog_draws, crew))
+        services.waker.wake(spec.model.id)
+        job = _queued(spec)
+    else:
+        job_id = _accepted(submitted, spec, services, naming, crew)
+        if receiver is not None:
+            await add_receiver(
+                services.runner,
+                job_id,
+                tenant=caller.tenant,
+                receiver=receiver,
+                now=spec.created_at,
+            )
+        job = await read_job(services.runner, job_id, tenant=caller.tenant)
+    also_concerns(job_id=job.spec.id)
+    return Accepted(
+        expected=Expected(job=job, seconds=_expected_s(job, submitted.backlog_draws, crew)),
+        outcome=submitted.outcome,
+        remaining=submitted.remaining,
+    )
 
 
 async def expected(job: Job, services: Services) -> Expected:
@@ -101,6 +162,92 @@ def _expected_s(job: Job, backlog_draws: int, crew: Crew) -> float | None:
         return None
     draws = max(backlog_draws, job.progress.draws_planned - job.progress.draws_done)
     return draws / crew.draws_per_s
+
+
+def _spec(
+    request: CertifyRequest,
+    params: SmoothingParams,
+    image: ImageRef,
+    *,
+    caller: Caller,
+    naming: Naming,
+    receiver: WebhookRef | None,
+    traceparent: str | None,
+    seconds: float,
+    chunk: int,
+) -> JobSpec:
+    model, now = keys.model_ref(request.card), time.time()
+    return JobSpec(
+        id=naming.job_id or keys.new_job_id(),
+        model=model,
+        image=image,
+        params=params,
+        request_digest=keys.request_digest(model, image, params),
+        created_at=now,
+        deadline_at=now + seconds,
+        chunk_size=chunk,
+        tenant=caller.tenant,
+        priority=request.form.priority,
+        request_id=current_request_id(),
+        traceparent=traceparent,
+        webhook=receiver,
+        group=naming.group,
+    )
+
+
+def _idempotency(
+    request: CertifyRequest, upload: PreparedUpload, naming: Naming
+) -> Idempotency | None:
+    """What was sent, not what became of it: a default may be another tomorrow."""
+    if naming.idempotency_key is None and naming.job_id is None:
+        return None
+    sent = {"image": upload.ref.upload_sha256, **request.form.model_dump(mode="json")}
+    text = json.dumps(sent, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return Idempotency(
+        key=naming.idempotency_key or f"job:{naming.job_id}",
+        payload_sha256=hashlib.sha256(text.encode()).hexdigest(),
+    )
+
+
+def _queued(spec: JobSpec) -> Job:
+    """A job that the store has just created, without asking for it."""
+    procedure = procedure_for(spec.params, spec.model.num_classes)
+    first = procedure.step({})
+    progress = Progress(
+        phase=first.phase if isinstance(first, DrawMore) else Phase.SELECTION,
+        draws_done=0,
+        draws_planned=procedure.draws_planned({}),
+        draws_per_s=None,
+        eta_s=None,
+    )
+    return Job(
+        spec=spec,
+        state=JobState.QUEUED,
+        version=1,
+        progress=progress,
+        certificate=None,
+        interim=None,
+        error=None,
+        cached=False,
+        started_at=None,
+        finished_at=None,
+    )
+
+
+def _accepted(
+    submitted: Submitted, spec: JobSpec, services: Services, naming: Naming, crew: Crew
+) -> str:
+    """The id of the job, or the reason why there is none."""
+    if submitted.outcome == "over_quota":
+        raise services.refusals.over_quota(spec.tenant, submitted)
+    if submitted.outcome == "conflict":
+        raise IdempotencyConflict(
+            field="job_id" if naming.idempotency_key is None else "Idempotency-Key",
+            value=naming.idempotency_key or spec.id,
+        )
+    if submitted.job_id is None:
+        raise _queue_full(submitted.backlog_draws, services.settings, spec.params, crew)
+    return submitted.job_id
 
 
 def _queue_full(

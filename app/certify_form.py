@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobs.record import Priority
 from smoothing.certificate import MAX_ALPHA, MAX_SIGMA, MIN_ALPHA, Bound, Mode, Numerics
 from smoothing.params import DEFAULT_N0, DEFAULT_PRECISION
 
@@ -74,3 +75,23 @@ class CertifyForm(BaseModel):
     numerics: Numerics = Field(
         "sound", description="`sound` noise pays for its rounding; `fast` is heuristic."
     )
+    priority: Priority = Field(
+        "normal",
+        description="Which of your own jobs come first; it changes nothing else, and nobody "
+        "else's turn.",
+    )
+    webhook_url: str | None = Field(
+        None,
+        description="Where to post to when the job has ended; only receivers on the service's list "
+        "(APP_WEBHOOK_ALLOW).",
+        examples=["https://hooks.example.com/certificates"],
+    )
+    webhook_events: str | None = Field(
+        None,
+        description="Which ends to tell of, comma-separated; all if not given.",
+        examples=["job.succeeded,job.failed"],
+    )
+
+
+NO_PARAMETERS = frozenset({"model", "priority", "webhook_url", "webhook_events"})
+"""Fields that say nothing of what is computed for an image."""

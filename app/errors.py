@@ -4,7 +4,7 @@ AppError
 +-- UnknownSetting         an APP_ variable that is no setting; at start only
 +-- InvalidSetting         a setting of the wrong type or out of range; at start only
 +-- InvalidRequest         parameters out of range; `.errors` names each
-+-- NotMultipart           a body of another content type than multipart/form-data
++-- NotMultipart           a body that is neither multipart/form-data nor an image
 +-- MalformedForm          a body that says it is multipart and is not
 +-- BodyTooLarge           more bytes than are read
 +-- BodyTimeout            a body that does not arrive
@@ -32,6 +32,9 @@ Nearest = str | int | float | None
 """A value that would do, as near as can be to one that does not."""
 
 MAX_ECHO = 100
+
+IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
+"""Content types of a body that is an image and nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +89,7 @@ class InvalidRequest(AppError):
 
 
 class NotMultipart(AppError):
-    """The body is not multipart/form-data.
+    """The body is neither multipart/form-data nor an image.
 
     Attributes:
         content_type: What it is, or None where it does not say.
@@ -95,7 +98,9 @@ class NotMultipart(AppError):
     def __init__(self, content_type: str | None) -> None:
         self.content_type = content_type
         said = f"got {echo(content_type)!r}" if content_type else "the header is missing"
-        super().__init__(f"Content-Type must be multipart/form-data, {said}")
+        super().__init__(
+            f"Content-Type must be multipart/form-data or one of {', '.join(IMAGE_TYPES)}, {said}"
+        )
 
 
 class MalformedForm(AppError):

@@ -7,6 +7,7 @@ from typing import Any, cast, get_args
 
 from app.certify_form import DEFAULT_MODE
 from app.errors import FieldError, Limit, Nearest, echo
+from jobs.record import Priority
 from model_store.card import ModelCard
 from model_store.registry import Registry
 from smoothing.certificate import MAX_ALPHA, MIN_ALPHA, Bound, Mode, Numerics, SmoothingParams
@@ -37,6 +38,7 @@ def limits_of(
         "precision": {"above": 0, "below": 1},
         "radius": {"above": 0},
         "family_size": {"minimum": 1},
+        "priority": {"supported": list(get_args(Priority))},
     }
     return limits | ({} if card is None else {"sigma": {"supported": list(card.sigmas)}})
 

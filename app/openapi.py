@@ -7,9 +7,12 @@ from typing import Any
 from fastapi import FastAPI
 
 from app.certify_form import CertifyForm
+from app.errors import IMAGE_TYPES
 from app.problem_kinds import KINDS, Kind
 from app.problems import CONTENT_TYPE
 from app.schemas import Problem
+from app.webhooks.documentation import webhooks_section
+from app.webhooks.schemas import MessageBody
 
 ALWAYS = ("body-too-large", "host-not-allowed", "internal-error")
 SCHEMAS = "#/components/schemas/"
@@ -82,10 +85,71 @@ APPLIED = {
 ETAG = {"description": "Changes whenever the job does.", "schema": {"type": "string"}}
 
 
+LIMITS = {
+    "RateLimit-Policy": {
+        "description": "Your limits, and the seconds they are for "
+        "(draft-ietf-httpapi-ratelimit-headers).",
+        "schema": {"type": "string"},
+        "example": '"requests_per_minute";q=600;w=60, "live_jobs";q=100',
+    },
+    "RateLimit": {
+        "description": "What is left of them.",
+        "schema": {"type": "string"},
+        "example": '"requests_per_minute";r=599;t=1, "live_jobs";r=99',
+    },
+}
+CACHE_STATUS = {
+    "description": "`hit`, `fwd=miss`, or `collapsed` into a job that was running (RFC 9211).",
+    "schema": {"type": "string"},
+    "example": "dmae; fwd=miss; stored",
+}
+REPLAYED = {
+    "description": "`true` where the request was answered before, and this is its job.",
+    "schema": {"type": "string"},
+}
+LINK = {
+    "description": 'The next page: `<path>; rel="next"`. Missing on the last.',
+    "schema": {"type": "string"},
+}
+EVENTS = {
+    "description": "Events, until the job ends.",
+    "content": {
+        "text/event-stream": {
+            "schema": {"type": "string"},
+            "example": 'event: progress\ndata: {"id": "...", "state": "running"}\nid: 7\n\n',
+        }
+    },
+}
+PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`wait=<s>` holds the answer back until the job has ended (RFC 7240).",
+    "schema": {"type": "string"},
+}
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A name for this request, kept for a day: sent again, it finds its job "
+    "(draft-ietf-httpapi-idempotency-key-header).",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
+
+
+def certify_query() -> list[dict[str, Any]]:
+    """The parameters of a request whose body is a bare image."""
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": f"{field['description']} For a body that is an image.",
+            "schema": {key: value for key, value in field.items() if key != "description"},
+        }
+        for name, field in _form_fields().items()
+    ]
+
+
 def certify_body() -> dict[str, Any]:
     """The request body of `POST /certify`, for a route that reads its form by hand."""
-    schema = CertifyForm.model_json_schema(ref_template=SCHEMAS + "{model}")
-    fields = {name: _without_null(field) for name, field in schema["properties"].items()}
     image = {
         "type": "string",
         "format": "binary",
@@ -95,12 +159,18 @@ def certify_body() -> dict[str, Any]:
     form = {
         "title": "CertifyForm",
         "type": "object",
-        "properties": {"image": image, **fields},
+        "properties": {"image": image, **_form_fields()},
         "required": ["image", "sigma"],
         "additionalProperties": False,
     }
-    content = {"schema": form, "examples": _EXAMPLES}
-    return {"required": True, "content": {"multipart/form-data": content}}
+    bare = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in IMAGE_TYPES}
+    content = {"multipart/form-data": {"schema": form, "examples": _EXAMPLES}, **bare}
+    return {"required": True, "content": content}
+
+
+def _form_fields() -> dict[str, dict[str, Any]]:
+    schema = CertifyForm.model_json_schema(ref_template=SCHEMAS + "{model}")
+    return {name: _without_null(field) for name, field in schema["properties"].items()}
 
 
 def _without_null(field: dict[str, Any]) -> dict[str, Any]:
@@ -130,5 +200,8 @@ def complete_openapi(app: FastAPI, models: Sequence[str]) -> dict[str, Any]:
     problem = Problem.model_json_schema(ref_template=SCHEMAS + "{model}")
     form = document["paths"]["/certify"]["post"]["requestBody"]["content"]["multipart/form-data"]
     form["schema"]["properties"]["model"]["examples"] = list(models)
+    message = MessageBody.model_json_schema(ref_template=SCHEMAS + "{model}")
     schemas |= problem.pop("$defs", {}) | {"Problem": problem}
+    schemas |= message.pop("$defs", {}) | {"MessageBody": message}
+    document["webhooks"] = webhooks_section({"$ref": SCHEMAS + "MessageBody"})
     return document

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from app.certify_form import CertifyForm
+from app.certify_form import NO_PARAMETERS, CertifyForm
 from app.errors import FieldError, InvalidRequest, Limit, echo
 from app.faults import fault, limits_of, refused
 from app.multipart import Part
@@ -56,7 +56,7 @@ def read_form(parts: Sequence[Part], *, registry: Registry, max_draws: int) -> C
         InvalidRequest: With every field that is wrong.
         ModelNotFound: No model is named and the store is empty.
     """
-    faults = _wrong_names(parts)
+    faults = misnamed(parts, (IMAGE, *TEXT_FIELDS))
     texts, unreadable = _texts(parts)
     faults += unreadable
     card, unknown_model = _card(texts.get("model"), registry)
@@ -85,7 +85,7 @@ def smoothing_params(request: CertifyRequest, *, default_n: int) -> SmoothingPar
             which it is not proved.
     """
     form = request.form
-    values = form.model_dump(exclude={"model"})
+    values = form.model_dump(exclude=set(NO_PARAMETERS))
     if form.n is None:
         values["n"] = default_n
     try:
@@ -97,15 +97,20 @@ def smoothing_params(request: CertifyRequest, *, default_n: int) -> SmoothingPar
         raise InvalidRequest([refused(error, values, sent, limit)]) from error
 
 
-def _wrong_names(parts: Sequence[Part]) -> list[FieldError]:
+def misnamed(parts: Sequence[Part], known: Sequence[str]) -> list[FieldError]:
+    """What is wrong with the names of parts: unknown, repeated, or no image.
+
+    Args:
+        parts: Of the form.
+        known: The fields that it has.
+    """
     counts = Counter(part.name for part in parts)
-    known = [IMAGE, *TEXT_FIELDS]
     unknown = [
         FieldError(
             field=echo(name),
             value=None,
             detail=f"is no field of this form; the fields are {', '.join(known)}",
-            limit={"supported": known},
+            limit={"supported": list(known)},
         )
         for name in counts
         if name not in known

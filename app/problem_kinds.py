@@ -36,8 +36,9 @@ KINDS = {
         Kind(
             slug="unsupported-media-type",
             status=415,
-            title="The body must be multipart/form-data",
-            about="Send the image and its parameters as the parts of a form.",
+            title="The body must be a form or an image",
+            about="Send the image and its parameters as the parts of a form, or the image alone "
+            "with its parameters in the query.",
         ),
         Kind(
             slug="body-too-large",
@@ -101,6 +102,19 @@ KINDS = {
             about="It failed, was cancelled or ran into its deadline; the job says which.",
         ),
         Kind(
+            slug="certificate-not-proved",
+            status=409,
+            title="The stored certificate does not follow from its counts",
+            about="It is not handed out, and the service's log says what is wrong. Ask again, for "
+            "a job of its own, by deleting this one.",
+        ),
+        Kind(
+            slug="not-signed",
+            status=406,
+            title="Certificates are not signed here",
+            about="The service has no signing key; ask for application/json.",
+        ),
+        Kind(
             slug="job-gone",
             status=410,
             title="The job is no more",
@@ -141,6 +155,18 @@ KINDS = {
             status=429,
             title="Your quota is used up",
             about="`errors` names the limit; Retry-After says when the request should fit.",
+        ),
+        Kind(
+            slug="webhooks-off",
+            status=404,
+            title="This service sends no webhooks",
+            about="APP_WEBHOOK_ALLOW lists to whom it may, and is not set.",
+        ),
+        Kind(
+            slug="delivery-not-found",
+            status=404,
+            title="The job has no such delivery",
+            about="GET /jobs/{id}/deliveries lists those that there are.",
         ),
         Kind(
             slug="queue-full",

@@ -16,11 +16,19 @@ from starlette.responses import JSONResponse, Response
 
 from app import errors
 from app.access import errors as access
+from app.certificates import errors as certificates
 from app.errors import FieldError
 from app.problem_kinds import KINDS
 from app.request_id import current_request_id
 from app.telemetry.metrics import observe_reject
-from jobs.errors import JobNotCancellable, JobNotFound, StoreUnavailable
+from app.webhooks import errors as webhooks
+from jobs.errors import (
+    JobGone,
+    JobNotCancellable,
+    JobNotFound,
+    StoreUnavailable,
+    UnknownCursor,
+)
 from model_store.errors import ModelNotFound
 
 logger = logging.getLogger(__name__)
@@ -94,8 +102,8 @@ def _not_multipart(error: Exception) -> Problem:
     fault = FieldError(
         field="Content-Type",
         value=None if sent is None else errors.echo(sent),
-        detail="must be multipart/form-data",
-        limit={"supported": ["multipart/form-data"]},
+        detail="must be multipart/form-data, or the type of an image",
+        limit={"supported": ["multipart/form-data", *errors.IMAGE_TYPES]},
     )
     return Problem(kind="unsupported-media-type", detail=str(error), errors=[fault])
 
@@ -206,6 +214,11 @@ def _conflict(error: Exception) -> Problem:
     return Problem(kind="idempotency-conflict", detail=str(error), errors=[fault])
 
 
+def _unknown_cursor(error: Exception) -> Problem:
+    fault = FieldError(field="cursor", value=None, detail="take it from `next` of a page")
+    return Problem(kind="invalid-parameter", detail=str(error), errors=[fault])
+
+
 def _framework(error: Exception) -> Problem:
     http = cast("HTTPException", error)
     kind = {404: "not-found", 405: "method-not-allowed"}.get(http.status_code, "bad-request")
@@ -245,7 +258,13 @@ _TABLE: Mapping[type, Callable[[Exception], Problem]] = {
     errors.NotReady: _plain("not-ready", WORKER_RETRY_S),
     errors.CertificateNotReady: _plain("certificate-not-ready"),
     errors.CertificateNeverComes: _plain("no-certificate"),
+    certificates.DoesNotVerify: _plain("certificate-not-proved"),
+    certificates.NotSigned: _plain("not-signed"),
+    webhooks.WebhooksOff: _plain("webhooks-off"),
+    webhooks.DeliveryNotFound: _plain("delivery-not-found"),
     JobNotFound: _plain("job-not-found"),
+    JobGone: _plain("job-gone"),
+    UnknownCursor: _unknown_cursor,
     JobNotCancellable: _plain("job-already-finished"),
     StoreUnavailable: _plain("store-unavailable", STORE_RETRY_S),
     ModelNotFound: _model_not_found,

@@ -8,10 +8,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.certify_form import DEFAULT_MODE
 from app.fleet import Crew
 from app.pacing import default_n, most_draws
-from jobs.record import Job, JobState
+from jobs.record import Job, JobState, Priority
 from model_store.card import ModelCard
 from smoothing.certificate import SmoothingParams
 
+PICTURES = ("input", "noisy", "perturbed")
 EXAMPLE_JOB_ID = "019a9f0e-8c3a-7d11-9b5e-3f1c2a4d5e6f"
 
 
@@ -56,6 +57,10 @@ class ProgressBody(_Body):
         description="Expected seconds to the end; before the first draw from the work that is "
         "queued and the measured speed. Null once the job has ended."
     )
+    queue_position: int | None = Field(
+        description="1 where it is the next of your queued jobs of this model to start, and so "
+        "on. Null once it has started, and in the answer that queued it."
+    )
 
 
 class JobModelBody(_Body):
@@ -87,8 +92,35 @@ class JobLinks(_Body):
 
     self: str
     cancel: str
+    events: str = Field(description="What happens to it, as Server-Sent Events.")
     certificate: str
+    jws: str = Field(description="The signed certificate; with `Accept: application/jose`.")
+    report: str = Field(description="The certificate as a page for people, to print.")
+    pictures: dict[str, str] = Field(
+        description="PNG files: `input`, as the model sees it; `noisy`, one draw of the noise; "
+        "`perturbed`, moved by as much as the radius."
+    )
     model: str
+
+    @classmethod
+    def of(cls, job: Job, prefix: str) -> "JobLinks":
+        """The links of a job.
+
+        Args:
+            job: As read from the store.
+            prefix: Path under which the service is mounted.
+        """
+        here = f"{prefix}/jobs/{job.spec.id}"
+        return cls(
+            self=here,
+            cancel=f"{here}/cancel",
+            events=f"{here}/events",
+            certificate=f"{here}/certificate",
+            jws=f"{here}/certificate",
+            report=f"{here}/report",
+            pictures={name: f"{here}/pictures/{name}.png" for name in PICTURES},
+            model=f"{prefix}/models/{job.spec.model.id}",
+        )
 
 
 class JobBody(_Body):
@@ -111,6 +143,8 @@ class JobBody(_Body):
     )
     error: JobErrorBody | None = Field(description="If the job failed.")
     cached: bool = Field(description="Whether the certificate was known before.")
+    priority: Priority
+    evaluation: str | None = Field(description="The evaluation that it is part of.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -127,7 +161,6 @@ class JobBody(_Body):
             prefix: Path under which the service is mounted.
         """
         spec, progress = job.spec, job.progress
-        here = f"{prefix}/jobs/{spec.id}"
         eta_s = None if job.state.terminal else progress.eta_s
         return cls(
             id=spec.id,
@@ -138,6 +171,7 @@ class JobBody(_Body):
                 draws_planned=progress.draws_planned,
                 draws_per_s=_round(progress.draws_per_s),
                 eta_s=_round(expected_s if eta_s is None and not job.state.terminal else eta_s),
+                queue_position=progress.queue_position,
             ),
             params=spec.params.stated(),
             model=JobModelBody(
@@ -155,17 +189,23 @@ class JobBody(_Body):
             interim=job.interim,
             error=job.error and JobErrorBody(code=job.error.code, message=job.error.message),
             cached=job.cached,
+            priority=spec.priority,
+            evaluation=spec.group,
             created_at=_time(spec.created_at),
             started_at=None if job.started_at is None else _time(job.started_at),
             finished_at=None if job.finished_at is None else _time(job.finished_at),
             deadline_at=_time(spec.deadline_at),
-            links=JobLinks(
-                self=here,
-                cancel=f"{here}/cancel",
-                certificate=f"{here}/certificate",
-                model=f"{prefix}/models/{spec.model.id}",
-            ),
+            links=JobLinks.of(job, prefix),
         )
+
+
+class JobsBody(_Body):
+    """A page of jobs."""
+
+    jobs: list[JobBody] = Field(description="Newest first.")
+    next: str | None = Field(
+        description="Path of the next page; null at the end. A page may be short, and yet have one."
+    )
 
 
 class LiveBody(_Body):

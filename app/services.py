@@ -1,24 +1,36 @@
 """The composition root: everything the routes need, built once from the settings."""
 
+import asyncio
+import math
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from redis.asyncio import Redis
 
 from app.access.authenticator import Authenticator
+from app.access.limits import Refusals
+from app.certificates.signer import Signer
 from app.fleet import Fleet
 from app.images import Images
 from app.prompt_runner import PromptRunner
 from app.settings import AppSettings
+from app.webhooks.allow import AllowList
+from app.webhooks.courier import Courier
+from app.webhooks.sender import Sender
 from jobs import store
 from jobs.command import AsyncRunner
 from jobs.connection import make_async_redis
 from jobs.keys import secret_from_text
 from jobs.queue import Waker, make_celery
+from jobs.spans import Tracing
+from jobs.tracing import start_tracing
 from model_store.decoding import ImageLimits
 from model_store.registry import Registry
+
+SECRET_FRESH_S = 1.0
 
 
 class WakesWorkers(Protocol):
@@ -36,14 +48,23 @@ class WakesWorkers(Protocol):
 class Secret:
     """The secret that noise is derived from: from the settings, else kept in Redis.
 
-    Redis is asked each time, with the last answer as the candidate: should it lose its data, it
-    gets the same secret back, and equal requests still meet the same noise.
+    Redis is asked again and again, with the last answer as the candidate: should it lose its
+    data, it gets the same secret back, and equal requests still meet the same noise.
+
+    Args:
+        runner: The Redis that keeps it.
+        given: The operator's own, which is kept nowhere.
+        clock: Seconds, for how long an answer is used again.
     """
 
-    def __init__(self, runner: PromptRunner, *, given: bytes | None) -> None:
+    def __init__(
+        self, runner: PromptRunner, *, given: bytes | None, clock: Callable[[], float]
+    ) -> None:
         self._runner = runner
         self._given = given
+        self._clock = clock
         self._last = secrets.token_bytes(32)
+        self._asked_at = -math.inf
 
     async def read(self) -> bytes:
         """The 32 secret bytes.
@@ -53,7 +74,9 @@ class Secret:
         """
         if self._given is not None:
             return self._given
-        self._last = await self._runner.run(store.server_secret(self._last))
+        if (now := self._clock()) - self._asked_at > SECRET_FRESH_S:
+            self._last = await self._runner.run(store.server_secret(self._last))
+            self._asked_at = now
         return self._last
 
 
@@ -65,28 +88,44 @@ class Services:
         settings: Limits and defaults.
         registry: The models.
         authenticator: Who sent a request.
+        refusals: Whom to refuse at once.
         runner: The job store.
         fleet: The workers.
         images: Decoding, off the event loop.
         secret: The server's secret.
+        signer: Recomputes and signs certificates.
         waker: Tells workers that a job waits.
+        receivers: To whom messages about jobs may go.
+        tracing: Spans of what is done, where they are asked for.
         redis: The connection under `runner`.
     """
 
     settings: AppSettings
     registry: Registry
     authenticator: Authenticator
+    refusals: Refusals
     runner: PromptRunner
     fleet: Fleet
     images: Images
     secret: Secret
+    signer: Signer
     waker: WakesWorkers
+    receivers: AllowList
+    tracing: Tracing
     redis: Redis
+
+    def courier(self) -> Courier | None:
+        """The background task that sends webhooks; None where there are none to send."""
+        if not self.receivers:
+            return None
+        sender = Sender(self.receivers)
+        return Courier(runner=self.runner, sender=sender, server_secret=self.secret.read)
 
     async def aclose(self) -> None:
         """Ends what runs in the background and closes connections."""
         await self.waker.aclose()
         await self.redis.aclose()
+        await asyncio.to_thread(self.tracing.close)
 
 
 def build_services(settings: AppSettings, *, waker: WakesWorkers | None = None) -> Services:
@@ -103,13 +142,19 @@ def build_services(settings: AppSettings, *, waker: WakesWorkers | None = None) 
         settings=settings,
         registry=Registry(settings.model_store_dir, default_id=settings.default_model),
         authenticator=Authenticator(runner, mode=settings.keys),
+        refusals=Refusals(),
         runner=runner,
         fleet=Fleet(runner, clock=time.monotonic),
         images=Images(image_limits(settings), threads=settings.decode_threads),
         secret=Secret(
-            runner, given=None if given is None else secret_from_text(given.get_secret_value())
+            runner,
+            given=None if given is None else secret_from_text(given.get_secret_value()),
+            clock=time.monotonic,
         ),
+        signer=Signer(settings.signing_keys_dir, issuer=settings.issuer),
         waker=waker or Waker(make_celery(settings.redis_url)),
+        receivers=AllowList.parse(settings.webhook_allow),
+        tracing=start_tracing("dmae-web"),
         redis=redis,
     )
 

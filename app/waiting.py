@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
+from app import draining
 from app.prompt_runner import PromptRunner
 from jobs import store
-from jobs.caller import LOCAL
 from jobs.errors import JobNotFound
 from jobs.record import Job
 
@@ -28,14 +28,15 @@ def preferred_wait(prefer: str | None) -> int | None:
     return int(match[1]) if match else None
 
 
-async def read_job(runner: PromptRunner, job_id: str) -> Job:
-    """The job as it stands.
+async def read_job(runner: PromptRunner, job_id: str, *, tenant: str) -> Job:
+    """A tenant's job as it stands.
 
     Raises:
-        JobNotFound: There is none.
+        JobNotFound: It has none of this id.
+        JobGone: It had one.
         StoreUnavailable: Redis is away.
     """
-    job = await runner.run(store.read(job_id, tenant=LOCAL.tenant, now=time.time()))
+    job = await runner.run(store.read(job_id, tenant=tenant, now=time.time()))
     if job is None:
         raise JobNotFound(job_id)
     return job
@@ -44,25 +45,25 @@ async def read_job(runner: PromptRunner, job_id: str) -> Job:
 async def wait_for_change(
     runner: PromptRunner, job: Job, *, seconds: float, enough: Callable[[Job], bool]
 ) -> Job:
-    """Reads the job again at each change, until `enough` of it or the time is over.
+    """Reads the job again at each change, until `enough` of it, or the time or the process is over.
 
     Asks Redis for the version alone between, at growing intervals.
 
     Raises:
-        JobNotFound: It was deleted meanwhile.
+        JobGone: It was deleted meanwhile.
         StoreUnavailable: Redis went away.
     """
     loop = asyncio.get_running_loop()
     ends = loop.time() + seconds
     gap = FIRST_LOOK_S
-    while not enough(job) and (left := ends - loop.time()) > 0:
+    while not enough(job) and not draining.asked() and (left := ends - loop.time()) > 0:
         # The version does not show that a deadline has passed; reading the job at it does.
         until_deadline = max(job.spec.deadline_at - time.time(), 0.0) + FIRST_LOOK_S
         await asyncio.sleep(min(gap, left, until_deadline))
         gap = min(1.15 * gap, LONGEST_GAP_S)
         version = await runner.run(store.version(job.spec.id, tenant=job.spec.tenant))
         if version != job.version or time.time() >= job.spec.deadline_at:
-            job = await read_job(runner, job.spec.id)
+            job = await read_job(runner, job.spec.id, tenant=job.spec.tenant)
     return job
 
 

@@ -13,6 +13,7 @@ from fastapi.security.base import SecurityBase
 from app.access.errors import KeyNeeded, ScopeMissing
 from app.guards import SAFE_METHODS
 from jobs.caller import Caller, Scope
+from jobs.logs import also_concerns
 
 SCHEME = "apiKey"
 STATE = "dmae.caller"
@@ -30,6 +31,7 @@ class _Access(SecurityBase):
     async def __call__(self, request: Request) -> Caller:
         caller: Caller = await request.app.state.services.authenticator.caller(request.scope)
         request.scope[STATE] = caller
+        also_concerns(key_id=caller.key_id)
         scope = self._scope or scope_of(request.method)
         if scope not in caller.scopes:
             raise ScopeMissing(scope, has=caller.scopes)

@@ -1,5 +1,6 @@
 """What the handlers share: where their services are, and how a job becomes an answer."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -10,13 +11,19 @@ from starlette.responses import Response
 from app.certifications import Expected
 from app.schemas import EXAMPLE_JOB_ID, JobBody
 from app.services import Services
+from app.waiting import read_job
+from jobs.caller import Caller
+from jobs.errors import JobNotFound
+from jobs.record import Job
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     return request.app.state.services
 
 
 ServicesOf = Annotated[Services, Depends(_services)]
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
 JobId = Annotated[str, Path(description="Id of a job.", examples=[EXAMPLE_JOB_ID])]
 Prefer = Annotated[
     str | None,
@@ -25,6 +32,33 @@ Prefer = Annotated[
         description="`wait=<s>` holds the answer back until the job has ended (RFC 7240).",
     ),
 ]
+
+
+def is_job_id(text: str) -> bool:
+    """Whether a text can be the id of a job."""
+    return _UUID.fullmatch(text) is not None
+
+
+def checked_id(text: str) -> str:
+    """The id of a job, if it can be one.
+
+    Raises:
+        JobNotFound: It cannot.
+    """
+    if not is_job_id(text):
+        raise JobNotFound(text[:100])
+    return text
+
+
+async def own_job(services: Services, caller: Caller, job_id: str) -> Job:
+    """The caller's job of an id, as it stands.
+
+    Raises:
+        JobNotFound: The caller has none of this id.
+        JobGone: The caller had one.
+        StoreUnavailable: Redis is away.
+    """
+    return await read_job(services.runner, checked_id(job_id), tenant=caller.tenant)
 
 
 def prefix_of(request: Request) -> str:
@@ -52,6 +86,11 @@ def json_answer(
     )
 
 
+def job_body(expected: Expected, request: Request) -> JobBody:
+    """A job as it goes over HTTP."""
+    return JobBody.of(expected.job, expected_s=expected.seconds, prefix=prefix_of(request))
+
+
 def job_answer(
     expected: Expected,
     request: Request,
@@ -60,6 +99,6 @@ def job_answer(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A job as JSON, with its validator."""
-    body = JobBody.of(expected.job, expected_s=expected.seconds, prefix=prefix_of(request))
+    body = job_body(expected, request)
     tag = {"ETag": etag(expected.job.version)}
     return json_answer(body, status=status, headers={**tag, **(headers or {})})

@@ -1,33 +1,40 @@
-"""/jobs: where a job stands, its certificate, and how to be rid of it."""
+"""/jobs: one's own jobs, where each stands, as it happens, and how to be rid of it."""
 
 import json
-import re
 import time
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Header, Query, Request
+from fastapi.sse import EventSourceResponse
 from starlette.responses import Response
 
-from app.certifications import expected
+from app.access.caller import CallerOf
+from app.certifications import Expected, expected
 from app.errors import CertificateNeverComes, CertificateNotReady
-from app.openapi import APPLIED, ETAG, problems
+from app.events import job_events, seen_all
+from app.openapi import APPLIED, ETAG, EVENTS, LINK, problems
 from app.routes.answers import (
     JobId,
     Prefer,
     ServicesOf,
+    checked_id,
     etag,
     job_answer,
+    job_body,
+    json_answer,
     names_version,
+    own_job,
+    prefix_of,
 )
-from app.schemas import JobBody
+from app.schemas import JobBody, JobsBody
 from app.waiting import preferred_wait, read_job, wait_for_change, while_connected
 from jobs import store
-from jobs.caller import LOCAL
-from jobs.errors import JobNotFound
-from jobs.record import Job
+from jobs.answers import Page
+from jobs.listing import LARGEST_PAGE
+from jobs.record import Job, JobState
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 Wait = Annotated[
     float,
@@ -45,6 +52,45 @@ IfNoneMatch = Annotated[
         description="The ETag of an earlier answer; 304 if the job is as it was.",
     ),
 ]
+States = Annotated[
+    list[JobState],
+    Query(alias="state", description="Only jobs in this state; may be given several times."),
+]
+Cursor = Annotated[
+    str | None, Query(max_length=200, description="Where the page begins: from `next`.")
+]
+Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Most jobs of a page.")]
+LastEventId = Annotated[
+    str | None,
+    Header(alias="Last-Event-ID", description="Id of the last event that was received."),
+]
+
+
+@router.get(
+    "",
+    response_model=JobsBody,
+    summary="One's own jobs, newest first",
+    responses={
+        200: {"headers": {"Link": LINK}},
+        **problems("invalid-parameter", "store-unavailable"),
+    },
+)
+async def list_jobs(
+    request: Request,
+    services: ServicesOf,
+    caller: CallerOf,
+    states: States = [],  # noqa: B006 - FastAPI copies it
+    cursor: Cursor = None,
+    limit: Limit = 20,
+) -> Response:
+    """A page of jobs; `next`, and the header `Link`, name the next. New jobs move no page."""
+    page = await services.runner.run(
+        store.list_jobs(caller.tenant, now=time.time(), states=states, cursor=cursor, limit=limit)
+    )
+    following = _following(request, page, states, limit)
+    jobs = [job_body(Expected(job=job, seconds=None), request) for job in page.jobs]
+    headers = {} if following is None else {"Link": f'<{following}>; rel="next"'}
+    return json_answer(JobsBody(jobs=jobs, next=following), headers=headers)
 
 
 @router.get(
@@ -54,19 +100,22 @@ IfNoneMatch = Annotated[
     responses={
         200: {"headers": {"ETag": ETAG, "Preference-Applied": APPLIED}},
         304: {"description": "The job is as it was."},
-        **problems("bad-request", "job-not-found", "invalid-parameter", "store-unavailable"),
+        **problems(
+            "bad-request", "job-not-found", "job-gone", "invalid-parameter", "store-unavailable"
+        ),
     },
 )
 async def get_job(
     request: Request,
     job_id: JobId,
     services: ServicesOf,
+    caller: CallerOf,
     wait: Wait = 0,
     prefer: Prefer = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The job; with a wait, as soon as there is something to say."""
-    job = await read_job(services.runner, _checked(job_id))
+    job = await own_job(services, caller, job_id)
     preferred = preferred_wait(prefer)
     seconds = min(max(wait, preferred or 0), services.settings.max_wait_s)
     headers = {} if preferred is None else {"Preference-Applied": f"wait={int(seconds)}"}
@@ -84,6 +133,42 @@ async def get_job(
 
 
 @router.get(
+    "/{job_id}/events",
+    summary="What happens to a job, as it happens",
+    response_class=Response,
+    responses={
+        200: EVENTS,
+        204: {"description": "Nothing more will happen: Last-Event-ID named the end."},
+        **problems("job-not-found", "job-gone", "store-unavailable"),
+    },
+)
+async def get_events(
+    request: Request,
+    job_id: JobId,
+    services: ServicesOf,
+    caller: CallerOf,
+    last_event_id: LastEventId = None,
+) -> Response:
+    """Server-Sent Events: `state` and `progress` carry the job, `certificate` the certificate.
+
+    The first event is the job as it stands, unless Last-Event-ID names that; the last is its end.
+    A silent stream has a comment every 15 seconds. It ends after some minutes: a browser's
+    EventSource comes back by itself.
+    """
+    job = await own_job(services, caller, job_id)
+    if seen_all(job, last_event_id):
+        return Response(status_code=204)
+    events = job_events(
+        job,
+        services,
+        body=lambda expected: job_body(expected, request).model_dump_json(),
+        last_event_id=last_event_id,
+    )
+    # Nginx would hold events back until its buffer is full.
+    return EventSourceResponse(events, headers={"X-Accel-Buffering": "no"})
+
+
+@router.get(
     "/{job_id}/certificate",
     summary="The certificate alone",
     responses={
@@ -94,9 +179,9 @@ async def get_job(
         **problems("job-not-found", "no-certificate", "certificate-not-ready", "store-unavailable"),
     },
 )
-async def get_certificate(job_id: JobId, services: ServicesOf) -> Response:
+async def get_certificate(job_id: JobId, services: ServicesOf, caller: CallerOf) -> Response:
     """The document whose every number follows from the votes in it."""
-    job = await read_job(services.runner, _checked(job_id))
+    job = await own_job(services, caller, job_id)
     if job.certificate is None and not job.state.terminal:
         raise CertificateNotReady(f"job {job_id} is {job.state.value}; wait for it")
     if job.certificate is None:
@@ -109,18 +194,25 @@ async def get_certificate(job_id: JobId, services: ServicesOf) -> Response:
     response_model=JobBody,
     summary="Cancel a job",
     responses=problems(
-        "cross-site-request", "job-not-found", "job-already-finished", "store-unavailable"
+        "cross-site-request",
+        "job-not-found",
+        "job-gone",
+        "job-already-finished",
+        "store-unavailable",
     ),
 )
-async def cancel_job(request: Request, job_id: JobId, services: ServicesOf) -> Response:
+async def cancel_job(
+    request: Request, job_id: JobId, services: ServicesOf, caller: CallerOf
+) -> Response:
     """Stops the job within a chunk. Cancelling it again changes nothing.
 
     A job of mode `anytime` that has an interim certificate succeeds with it.
 
     A job that others joined by an equal request is theirs too: it is cancelled for all.
     """
-    await services.runner.run(store.cancel(_checked(job_id), tenant=LOCAL.tenant, now=time.time()))
-    job = await read_job(services.runner, job_id)
+    cancel = store.cancel(checked_id(job_id), tenant=caller.tenant, now=time.time())
+    await services.runner.run(cancel)
+    job = await read_job(services.runner, job_id, tenant=caller.tenant)
     return job_answer(await expected(job, services), request)
 
 
@@ -128,15 +220,18 @@ async def cancel_job(request: Request, job_id: JobId, services: ServicesOf) -> R
     "/{job_id}",
     status_code=204,
     summary="Erase a job",
-    responses=problems("cross-site-request", "job-not-found", "store-unavailable"),
+    responses=problems("cross-site-request", "job-not-found", "job-gone", "store-unavailable"),
 )
-async def delete_job(job_id: JobId, services: ServicesOf) -> Response:
+async def delete_job(job_id: JobId, services: ServicesOf, caller: CallerOf) -> Response:
     """Erases the image and the record now, and cancels the job if need be."""
-    await services.runner.run(store.delete(_checked(job_id), tenant=LOCAL.tenant, now=time.time()))
+    delete = store.delete(checked_id(job_id), tenant=caller.tenant, now=time.time())
+    await services.runner.run(delete)
     return Response(status_code=204)
 
 
-def _checked(job_id: str) -> str:
-    if not _UUID.fullmatch(job_id):
-        raise JobNotFound(job_id[:100])
-    return job_id
+def _following(request: Request, page: Page, states: list[JobState], limit: int) -> str | None:
+    if page.next_cursor is None:
+        return None
+    query = [("state", state.value) for state in states]
+    query += [("limit", str(limit)), ("cursor", page.next_cursor)]
+    return f"{prefix_of(request)}/jobs?{urlencode(query)}"
