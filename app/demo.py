@@ -6,14 +6,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
-from app.client import Client
-from app.client_views import ModelView, Request
+from app.client import Certificate, Client
+from app.client.views import ModelInfo
 from app.embedded.address import base_url, free_port
 from app.embedded.errors import DemoFailed
 from app.embedded.lifeline import lifeline
@@ -58,11 +57,11 @@ def run(report: Report, pictures: Path = PICTURES) -> None:
             "this is quick; the service's own choice of up to 100,000 shows larger radii\n"
         )
         certificates = [_certify(client, model, file, report) for file in files]
-        certified = [it for it in certificates if it["predicted"] is not None]
+        certified = [it for it in certificates if it.label is not None]
         if not certified:
             raise DemoFailed("none of the pictures was certified")
         report("\none whole certificate:")
-        report(f"{json.dumps(certified[0], indent=2, ensure_ascii=False)}\n")
+        report(f"{json.dumps(certified[0].document, indent=2, ensure_ascii=False)}\n")
     seconds = time.monotonic() - began
     report(
         f"certified {len(certified)} of {len(files)} pictures, and stopped everything, "
@@ -135,19 +134,16 @@ def _end(process: "subprocess.Popen[str]") -> int:
         return process.wait()
 
 
-def _certify(client: Client, model: ModelView, file: Path, report: Report) -> Mapping[str, Any]:
+def _certify(client: Client, model: ModelInfo, file: Path, report: Report) -> Certificate:
     began = time.monotonic()
-    request = Request(image=file.read_bytes(), sigma=model.sigmas[0], n=DRAWS)
-    job = client.wait(client.submit(request), timeout_s=LONGEST_JOB_S)
-    if job.certificate is None:
-        raise DemoFailed(f"{file.name}: job {job.id} {job.state}: {job.error}")
-    predicted, radius = job.certificate["predicted"], job.certificate["radius"]
+    job = client.certify(file, sigma=model.sigmas[0], n=DRAWS)
+    certificate = job.wait(LONGEST_JOB_S)
     label, proof = "abstained", "no class has a proven majority"
-    if predicted is not None:
-        label, proof = predicted["label"], f"radius {radius:.6f}"
-    seconds = time.monotonic() - began
-    report(f"  {file.name:<15} {label:<11} {proof:<32} {job.draws_done:,} draws {seconds:5.1f} s")
-    return job.certificate
+    if certificate.label is not None:
+        label, proof = certificate.label, f"radius {certificate.radius:.6f}"
+    draws, seconds = job.status.draws_done, time.monotonic() - began
+    report(f"  {file.name:<15} {label:<11} {proof:<32} {draws:,} draws {seconds:5.1f} s")
+    return certificate
 
 
 @contextmanager

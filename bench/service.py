@@ -20,8 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from app.client import Client
-from app.client_views import Request
+from app.client import Client, Job
 from bench.bare_sampler import bare_samplers
 from bench.part import Measured, Part
 from bench.peers import ALPHA, N0
@@ -58,6 +57,9 @@ class Crew:
     in_turn: Sequence[float] = ()
 
 
+Asks = Callable[[], Job]
+
+
 class Service:
     """What is asked of a running stack.
 
@@ -75,8 +77,9 @@ class Service:
         """Seconds for so many jobs about new images, submitted together."""
         size = self._subject.card.preprocessing.size
         requests = [
-            Request(
-                image=_picture(next(self._seeds), size),
+            partial(
+                self._client.certify,
+                _picture(next(self._seeds), size),
                 sigma=self._subject.sigma,
                 model=self._subject.card.id,
                 mode="fixed",
@@ -93,8 +96,9 @@ class Service:
         # Another alpha is another request, with the same votes: no answer is known before.
         alpha = ALPHA - 1e-9 * next(self._seeds)
         requests = [
-            Request(
-                image=upload,
+            partial(
+                self._client.certify,
+                upload,
                 sigma=self._subject.sigma,
                 model=self._subject.card.id,
                 mode="decide",
@@ -106,19 +110,13 @@ class Service:
         ]
         return _seconds(partial(self._together if together else self._in_turn, requests))
 
-    def _together(self, requests: Sequence[Request]) -> None:
-        jobs = [self._client.submit(request) for request in requests]
-        for job in jobs:
-            self._ended(job.id)
+    def _together(self, requests: Sequence[Asks]) -> None:
+        for job in [ask() for ask in requests]:
+            job.wait()
 
-    def _in_turn(self, requests: Sequence[Request]) -> None:
-        for request in requests:
-            self._ended(self._client.submit(request).id)
-
-    def _ended(self, job_id: str) -> None:
-        job = self._client.wait(self._client.job(job_id))
-        if job.state != "succeeded":
-            raise RuntimeError(f"a job ended as {job.state}: {job.error}")
+    def _in_turn(self, requests: Sequence[Asks]) -> None:
+        for ask in requests:
+            ask().wait()
 
 
 def measure(options: Namespace) -> Measured:

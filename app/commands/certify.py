@@ -1,21 +1,53 @@
 """`dmae certify`."""
 # ruff: noqa: PLC0415 - loaded when the command is called, so that all of them start at once
 
-import json
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.common import DEFAULT_URL, FAILED, INTERRUPTED, Url, errors_in_words
+from app.commands.common import (
+    EXIT_CODES,
+    FAILED,
+    INTERRUPTED,
+    ApiKey,
+    AsJson,
+    Url,
+    client_for,
+    errors_in_words,
+    in_words,
+    say_json,
+    say_table,
+)
 
 if TYPE_CHECKING:
     from app.client import Client
-    from app.client_views import JobView, Request
+    from app.commands.certifying import Batch, Outcome, Picture
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+HEADS = ("file", "result", "class", "radius", "draws", "job")
+HELP = f"""
+Certify pictures: the class of each, and the L2 radius within which it cannot change.
+
+One picture is answered in words, several or a folder with a table.
+Ctrl-C cancels what is under way; a job of mode anytime then ends with the certificate it has.
+
+\b
+  dmae certify cat.jpg --sigma 0.25
+  dmae certify cat.jpg --sigma 0.25 --mode decide --radius 0.125
+  dmae certify photos/ --sigma 0.25 --n 1000 --out certificates
+  dmae certify cat.jpg --sigma 0.25 --json | jq .radius
+
+{EXIT_CODES} 0 means that every picture has its certificate.
+"""
 
 
 def certify(
-    image: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="PNG, JPEG or WEBP.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(exists=True, metavar="PICTURE...", help="PNG, JPEG or WebP, or folders."),
+    ],
     *,
     sigma: Annotated[float, typer.Option(help="Noise level, in units of a [0, 1] pixel.")],
     model: Annotated[str | None, typer.Option(help="Model; see `dmae models`.")] = None,
@@ -43,74 +75,138 @@ def certify(
     ] = None,
     family_size: Annotated[int | None, typer.Option(help="Certificates that share alpha.")] = None,
     numerics: Annotated[str | None, typer.Option(help="sound or fast.")] = None,
-    url: Url = DEFAULT_URL,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the certificate as JSON, and nothing else.")
-    ] = False,
+    url: Url = None,
+    api_key: ApiKey = None,
+    as_json: AsJson = False,
+    out: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Folder to write the certificates to.")
+    ] = None,
+    parallel: Annotated[int, typer.Option(min=1, max=64, help="Jobs under way at a time.")] = 8,
     timeout: Annotated[
-        float | None, typer.Option(help="Seconds to wait; the job goes on after that.")
+        float | None, typer.Option(help="Seconds to wait for a job; it goes on after that.")
     ] = None,
 ) -> None:
-    """Certify a picture: its class, and the radius within which the class cannot change.
+    """Certify pictures: the class of each, and the radius within which it cannot change."""
+    from app.commands.certifying import Batch
 
-    Ctrl-C cancels the job; one of mode anytime then ends with the certificate that it has. Exit
-    code 0 means that there is a certificate, which may be an abstention; 1 that there is none;
-    3 that nothing answers at the address.
-    """
-    from app.cli_output import describe
-    from app.client import Client
-    from app.client_views import Request
-
-    request = Request(
-        image=image.read_bytes(),
-        sigma=sigma,
-        model=model,
-        mode=mode,
-        n=n,
-        n0=n0,
-        alpha=alpha,
-        precision=precision,
-        radius=radius,
-        bound=bound,
-        family_size=family_size,
-        numerics=numerics,
+    question = {
+        "sigma": sigma,
+        "model": model,
+        "mode": mode,
+        "n": n,
+        "n0": n0,
+        "alpha": alpha,
+        "precision": precision,
+        "radius": radius,
+        "bound": bound,
+        "family_size": family_size,
+        "numerics": numerics,
+    }
+    batch = Batch(
+        pictures=_pictures(images),
+        question=question,
+        parallel=parallel,
+        timeout_s=timeout,
+        out=out,
     )
-    with errors_in_words(), Client(url) as client:
-        job = _finish(client, request, timeout)
-        if job.certificate is None:
-            typer.echo(f"job {job.id} {job.state}{f': {job.error}' if job.error else ''}", err=True)
-            raise typer.Exit(FAILED)
-        if as_json:
-            typer.echo(json.dumps(job.certificate, indent=2, ensure_ascii=False))
-            return
-        labels = client.model(job.certificate["model"]["id"]).labels
-        known = " (known before)" if job.cached else ""
-        typer.echo(f"{image.name}: {describe(job.certificate, labels)}\n\njob {job.id}{known}")
+    with errors_in_words():
+        interrupted = _run(batch, url, api_key)
+        if not (len(images) == 1 and images[0].is_file()):
+            _say_all(batch.outcomes, as_json=as_json)
+        elif as_json:
+            _say_document(batch.outcomes[0])
+        else:
+            _say_words(batch.outcomes[0], client_for(url, api_key))
+    if any(outcome.certificate is None for outcome in batch.outcomes):
+        raise typer.Exit(INTERRUPTED if interrupted else FAILED)
 
 
-def _finish(client: "Client", request: "Request", timeout_s: float | None) -> "JobView":
-    """The job for a request, once it has ended; cancelled if this process is interrupted."""
-    from app.cli_progress import shown_progress
+def _run(batch: "Batch", url: str | None, api_key: str | None) -> bool:
+    """Certifies all; whether it was interrupted."""
+    from app.client import AsyncClient
+    from app.commands.progress import shown_bars
 
-    job: JobView | None = None
+    async def run() -> None:
+        async with AsyncClient(url, api_key=api_key) as client:
+            with shown_bars(len(batch.pictures)) as bars:
+                await batch.run(client, bars)
+
     try:
-        job = client.submit(request)
-        with shown_progress() as show:
-            return client.wait(job, timeout_s=timeout_s, on_change=show)
+        asyncio.run(run())
     except KeyboardInterrupt:
-        said, job = _cancelled(client, job)
-        if job is not None and job.certificate is not None:
-            return job
-        typer.echo(said, err=True)
-        raise typer.Exit(INTERRUPTED) from None
+        return True
+    return False
 
 
-def _cancelled(client: "Client", job: "JobView | None") -> "tuple[str, JobView | None]":
-    from app.client import ClientError
+def _pictures(paths: list[Path]) -> list["Picture"]:
+    """The files that are meant, folders with all below them.
 
-    if job is None:
-        return "interrupted before the service had taken the job", None
-    try:
-        return f"interrupted; cancelled job {job.id}", client.cancel(job.id)
-    except ClientError as error:
-        return f"interrupted; job {job.id} could not be cancelled: {error}", None
+    Raises:
+        typer.BadParameter: A folder without pictures, or two files of one name.
+    """
+    from app.commands.certifying import Picture
+
+    found: dict[str, Picture] = {}
+    for path in paths:
+        files = [path] if path.is_file() else _below(path)
+        if not files:
+            raise typer.BadParameter(f"there is no {', '.join(sorted(SUFFIXES))} in {path}")
+        for file in files:
+            name = file.name if file == path else file.relative_to(path).as_posix()
+            if name in found:
+                raise typer.BadParameter(f"{found[name].file} and {file} have the same name")
+            found[name] = Picture(file=file, name=name)
+    return list(found.values())
+
+
+def _below(folder: Path) -> list[Path]:
+    return sorted(
+        file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()
+    )
+
+
+def _say_document(outcome: "Outcome") -> None:
+    if outcome.certificate is None:
+        typer.echo(_why(outcome), err=True)
+    else:
+        say_json(outcome.certificate.document)
+
+
+def _say_words(outcome: "Outcome", client: "Client") -> None:
+    from app.commands.words import describe
+
+    if outcome.certificate is None or outcome.job is None:
+        typer.echo(_why(outcome), err=True)
+        return
+    document = outcome.certificate.document
+    with client:
+        labels = client.model(document["model"]["id"]).labels
+    known = " (known before)" if outcome.job.cached else ""
+    typer.echo(
+        f"{outcome.picture.name}: {describe(document, labels)}\n\njob {outcome.job.id}{known}"
+    )
+
+
+def _say_all(outcomes: list["Outcome"], *, as_json: bool) -> None:
+    if as_json:
+        say_json([outcome.body() for outcome in outcomes])
+        return
+    say_table(HEADS, [_row(outcome) for outcome in outcomes])
+    for outcome in outcomes:
+        if outcome.certificate is None:
+            typer.echo(f"{outcome.picture.name}: {_why(outcome)}", err=True)
+
+
+def _row(outcome: "Outcome") -> tuple[str, ...]:
+    certificate, job = outcome.certificate, outcome.job
+    proved = ("no certificate", "-", "-")
+    if certificate is not None:
+        proved = (certificate.verdict, certificate.label or "-", f"{certificate.radius:.6f}")
+    asked = ("-", "-") if job is None else (f"{job.draws_done:,}", job.id)
+    return (outcome.picture.name, *proved, *asked)
+
+
+def _why(outcome: "Outcome") -> str:
+    if outcome.error is not None:
+        return in_words(outcome.error)
+    return "interrupted before the service had taken the job"

@@ -1,20 +1,27 @@
 """`dmae models`."""
-# ruff: noqa: PLC0415 - loaded when the command is called, so that all of them start at once
 
-from app.commands.common import DEFAULT_URL, Url, errors_in_words
+from app.commands.common import (
+    ApiKey,
+    AsJson,
+    Url,
+    client_for,
+    errors_in_words,
+    say_json,
+    say_table,
+)
+
+HEADS = ("model", "sigma", "classes", "input", "draws/s", "workers")
 
 
-def models(*, url: Url = DEFAULT_URL) -> None:
-    """List the models of the service."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from app.client import Client
-
-    with errors_in_words(), Client(url) as client:
-        table = Table("model", "sigma", "classes", "input", "draws/s", "workers", box=None)
-        for model in client.models():
-            table.add_row(
+def models(*, url: Url = None, api_key: ApiKey = None, as_json: AsJson = False) -> None:
+    """List the models of the service: what they are trained for, and how fast they are now."""
+    with errors_in_words(), client_for(url, api_key) as client:
+        found = client.models()
+        if as_json:
+            say_json([model.body for model in found])
+            return
+        rows = [
+            (
                 f"{model.id}{' (default)' if model.default else ''}",
                 ", ".join(f"{sigma:g}" for sigma in model.sigmas),
                 str(len(model.labels)),
@@ -22,4 +29,6 @@ def models(*, url: Url = DEFAULT_URL) -> None:
                 f"{model.draws_per_s:,.0f}",
                 str(model.workers_ready),
             )
-        Console().print(table)
+            for model in found
+        ]
+        say_table(HEADS, rows)

@@ -99,7 +99,7 @@ def web_part(place: Place, *, host: str, port: int, url: str) -> Part:
     """The web process; ready when it answers."""
 
     def answers() -> bool:
-        with Client(url, timeout_s=LONGEST_PROBE_S) as client:
+        with Client(url, timeout_s=LONGEST_PROBE_S, patience_s=0) as client:
             return client.is_alive()
 
     return Part(

@@ -176,7 +176,7 @@ class _Stack:
 
 def _example_sigma(url: str) -> str:
     try:
-        with Client(url, timeout_s=LONGEST_PROBE_S) as client:
+        with Client(url, timeout_s=LONGEST_PROBE_S, patience_s=0) as client:
             return f"{client.models()[0].sigmas[0]:g}"
     except (ClientError, IndexError):
         return "0.25"

@@ -12,8 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.cli import cli
-from app.cli_output import describe
-from app.client_views import Request
+from app.commands.words import describe
 
 Body = Callable[..., dict[str, Any]]
 WHY = {"reason": "not_shown", "explanation": "class 3 won 40 of 64 draws"}
@@ -24,31 +23,11 @@ def certify(service: Any, picture: Path, *options: str) -> Result:
     return CliRunner().invoke(cli, arguments)
 
 
-def test_every_parameter_of_a_request_reaches_the_form() -> None:
-    request = Request(
-        image=b"pixels",
-        sigma=0.25,
-        mode="decide",
-        n=500,
-        alpha=0.01,
-        radius=0.125,
-        family_size=3,
-    )
-
-    assert request.fields() == {
-        "sigma": "0.25",
-        "mode": "decide",
-        "n": "500",
-        "alpha": "0.01",
-        "radius": "0.125",
-        "family_size": "3",
-    }
-
-
 def test_options_become_fields(
     service: Any, picture: Path, job_body: Body, model_body: Any, certificate: Any
 ) -> None:
     service.says("POST /certify", job_body("succeeded", certificate=certificate))
+    service.says("GET /jobs/job-1/certificate", certificate)
     service.says("GET /models/tiny", model_body)
 
     result = certify(
@@ -107,6 +86,7 @@ def test_ctrl_c_ends_an_anytime_job_with_the_certificate_that_it_has(
     service.says("POST /certify", job_body("queued"), 202)
     service.says("GET /jobs/job-1", job_body("running", interim=early))
     service.says("POST /jobs/job-1/cancel", job_body("succeeded", certificate=early))
+    service.says("GET /jobs/job-1/certificate", early)
     service.says("GET /models/tiny", model_body)
     command = [sys.executable, "-m", "app.cli", "certify", str(picture), "--sigma", "0.25"]
     with subprocess.Popen(

@@ -1,0 +1,185 @@
+"""The service's calls as flows: each is written once, for both clients."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from app.client.errors import NoCertificate, WaitedTooLong
+from app.client.flows import NOT_MODIFIED, Call, Flow, Patience, asked
+from app.client.forms import image_part, once, text_fields
+from app.client.views import JSON, Certificate, JobStatus, ModelInfo
+
+POLL_S = 10.0
+"""One long poll; it ends early whenever the job moves."""
+
+T = TypeVar("T")
+Progress = Callable[[JobStatus], object]
+Document = Certificate | JSON | str | bytes
+"""A certificate, its JSON, read or as text, or a compact JWS."""
+
+
+class Calls:
+    """What can be asked of the service, as flows.
+
+    Args:
+        patience: With a service that is full, limited or away.
+    """
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+
+    def submit(
+        self, path: str, image: bytes, fields: Mapping[str, Any], key: str | None
+    ) -> Flow[JobStatus]:
+        """The job for an image, made once however often it has to be asked for."""
+        call = Call(
+            method="POST",
+            path=path,
+            data=text_fields(fields),
+            files=[image_part(image)],
+            headers=once(key),
+        )
+        return asked(call, self._patience, _status)
+
+    def job(self, job_id: str) -> Flow[JobStatus]:
+        """A job as it is now."""
+        return self._get(_at("jobs", job_id), _status)
+
+    def next_status(self, known: JobStatus, *, held_s: float = POLL_S) -> Flow[JobStatus]:
+        """A job as soon as it is no longer as known, or after `held_s` seconds."""
+        call = Call(
+            method="GET",
+            path=_at("jobs", known.id),
+            params={"wait": f"{held_s:.3f}"},
+            headers={"If-None-Match": known.etag} if known.etag else {},
+            held_s=held_s,
+        )
+
+        def view(answer: httpx.Response) -> JobStatus:
+            return known if answer.status_code == NOT_MODIFIED else _status(answer)
+
+        return asked(call, self._patience.for_known, view)
+
+    def end(
+        self, known: JobStatus, *, timeout_s: float | None, on_progress: Progress
+    ) -> Flow[JobStatus]:
+        """A job once it has ended. Raises WaitedTooLong."""
+        clock = self._patience.clock
+        gives_up = None if timeout_s is None else clock() + timeout_s
+        on_progress(known)
+        while not known.ended:
+            left = POLL_S if gives_up is None else gives_up - clock()
+            if left <= 0:
+                raise WaitedTooLong(
+                    f"job {known.id} did not end within {timeout_s:g} s; it goes on"
+                )
+            known = yield from self.next_status(known, held_s=min(left, POLL_S))
+            on_progress(known)
+        return known
+
+    def certificate(self, ended: JobStatus) -> Flow[Certificate]:
+        """The certificate of a job, with the signature where the service signs.
+
+        Raises NoCertificate.
+        """
+        if ended.certificate is None:
+            raise NoCertificate(ended)
+        call = Call(method="GET", path=_at("jobs", ended.id, "certificate"))
+        return (
+            yield from asked(
+                call, self._patience.for_known, lambda answer: Certificate.of(answer.json())
+            )
+        )
+
+    def result(
+        self, known: JobStatus, *, timeout_s: float | None, on_progress: Progress
+    ) -> Flow[Certificate]:
+        """The certificate of a job once it has ended. Raises WaitedTooLong, NoCertificate."""
+        ended = yield from self.end(known, timeout_s=timeout_s, on_progress=on_progress)
+        return (yield from self.certificate(ended))
+
+    def cancel(self, job_id: str) -> Flow[JobStatus]:
+        """A job after it was asked to stop."""
+        call = Call(method="POST", path=_at("jobs", job_id, "cancel"))
+        return asked(call, self._patience, _status)
+
+    def delete(self, job_id: str) -> Flow[None]:
+        """Nothing, once a job was erased."""
+        call = Call(method="DELETE", path=_at("jobs", job_id))
+        return asked(call, self._patience, lambda _: None)
+
+    def page(self, state: str | None, cursor: str) -> Flow[tuple[list[JobStatus], str | None]]:
+        """The jobs of one page, and the cursor of the next."""
+        wanted = {"state": state, "cursor": cursor}
+
+        def view(answer: httpx.Response) -> tuple[list[JobStatus], str | None]:
+            # Of the link only the cursor is believed: the key goes to no other host.
+            link = answer.links.get("next", {}).get("url")
+            following = httpx.URL(link).params.get("cursor") if link else None
+            return [JobStatus.of(body) for body in answer.json()["jobs"]], following
+
+        return self._get("/jobs", view, **{name: it for name, it in wanted.items() if it})
+
+    def models(self) -> Flow[tuple[ModelInfo, ...]]:
+        """The models, the default first."""
+
+        def view(answer: httpx.Response) -> tuple[ModelInfo, ...]:
+            found = [ModelInfo.of(body) for body in answer.json()["models"]]
+            return tuple(sorted(found, key=lambda model: not model.default))
+
+        return self._get("/models", view)
+
+    def model(self, model_id: str) -> Flow[ModelInfo]:
+        """One model."""
+        return self._get(_at("models", model_id), lambda answer: ModelInfo.of(answer.json()))
+
+    def verify(self, document: Document) -> Flow[JSON]:
+        """What the service says of a certificate."""
+        content = _content(document)
+        kind = "application/json" if content.lstrip()[:1] == b"{" else "application/jose"
+        call = Call(method="POST", path="/verify", content=content, headers={"Content-Type": kind})
+        return asked(call, self._patience, _json)
+
+    def covers(self, job_id: str, image: bytes) -> Flow[JSON]:
+        """Whether an image is within a job's certificate."""
+        call = Call(method="POST", path=_at("jobs", job_id, "covers"), files=[image_part(image)])
+        return asked(call, self._patience, _json)
+
+    def quota(self) -> Flow[JSON]:
+        """What the key may ask for, and what is left."""
+        return self._get("/quota", _json)
+
+    def alive(self) -> Flow[bool]:
+        """Whether the web process answers."""
+        return self._get("/livez", lambda answer: answer.is_success)
+
+    def _get(self, path: str, view: Callable[[httpx.Response], T], **params: str) -> Flow[T]:
+        return asked(Call(method="GET", path=path, params=params), self._patience, view)
+
+
+def _at(*names: str) -> str:
+    # An id that holds a slash is a wrong id, and no other path.
+    return "".join(f"/{quote(name, safe='')}" for name in names)
+
+
+def _status(answer: httpx.Response) -> JobStatus:
+    return JobStatus.of(answer.json(), etag=answer.headers.get("ETag", ""))
+
+
+def _json(answer: httpx.Response) -> JSON:
+    return answer.json()
+
+
+def _content(document: Document) -> bytes:
+    match document:
+        case Certificate():
+            return json.dumps(dict(document.document)).encode()
+        case bytes():
+            return document
+        case str():
+            return document.encode()
+        case _:
+            return json.dumps(dict(document)).encode()

@@ -1,0 +1,101 @@
+"""What a caller hands over, as parts of a form."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+from uuid import uuid4
+
+from app.client.errors import InvalidArgument
+
+LONGEST_KEY = 255
+
+Image = str | os.PathLike[str] | bytes
+"""A file's path, or the bytes of a PNG, JPEG or WebP file."""
+
+
+class Params(TypedDict, total=False):
+    """What a request may say beside image and sigma; None leaves the choice to the service.
+
+    Attributes:
+        model: Id of a model.
+        mode: The question; see docs/api.md.
+        n: Draws that answer: exactly so many for fixed and predict, at most so many else.
+        n0: Draws that select the class, for fixed.
+        alpha: Probability that the certificate is wrong.
+        precision: Share of the radius that may be lost, for adaptive.
+        radius: The L2 radius that is asked about, for decide, pixels in [0, 1].
+        bound: On the runner-up, for fixed and adaptive.
+        family_size: Certificates that alpha is for.
+        numerics: What is taken for granted of the arithmetic.
+        priority: Among the jobs of the same key.
+        webhook_url: Where to tell that it has ended.
+        webhook_events: Of which events to tell.
+    """
+
+    model: str | None
+    mode: Literal["adaptive", "fixed", "decide", "anytime", "predict"] | None
+    n: int | None
+    n0: int | None
+    alpha: float | None
+    precision: float | None
+    radius: float | None
+    bound: Literal["top", "runner-up"] | None
+    family_size: int | None
+    numerics: Literal["sound", "fast"] | None
+    priority: Literal["interactive", "normal", "batch"] | None
+    webhook_url: str | None
+    webhook_events: Sequence[str] | None
+
+
+def text_fields(values: Mapping[str, Any]) -> dict[str, str]:
+    """The text fields of a form; what is None is left out."""
+    return {
+        name: value if isinstance(value, str) else _text(value)
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def read_image(image: Image) -> bytes:
+    """The bytes of an image file.
+
+    Raises:
+        InvalidArgument: It cannot be read.
+    """
+    if isinstance(image, bytes):
+        return image
+    try:
+        return Path(image).read_bytes()
+    except OSError as error:
+        raise InvalidArgument(f"cannot read {os.fspath(image)}: {error.strerror}") from error
+
+
+def image_part(image: bytes, field: str = "image") -> tuple[str, tuple[str, bytes]]:
+    """A file part. Its name is always the same: the caller's own is nobody's business."""
+    return field, ("image", image)
+
+
+def once(key: str | None) -> dict[str, str]:
+    """Headers that make a form which is sent twice count once, and be the same bytes twice.
+
+    Args:
+        key: Of the caller, at most 255 printable characters; None makes one.
+
+    Raises:
+        InvalidArgument: The key cannot be sent.
+    """
+    if key is not None and not (
+        key.isascii() and key.isprintable() and 0 < len(key) <= LONGEST_KEY
+    ):
+        raise InvalidArgument(f"an idempotency key has 1 to {LONGEST_KEY} printable characters")
+    return {
+        "Idempotency-Key": key or str(uuid4()),
+        "Content-Type": f"multipart/form-data; boundary={uuid4().hex}",
+    }
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Sequence):
+        return ",".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    return str(value)

@@ -1,0 +1,88 @@
+"""Flows run without a network and without waiting, and JSON as the service writes it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from app.client.flows import Call, Flow, Patience, Pause
+
+Reply = httpx.Response | httpx.RequestError
+
+
+@dataclass
+class Theatre:
+    """Runs flows against scripted replies, the last for ever, on a clock that nobody waits for.
+
+    Attributes:
+        now: Seconds on the clock.
+        calls: What was asked.
+        pauses: Seconds of each pause.
+    """
+
+    now: float = 1000.0
+    calls: list[Call] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
+
+    def patience(self, total_s: float = 60.0) -> Patience:
+        return Patience(total_s=total_s, absent_s=2.0, clock=lambda: self.now, chance=lambda: 0.5)
+
+    def play(self, flow: Flow[Any], *replies: Reply) -> Any:
+        left = iter(replies)
+        last: list[Reply] = []
+        try:
+            step = next(flow)
+            while True:
+                if isinstance(step, Pause):
+                    self.pauses.append(step.seconds)
+                    self.now += step.seconds
+                    step = flow.send(None)
+                    continue
+                self.calls.append(step)
+                last = [next(left, *last)]
+                self.now += step.held_s if isinstance(last[0], httpx.Response) else 0
+                step = self._give(flow, last[0])
+        except StopIteration as done:
+            return done.value
+
+    @staticmethod
+    def _give(flow: Flow[Any], reply: Reply) -> Call | Pause:
+        return flow.throw(reply) if isinstance(reply, Exception) else flow.send(reply)
+
+
+@pytest.fixture
+def theatre() -> Theatre:
+    return Theatre()
+
+
+@pytest.fixture
+def reply() -> Callable[..., httpx.Response]:
+    """Makes an answer; header names have underscores for hyphens."""
+
+    def make(body: Any, status: int = 200, **headers: str) -> httpx.Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.Response(status, json=body, headers=named)
+
+    return make
+
+
+@pytest.fixture
+def job_body() -> Callable[..., dict[str, Any]]:
+    """Makes the JSON of a job."""
+
+    def make(state: str, **changes: Any) -> dict[str, Any]:
+        progress = {"draws_done": 550, "draws_planned": 1100, "draws_per_s": 100.0, "eta_s": 5.5}
+        body = {"id": "job-1", "state": state, "progress": progress, "cached": False}
+        return {**body, "certificate": None, "interim": None, "error": None, **changes}
+
+    return make
+
+
+@pytest.fixture
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Without the variables that the client reads."""
+    for name in ("DMAE_URL", "DMAE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
