@@ -1,0 +1,110 @@
+"""Webhooks: the secret that signs them, and what became of each message about a job."""
+
+import time
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from starlette.responses import Response
+
+from app.access.caller import Caller, CallerOf, require
+from app.openapi import problems
+from app.routes.answers import JobId, ServicesOf, checked_id, json_answer
+from app.services import Services
+from app.waiting import read_job
+from app.webhooks import secret
+from app.webhooks.errors import DeliveryNotFound, WebhooksOff
+from app.webhooks.schemas import DeliveriesBody, DeliveryBody, SecretBody
+from app.webhooks.secret import Generation, valid_secrets
+from jobs import deliveries
+
+router = APIRouter(tags=["webhooks"])
+
+Number = Annotated[int, Path(ge=1, le=10_000, description="Of the delivery, from 1.", examples=[1])]
+Owner = Annotated[Caller, require("certify")]
+"""Who may submit may also know what its messages are signed with."""
+
+_ACCESS = ("key-needed", "key-refused", "scope-missing", "too-many-guesses", "store-unavailable")
+
+
+@router.get(
+    "/webhooks/secret",
+    response_model=SecretBody,
+    summary="What messages are signed with",
+    responses=problems("webhooks-off", *_ACCESS),
+)
+async def get_secret(caller: Owner, services: ServicesOf) -> Response:
+    """Your secret, for a library of Standard Webhooks to verify messages with."""
+    _require_webhooks(services)
+    generation = await services.runner.run(secret.newest(caller.tenant))
+    return json_answer(await _secret_body(generation, caller, services))
+
+
+@router.post(
+    "/webhooks/secret/rotate",
+    response_model=SecretBody,
+    summary="Renew the secret",
+    responses=problems("webhooks-off", "cross-site-request", *_ACCESS),
+)
+async def rotate_secret(caller: Owner, services: ServicesOf) -> Response:
+    """A new secret. For 24 hours the one before it signs too; one before that no more."""
+    _require_webhooks(services)
+    generation = await services.runner.run(secret.rotate(caller.tenant, now=time.time()))
+    return json_answer(await _secret_body(generation, caller, services))
+
+
+@router.get(
+    "/jobs/{job_id}/deliveries",
+    response_model=DeliveriesBody,
+    summary="What became of a job's messages",
+    responses=problems("job-not-found", "job-gone", *_ACCESS),
+)
+async def get_deliveries(job_id: JobId, caller: CallerOf, services: ServicesOf) -> Response:
+    """Every message about the job, with each attempt to deliver it."""
+    await read_job(services.runner, checked_id(job_id), tenant=caller.tenant)
+    found = await services.runner.run(deliveries.read(job_id))
+    return json_answer(DeliveriesBody(deliveries=[DeliveryBody.of(each) for each in found]))
+
+
+@router.post(
+    "/jobs/{job_id}/deliveries/{number}/redeliver",
+    status_code=202,
+    response_model=DeliveryBody,
+    summary="Deliver a message again",
+    responses=problems(
+        "webhooks-off",
+        "cross-site-request",
+        "job-not-found",
+        "job-gone",
+        "delivery-not-found",
+        "invalid-parameter",
+        *_ACCESS,
+    ),
+)
+async def redeliver(
+    job_id: JobId, number: Number, caller: CallerOf, services: ServicesOf
+) -> Response:
+    """The same message under the same id, now, with as many attempts as a new one has."""
+    _require_webhooks(services)
+    await read_job(services.runner, checked_id(job_id), tenant=caller.tenant)
+    if not await services.runner.run(deliveries.again(job_id, number, now=time.time())):
+        raise DeliveryNotFound(job_id, number)
+    found = await services.runner.run(deliveries.read(job_id))
+    return json_answer(DeliveryBody.of(found[number - 1]), status=202)
+
+
+def _require_webhooks(services: Services) -> None:
+    if not services.receivers:
+        raise WebhooksOff
+
+
+async def _secret_body(generation: Generation, caller: Caller, services: Services) -> SecretBody:
+    server = await services.secret.read()
+    valid = valid_secrets(server, caller.tenant, generation, now=time.time())
+    overlaps = len(valid) > 1
+    return SecretBody.model_validate(
+        {
+            "secret": valid[0],
+            "previous": valid[1] if overlaps else None,
+            "previous_until": generation.previous_until if overlaps else None,
+        }
+    )
