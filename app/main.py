@@ -1,5 +1,6 @@
 """The web application: routes, middleware and error handlers put together, nothing at import."""
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -12,22 +13,51 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from app.allow import Handler, method_not_allowed
-from app.edge import Edge
+from app.draining import draining_on_signals
+from app.edge import QUIET_PATHS, Edge
 from app.guards import HostGuard, SameSiteGuard
 from app.limits import BodyLimit
 from app.logs import configure_logging
 from app.openapi import complete_openapi
 from app.pages import documentation
 from app.problems import handle
-from app.routes import certify, health, jobs, models
+from app.routes import (
+    certificates,
+    certify,
+    covers,
+    health,
+    inference_protocol,
+    jobs,
+    jwks,
+    metrics,
+    models,
+    security_txt,
+    verify,
+    webhooks,
+)
 from app.services import Services, build_services
 from app.settings import settings_from_environment
+from app.telemetry.tracing import fastapi_telemetry
 
 logger = logging.getLogger(__name__)
 
 DISTRIBUTION = "dmae-certify"
 FORM_OVERHEAD_BYTES = 64 * 1024
-ROUTERS = (certify.router, jobs.router, models.router, health.router, documentation.router)
+ROUTERS = (
+    certify.router,
+    jobs.router,
+    certificates.router,
+    covers.router,
+    verify.router,
+    jwks.router,
+    models.router,
+    webhooks.router,
+    health.router,
+    inference_protocol.router,
+    security_txt.router,
+    metrics.router,
+    documentation.router,
+)
 DESCRIPTION = """
 Certified robustness of image classifiers by randomized smoothing: upload an image and a noise
 level, get the class and an L2 radius within which no perturbation changes it.
@@ -42,7 +72,13 @@ def create_app(services: Services) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         logger.info("started", extra={"models": services.registry.ids()})
-        yield
+        courier = services.courier()
+        sending = None if courier is None else asyncio.create_task(courier.run())
+        with draining_on_signals(services.settings.drain_s):
+            yield
+        if sending is not None:
+            sending.cancel()
+            await asyncio.wait([sending])
         await services.aclose()
 
     settings = services.settings
@@ -59,7 +95,7 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
-        telemetry={"tracing": False, "metrics": False, "logs": False},
+        telemetry=fastapi_telemetry(services.tracing, but_for=QUIET_PATHS),
         exception_handlers=handlers,
         middleware=[
             Middleware(Edge),
@@ -75,7 +111,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     for router in ROUTERS:
         app.include_router(router)
-    app.openapi = partial(complete_openapi, app, services.registry.ids())
+    app.openapi = partial(complete_openapi, app, services.registry.ids(), settings.keys)
     return app
 
 

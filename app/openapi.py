@@ -6,8 +6,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from app.certify_form import CertifyForm
-from app.errors import IMAGE_TYPES
+from app.access.authenticator import KeysMode
+from app.access.documentation import DENIALS, SCHEMES, alternatives
+from app.openapi_parts import CHALLENGE, RETRY_AFTER, SCHEMAS
 from app.problem_kinds import KINDS, Kind
 from app.problems import CONTENT_TYPE
 from app.schemas import Problem
@@ -15,8 +16,6 @@ from app.webhooks.documentation import webhooks_section
 from app.webhooks.schemas import MessageBody
 
 ALWAYS = ("body-too-large", "host-not-allowed", "internal-error")
-SCHEMAS = "#/components/schemas/"
-
 Responses = dict[int | str, dict[str, Any]]
 
 
@@ -38,9 +37,19 @@ def _response(kinds: list[Kind]) -> dict[str, Any]:
             }
         },
     }
-    if any(kind.status == 503 for kind in kinds):
+    if kinds[0].status in {429, 503}:
         response["headers"] = {"Retry-After": RETRY_AFTER}
+    if kinds[0].status == 401:
+        response["headers"] = {"WWW-Authenticate": CHALLENGE}
     return response
+
+
+def _add_problems(responses: dict[str, Any], slugs: Sequence[str]) -> None:
+    for slug in slugs:
+        status = str(KINDS[slug].status)
+        known = responses.get(status, {}).get("content", {}).get(CONTENT_TYPE, {})
+        others = [KINDS[other] for other in known.get("examples", {}) if other != slug]
+        responses[status] = _response([*others, KINDS[slug]])
 
 
 def _example(kind: Kind) -> dict[str, Any]:
@@ -62,141 +71,28 @@ _EXAMPLE_ERROR = {
     "nearest": 0.25,
 }
 
-_EXAMPLES: dict[str, Any] = {
-    mode: {"summary": summary, "value": {"image": "(binary)", "sigma": 0.25, **fields}}
-    for mode, summary, fields in (
-        ("adaptive", "Class and radius, within 5 % of what 100,000 draws would give", {}),
-        ("fixed", "Class and radius with 100 and 10,000 draws", {"mode": "fixed", "n": 10_000}),
-        ("decide", "Is the radius at least 0.125?", {"mode": "decide", "radius": 0.125}),
-        ("anytime", "The best radius so far, until it is cancelled", {"mode": "anytime"}),
-        ("predict", "The class of this image, without a radius", {"mode": "predict"}),
-    )
-}
 
-RETRY_AFTER = {
-    "description": "Seconds until it is worth asking again.",
-    "schema": {"type": "integer"},
-}
-LOCATION = {"description": "Path of the job.", "schema": {"type": "string"}}
-APPLIED = {
-    "description": "The wait that was granted, such as `wait=10`.",
-    "schema": {"type": "string"},
-}
-ETAG = {"description": "Changes whenever the job does.", "schema": {"type": "string"}}
-
-
-LIMITS = {
-    "RateLimit-Policy": {
-        "description": "Your limits, and the seconds they are for "
-        "(draft-ietf-httpapi-ratelimit-headers).",
-        "schema": {"type": "string"},
-        "example": '"requests_per_minute";q=600;w=60, "live_jobs";q=100',
-    },
-    "RateLimit": {
-        "description": "What is left of them.",
-        "schema": {"type": "string"},
-        "example": '"requests_per_minute";r=599;t=1, "live_jobs";r=99',
-    },
-}
-CACHE_STATUS = {
-    "description": "`hit`, `fwd=miss`, or `collapsed` into a job that was running (RFC 9211).",
-    "schema": {"type": "string"},
-    "example": "dmae; fwd=miss; stored",
-}
-REPLAYED = {
-    "description": "`true` where the request was answered before, and this is its job.",
-    "schema": {"type": "string"},
-}
-LINK = {
-    "description": 'The next page: `<path>; rel="next"`. Missing on the last.',
-    "schema": {"type": "string"},
-}
-EVENTS = {
-    "description": "Events, until the job ends.",
-    "content": {
-        "text/event-stream": {
-            "schema": {"type": "string"},
-            "example": 'event: progress\ndata: {"id": "...", "state": "running"}\nid: 7\n\n',
-        }
-    },
-}
-PREFER = {
-    "name": "Prefer",
-    "in": "header",
-    "description": "`wait=<s>` holds the answer back until the job has ended (RFC 7240).",
-    "schema": {"type": "string"},
-}
-IDEMPOTENCY_KEY = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "description": "A name for this request, kept for a day: sent again, it finds its job "
-    "(draft-ietf-httpapi-idempotency-key-header).",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-}
-
-
-def certify_query() -> list[dict[str, Any]]:
-    """The parameters of a request whose body is a bare image."""
-    return [
-        {
-            "name": name,
-            "in": "query",
-            "description": f"{field['description']} For a body that is an image.",
-            "schema": {key: value for key, value in field.items() if key != "description"},
-        }
-        for name, field in _form_fields().items()
-    ]
-
-
-def certify_body() -> dict[str, Any]:
-    """The request body of `POST /certify`, for a route that reads its form by hand."""
-    image = {
-        "type": "string",
-        "format": "binary",
-        "contentMediaType": "application/octet-stream",
-        "description": "The image file: PNG, JPEG or WebP, one still.",
-    }
-    form = {
-        "title": "CertifyForm",
-        "type": "object",
-        "properties": {"image": image, **_form_fields()},
-        "required": ["image", "sigma"],
-        "additionalProperties": False,
-    }
-    bare = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in IMAGE_TYPES}
-    content = {"multipart/form-data": {"schema": form, "examples": _EXAMPLES}, **bare}
-    return {"required": True, "content": content}
-
-
-def _form_fields() -> dict[str, dict[str, Any]]:
-    schema = CertifyForm.model_json_schema(ref_template=SCHEMAS + "{model}")
-    return {name: _without_null(field) for name, field in schema["properties"].items()}
-
-
-def _without_null(field: dict[str, Any]) -> dict[str, Any]:
-    """A form has no null: a field that is not given is not there."""
-    choices = [choice for choice in field.get("anyOf", []) if choice.get("type") != "null"]
-    rest = {key: value for key, value in field.items() if key not in {"anyOf", "default"}}
-    default = {} if field.get("default") is None else {"default": field["default"]}
-    return {**rest, **default, **(choices[0] if choices else {})}
-
-
-def complete_openapi(app: FastAPI, models: Sequence[str]) -> dict[str, Any]:
+def complete_openapi(app: FastAPI, models: Sequence[str], keys: KeysMode) -> dict[str, Any]:
     """The application's OpenAPI document: with our schema of errors, without FastAPI's.
 
     Args:
         app: Its routes are documented.
         models: Ids of models, for examples that work.
+        keys: Who needs an API key.
     """
     document = FastAPI.openapi(app)
     schemas: dict[str, Any] = document["components"]["schemas"]
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
     for path in document["paths"].values():
-        for operation in path.values():
+        for method, operation in path.items():
             # FastAPI adds this to every route with a parameter, though ours are all just text.
             if "application/json" in operation["responses"].get("422", {}).get("content", {}):
                 del operation["responses"]["422"]
+            if "security" in operation:
+                operation["security"] = alternatives(method, operation["security"], keys)
+                _add_problems(operation["responses"], DENIALS)
+    document["components"]["securitySchemes"] = SCHEMES
     problem = Problem.model_json_schema(ref_template=SCHEMAS + "{model}")
     form = document["paths"]["/certify"]["post"]["requestBody"]["content"]["multipart/form-data"]
     form["schema"]["properties"]["model"]["examples"] = list(models)

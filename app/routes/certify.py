@@ -9,7 +9,8 @@ from app.access.caller import CallerOf
 from app.certifications import Naming
 from app.errors import FieldError, InvalidRequest, echo
 from app.intake import idempotency_key, read_request
-from app.openapi import (
+from app.openapi import problems
+from app.openapi_parts import (
     APPLIED,
     CACHE_STATUS,
     ETAG,
@@ -21,7 +22,6 @@ from app.openapi import (
     RETRY_AFTER,
     certify_body,
     certify_query,
-    problems,
 )
 from app.routes.answers import JobId, ServicesOf, is_job_id
 from app.routes.submission import submit_and_answer

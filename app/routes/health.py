@@ -3,11 +3,13 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from app import draining
 from app.errors import NotReady
 from app.fleet import crew_of, readable_cards
 from app.openapi import problems
 from app.routes.answers import ServicesOf, json_answer
 from app.schemas import AliveBody, ReadyBody
+from app.services import Services
 
 router = APIRouter(tags=["health"])
 
@@ -27,6 +29,18 @@ async def alive() -> Response:
 )
 async def ready(services: ServicesOf) -> Response:
     """Whether Redis answers and a worker holds a model; loading one takes a worker some time."""
+    return json_answer(await readiness(services))
+
+
+async def readiness(services: Services) -> ReadyBody:
+    """What is ready.
+
+    Raises:
+        NotReady: No worker holds a model, or the process is about to stop.
+        StoreUnavailable: Redis is away.
+    """
+    if draining.asked():
+        raise NotReady("draining: the process was asked to stop and finishes its work")
     workers = await services.fleet.workers()
     cards = readable_cards(services.registry)
     crews = {card.id: crew_of(card, workers) for card in cards}
@@ -35,14 +49,13 @@ async def ready(services: ServicesOf) -> Response:
     if not held:
         faults = [problem for crew in crews.values() for problem in crew.problems]
         raise NotReady(_reason(starting, faults))
-    body = ReadyBody(
+    return ReadyBody(
         workers_ready=len(workers) - starting,
         workers_starting=starting,
         models=held,
         runtimes={model: list(crews[model].runtimes) for model in held},
         warnings=[warning for model in held for warning in crews[model].warnings],
     )
-    return json_answer(body)
 
 
 def _reason(starting: int, faults: list[str]) -> str:

@@ -13,7 +13,8 @@ from app.access.caller import CallerOf
 from app.certifications import Expected, expected
 from app.errors import CertificateNeverComes, CertificateNotReady
 from app.events import job_events, seen_all
-from app.openapi import APPLIED, ETAG, EVENTS, LINK, problems
+from app.openapi import problems
+from app.openapi_parts import APPLIED, ETAG, EVENTS, LINK
 from app.routes.answers import (
     JobId,
     Prefer,

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
+from app.access.caller import CallerOf
 from app.fleet import readable_cards
 from app.openapi import problems
 from app.routes.answers import ServicesOf, json_answer
@@ -25,7 +26,7 @@ ModelId = Annotated[
     summary="All models",
     responses=problems("store-unavailable"),
 )
-async def list_models(services: ServicesOf) -> Response:
+async def list_models(services: ServicesOf, caller: CallerOf) -> Response:  # noqa: ARG001
     """Every model of the store with a valid card."""
     bodies = [await _body(card, services) for card in readable_cards(services.registry)]
     return json_answer(ModelsBody(models=bodies))
@@ -37,7 +38,11 @@ async def list_models(services: ServicesOf) -> Response:
     summary="One model",
     responses=problems("model-not-found", "store-unavailable"),
 )
-async def get_model(model_id: ModelId, services: ServicesOf) -> Response:
+async def get_model(
+    model_id: ModelId,
+    services: ServicesOf,
+    caller: CallerOf,  # noqa: ARG001
+) -> Response:
     """The card of a model, and its workers."""
     return json_answer(await _body(services.registry.get(model_id), services))
 

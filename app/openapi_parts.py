@@ -1,0 +1,130 @@
+"""What routes share of the OpenAPI document: headers, parameters, and the form that we parse."""
+
+from typing import Any
+
+from app.certify_form import CertifyForm
+from app.errors import IMAGE_TYPES
+
+SCHEMAS = "#/components/schemas/"
+
+_EXAMPLES: dict[str, Any] = {
+    mode: {"summary": summary, "value": {"image": "(binary)", "sigma": 0.25, **fields}}
+    for mode, summary, fields in (
+        ("adaptive", "Class and radius, within 5 % of what 100,000 draws would give", {}),
+        ("fixed", "Class and radius with 100 and 10,000 draws", {"mode": "fixed", "n": 10_000}),
+        ("decide", "Is the radius at least 0.125?", {"mode": "decide", "radius": 0.125}),
+        ("anytime", "The best radius so far, until it is cancelled", {"mode": "anytime"}),
+        ("predict", "The class of this image, without a radius", {"mode": "predict"}),
+    )
+}
+
+CHALLENGE = {
+    "description": "How to show a key (RFC 6750), and what is wrong with the one that was.",
+    "schema": {"type": "string"},
+}
+RETRY_AFTER = {
+    "description": "Seconds until it is worth asking again.",
+    "schema": {"type": "integer"},
+}
+LOCATION = {"description": "Path of the job.", "schema": {"type": "string"}}
+APPLIED = {
+    "description": "The wait that was granted, such as `wait=10`.",
+    "schema": {"type": "string"},
+}
+ETAG = {"description": "Changes whenever the job does.", "schema": {"type": "string"}}
+
+
+LIMITS = {
+    "RateLimit-Policy": {
+        "description": "Your limits, and the seconds they are for "
+        "(draft-ietf-httpapi-ratelimit-headers).",
+        "schema": {"type": "string"},
+        "example": '"requests_per_minute";q=600;w=60, "live_jobs";q=100',
+    },
+    "RateLimit": {
+        "description": "What is left of them.",
+        "schema": {"type": "string"},
+        "example": '"requests_per_minute";r=599;t=1, "live_jobs";r=99',
+    },
+}
+CACHE_STATUS = {
+    "description": "`hit`, `fwd=miss`, or `collapsed` into a job that was running (RFC 9211).",
+    "schema": {"type": "string"},
+    "example": "dmae; fwd=miss; stored",
+}
+REPLAYED = {
+    "description": "`true` where the request was answered before, and this is its job.",
+    "schema": {"type": "string"},
+}
+LINK = {
+    "description": 'The next page: `<path>; rel="next"`. Missing on the last.',
+    "schema": {"type": "string"},
+}
+EVENTS = {
+    "description": "Events, until the job ends.",
+    "content": {
+        "text/event-stream": {
+            "schema": {"type": "string"},
+            "example": 'event: progress\ndata: {"id": "...", "state": "running"}\nid: 7\n\n',
+        }
+    },
+}
+PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`wait=<s>` holds the answer back until the job has ended (RFC 7240).",
+    "schema": {"type": "string"},
+}
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A name for this request, kept for a day: sent again, it finds its job "
+    "(draft-ietf-httpapi-idempotency-key-header).",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
+
+
+def certify_query() -> list[dict[str, Any]]:
+    """The parameters of a request whose body is a bare image."""
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "description": f"{field['description']} For a body that is an image.",
+            "schema": {key: value for key, value in field.items() if key != "description"},
+        }
+        for name, field in _form_fields().items()
+    ]
+
+
+def certify_body() -> dict[str, Any]:
+    """The request body of `POST /certify`, for a route that reads its form by hand."""
+    image = {
+        "type": "string",
+        "format": "binary",
+        "contentMediaType": "application/octet-stream",
+        "description": "The image file: PNG, JPEG or WebP, one still.",
+    }
+    form = {
+        "title": "CertifyForm",
+        "type": "object",
+        "properties": {"image": image, **_form_fields()},
+        "required": ["image", "sigma"],
+        "additionalProperties": False,
+    }
+    bare = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in IMAGE_TYPES}
+    content = {"multipart/form-data": {"schema": form, "examples": _EXAMPLES}, **bare}
+    return {"required": True, "content": content}
+
+
+def _form_fields() -> dict[str, dict[str, Any]]:
+    schema = CertifyForm.model_json_schema(ref_template=SCHEMAS + "{model}")
+    return {name: _without_null(field) for name, field in schema["properties"].items()}
+
+
+def _without_null(field: dict[str, Any]) -> dict[str, Any]:
+    """A form has no null: a field that is not given is not there."""
+    choices = [choice for choice in field.get("anyOf", []) if choice.get("type") != "null"]
+    rest = {key: value for key, value in field.items() if key not in {"anyOf", "default"}}
+    default = {} if field.get("default") is None else {"default": field["default"]}
+    return {**rest, **default, **(choices[0] if choices else {})}
