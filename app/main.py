@@ -19,7 +19,8 @@ from app.guards import HostGuard, SameSiteGuard
 from app.limits import BodyLimit
 from app.logs import configure_logging
 from app.openapi import complete_openapi
-from app.pages import documentation
+from app.pages import assets, documentation, form_routes, job_routes, login, picture_routes
+from app.pages.problem_pages import ProblemPages
 from app.problems import handle
 from app.routes import (
     certificates,
@@ -56,6 +57,11 @@ ROUTERS = (
     inference_protocol.router,
     security_txt.router,
     metrics.router,
+    picture_routes.router,
+    form_routes.router,
+    job_routes.router,
+    login.router,
+    assets.router,
     documentation.router,
 )
 DESCRIPTION = """
@@ -99,6 +105,7 @@ def create_app(services: Services) -> FastAPI:
         exception_handlers=handlers,
         middleware=[
             Middleware(Edge),
+            Middleware(ProblemPages),
             Middleware(HostGuard, allowed=settings.allowed_hosts),
             Middleware(SameSiteGuard),
             Middleware(

@@ -105,8 +105,7 @@ KINDS = {
             slug="certificate-not-proved",
             status=409,
             title="The stored certificate does not follow from its counts",
-            about="It is not handed out, and the service's log says what is wrong. Ask again, for "
-            "a job of its own, by deleting this one.",
+            about="It is not handed out; the service's log says what is wrong with it.",
         ),
         Kind(
             slug="not-signed",

@@ -8,6 +8,7 @@ from typing import Any
 from app.certificates.report import Check
 from app.certificates.schema import MAX_SIDE, Image, Model
 from jobs.keys import model_ref
+from jobs.record import ImageRef
 from model_store.card import Preprocessing
 from model_store.decoding import decode
 from model_store.errors import ImageError, ModelStoreError
@@ -56,6 +57,22 @@ def stated_preprocessing(said: Image) -> Preprocessing:
     any_triple = (0.5, 0.5, 0.5)
     return Preprocessing(
         size=size, resize=kernel, resize_shorter=shorter, mean=any_triple, std=any_triple
+    )
+
+
+def same_preprocessing(said: ImageRef, card: Preprocessing) -> bool:
+    """Whether a model's preprocessing is still that of a certificate.
+
+    Args:
+        said: The image, as the certificate has it.
+        card: Of the model that has its name now.
+    """
+    record = said.preprocessing
+    kernel = record.get("resize")
+    return (
+        said.shape == (3, card.size, card.size)
+        and min(record.get("resized_to") or [0]) == card.resize_shorter
+        and (kernel is None or str(kernel).partition(",")[0] == card.resize)
     )
 
 

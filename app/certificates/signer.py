@@ -42,9 +42,10 @@ class Signer:
         return self._current().keys
 
     @property
-    def signs(self) -> bool:
-        """Whether there is a key to sign with."""
-        return self._current().signing is not None
+    def signing_kid(self) -> str | None:
+        """The key that signs now; None where nothing is signed."""
+        key = self._current().signing
+        return None if key is None else key.kid
 
     def presented(self, document: dict[str, Any]) -> dict[str, Any]:
         """The document as this service hands it out, without a signature.
@@ -78,7 +79,7 @@ class Signer:
         Raises:
             DoesNotVerify: It says something else than its own counts prove.
         """
-        if not self.signs:
+        if self.signing_kid is None:
             return canonical(self.presented(document))
         return self.signed(document).document()
 

@@ -20,6 +20,8 @@ from app.settings import AppSettings
 from jobs import ledger
 from jobs.command import SyncRunner
 from jobs.connection import make_redis
+from jobs.document import Making, certificate_document
+from jobs.keys import commitment
 from jobs.record import Maker, WorkerInfo, WorkerModel
 from model_store.card import (
     Architecture,
@@ -196,9 +198,15 @@ class _Worker:
                 )
                 or ()
             )
-        counts = {phase.value: votes.sparse() for phase, votes in step.tally.items()}
-        document = {"verdict": "certified", "predicted": {"index": 3, "label": "cat"}}
-        document["counts"] = counts
+        making = Making(
+            key_commitment=commitment(snapshot.job_key),
+            makers=snapshot.makers,
+            versions={"python": "3"},
+            started_at=snapshot.started_at,
+            finished_at=now,
+            attempts=snapshot.attempts,
+        )
+        document = certificate_document(snapshot.spec, step, making)
         self.run(ledger.finish(job_id, step=snapshot.step, document=document, now=now))
         return []
 

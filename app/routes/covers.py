@@ -1,0 +1,148 @@
+"""POST /jobs/<id>/covers: is another image inside the certified ball? No model is asked."""
+
+import asyncio
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.access.caller import require
+from app.certificates.coverage import Reason, coverage
+from app.certificates.distance import Distance, distance
+from app.certificates.evidence import same_preprocessing
+from app.errors import InvalidRequest
+from app.images import PreparedUpload
+from app.multipart import boundary_of, read_parts
+from app.openapi import problems
+from app.parameters import IMAGE, misnamed
+from app.routes.answers import JobId, ServicesOf, checked_id, json_answer
+from app.routes.finished import Finished, finished
+from app.services import Services
+from jobs import store
+from jobs.caller import Caller
+from jobs.errors import JobNotFound
+from model_store.card import Preprocessing
+from model_store.errors import ModelNotFound
+
+router = APIRouter(prefix="/jobs", tags=["certificates"])
+
+_FORM: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        IMAGE: {
+            "type": "string",
+            "format": "binary",
+            "contentMediaType": "application/octet-stream",
+            "description": "The other image: PNG, JPEG or WebP, one still.",
+        }
+    },
+    "required": [IMAGE],
+    "additionalProperties": False,
+}
+
+
+class CoverageBody(BaseModel):
+    """What a certificate says about another image."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    covered: bool = Field(description="Whether the claim of the certificate is about it too.")
+    reason: Reason
+    explanation: str = Field(description="What follows, in words.")
+    distance: float = Field(
+        description="L2 between the two certified tensors, in units of a [0, 1] pixel; rounded up."
+    )
+    distance_255: float = Field(description="The same in units of a 0..255 pixel; rounded up.")
+    radius: float = Field(description="Of the certificate; 0 where it claims none.")
+    upload_sha256: str = Field(description="Of the other image, byte for byte.")
+    tensor_sha256: str = Field(description="Of its tensor.")
+
+
+@router.post(
+    "/{job_id}/covers",
+    response_model=CoverageBody,
+    summary="Is another image inside the certified ball?",
+    responses=problems(
+        "bad-request",
+        "malformed-form",
+        "cross-site-request",
+        "job-not-found",
+        "no-certificate",
+        "certificate-not-ready",
+        "certificate-not-proved",
+        "model-not-found",
+        "body-timeout",
+        "image-too-large",
+        "unsupported-media-type",
+        "unsupported-image",
+        "invalid-parameter",
+        "unreadable-image",
+        "store-unavailable",
+    ),
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}
+    },
+)
+async def covers(
+    request: Request,
+    job_id: JobId,
+    services: ServicesOf,
+    caller: Annotated[Caller, require("read")],
+) -> Response:
+    """The exact distance of another image's tensor from the certified one, held against the radius.
+
+    The distance is rounded up, and has to be below the radius: what is called covered is covered.
+    """
+    job = await finished(services, checked_id(job_id), tenant=caller.tenant)
+    document = services.signer.presented(job.document)
+    tensor = await services.runner.run(store.tensor(job_id, tenant=caller.tenant))
+    if tensor is None:
+        raise JobNotFound(job_id)
+    other = await services.images.prepare(
+        await _image(request, services), _preprocessing(job, services)
+    )
+    found = await asyncio.to_thread(_distance, tensor, other)
+    same = other.ref.tensor_sha256 == job.job.spec.image.tensor_sha256
+    answer = coverage(document, found, same=same)
+    return json_answer(
+        CoverageBody(
+            covered=answer.covered,
+            reason=answer.reason,
+            explanation=answer.explanation,
+            distance=found.at_most,
+            distance_255=255 * found.at_most * (1 + 2.0**-50),
+            radius=document["radius"],
+            upload_sha256=other.ref.upload_sha256,
+            tensor_sha256=other.ref.tensor_sha256,
+        )
+    )
+
+
+async def _image(request: Request, services: Services) -> bytes:
+    boundary = boundary_of(request.headers.get("content-type"))
+    limit = services.settings.max_upload_bytes
+    parts = await read_parts(request.stream(), boundary, max_bytes={IMAGE: limit})
+    faults = misnamed(parts, (IMAGE,))
+    if faults:
+        raise InvalidRequest(faults)
+    return bytes(parts[0].data)
+
+
+def _preprocessing(job: Finished, services: Services) -> Preprocessing:
+    """The preprocessing of the certificate, while the model is still there.
+
+    Raises:
+        ModelNotFound: It has left the store, or another one has its name.
+    """
+    spec = job.job.spec
+    card = services.registry.get(spec.model.id)
+    if not same_preprocessing(spec.image, card.preprocessing):
+        raise ModelNotFound(spec.model.id, services.registry.ids())
+    return card.preprocessing
+
+
+def _distance(tensor: bytes, other: PreparedUpload) -> Distance:
+    return distance(np.frombuffer(tensor, "<f4"), np.frombuffer(other.tensor, "<f4"))
