@@ -72,9 +72,20 @@ UNNAMED = Naming()
 
 
 async def submit(
-    request: CertifyRequest, services: Services, caller: Caller, naming: Naming = UNNAMED
+    request: CertifyRequest,
+    services: Services,
+    caller: Caller,
+    naming: Naming = UNNAMED,
+    upload: PreparedUpload | None = None,
 ) -> Accepted:
     """The job that answers the request: new, joined, or finished with a known certificate.
+
+    Args:
+        request: What is asked.
+        services: Where it is answered.
+        caller: Who asks.
+        naming: How the request is named by its sender.
+        upload: The image, where it was prepared before; instead of the request's.
 
     Raises:
         InvalidRequest: The parameters cannot be used together.
@@ -95,7 +106,8 @@ async def submit(
     receiver = receiver_of(
         request.form.webhook_url, request.form.webhook_events, services.receivers
     )
-    upload = await services.images.prepare(request.image, request.card.preprocessing)
+    if upload is None:
+        upload = await services.images.prepare(request.image, request.card.preprocessing)
     limits = services.settings
     spec = _spec(
         request,

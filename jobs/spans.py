@@ -40,3 +40,7 @@ class Tracing:
 
     def close(self) -> None:
         """Send what was recorded, and give up soon."""
+
+
+NOT_TRACED = Tracing()
+"""Of a process that traces nothing."""

@@ -11,6 +11,7 @@ from jobs.document import Making, certificate_document
 from jobs.keys import commitment
 from jobs.outcomes import Snapshot
 from jobs.record import Chunk
+from jobs.spans import NOT_TRACED, Tracing
 from smoothing.certificate import Certificate
 from smoothing.errors import SmoothingError
 from smoothing.procedures import DrawMore
@@ -43,6 +44,7 @@ class Advancing:
         machine: Who makes the certificates.
         window: Chunks of one job that may be under way, for a model.
         ended: Told of each job that ends here.
+        tracing: Spans of certificates.
         clock: Seconds since 1970.
     """
 
@@ -53,12 +55,14 @@ class Advancing:
         machine: Machine,
         window: Callable[[str], int],
         ended: Callable[[str], None],
+        tracing: Tracing = NOT_TRACED,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._machine = machine
         self._window = window
         self._ended = ended
+        self._tracing = tracing
         self._clock = clock
 
     def advance(self, job_id: str) -> Following | None:
@@ -80,7 +84,8 @@ class Advancing:
             self.fail(job_id, "inconsistent_votes", f"the votes make no sense: {error}")
             return None
         if isinstance(following, Certificate):
-            self._finish(snapshot, following)
+            with self._tracing.span("certificate", snapshot.spec.traceparent, job_id=job_id):
+                self._finish(snapshot, following)
             return None
         return self._extend(snapshot, following, planned)
 
@@ -104,9 +109,10 @@ class Advancing:
         Raises:
             StoreUnavailable: Redis stayed away.
         """
-        self._store.persist(
+        if self._store.persist(
             lambda: ledger.fail(job_id, code=code, message=message, now=self._clock())
-        )
+        ):
+            logger.warning("job failed", extra={"job_id": job_id, "code": code})
         self._ended(job_id)
 
     def _extend(self, snapshot: Snapshot, request: DrawMore, planned: int) -> Following | None:
@@ -128,7 +134,8 @@ class Advancing:
         if self._store.persist(
             lambda: ledger.finish(job_id, step=snapshot.step, document=document, now=self._clock())
         ):
-            logger.info("certified", extra={"job_id": job_id, "radius": certificate.radius})
+            ending = {"job_id": job_id, "request_id": snapshot.spec.request_id}
+            logger.info("job succeeded", extra={**ending, "verdict": document["verdict"]})
         self._ended(job_id)
 
     def _document(self, snapshot: Snapshot, certificate: Certificate) -> dict[str, Any]:

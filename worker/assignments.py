@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from jobs import ledger
 from jobs.command import Command
 from jobs.outcomes import Assignment
-from jobs.record import JobSpec
+from jobs.record import Chunk, JobSpec
+from smoothing.sampler import Draws
 
 IDLE_S = 60.0
 """An image that nothing was drawn from for so long is forgotten: its job may have been deleted."""
@@ -31,6 +32,18 @@ class Assigned:
     spec: JobSpec
     job_key: bytes
     image: NDArray[np.float32]
+
+    def draws(self, chunk: Chunk) -> Draws:
+        """The draws of a chunk of this job."""
+        return Draws(
+            image=self.image,
+            sigma=self.spec.params.sigma,
+            key=self.job_key,
+            phase=chunk.phase,
+            start=chunk.start,
+            stop=chunk.stop,
+            numerics=self.spec.params.numerics,
+        )
 
 
 class Assignments:

@@ -1,11 +1,20 @@
 """The Celery app of a worker process: the only module that builds one when imported."""
 
 import logging
+import signal
 import sys
+from threading import Thread
 from typing import Any
 
-from celery.signals import setup_logging, worker_init, worker_ready, worker_shutdown
+from celery.signals import (
+    setup_logging,
+    worker_init,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
 
+from jobs.logs import configure_logging
 from jobs.queue import make_celery
 from worker.service import Service
 from worker.settings import load_settings
@@ -18,11 +27,7 @@ service = Service(settings, celery_app)
 
 @setup_logging.connect(weak=False)
 def _set_up_logging(**_: Any) -> None:
-    logging.basicConfig(
-        stream=sys.stderr,
-        level=settings.log_level,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-    )
+    configure_logging(settings.log_level)
     # It tells every task's beginning and end, which are as many as chunks.
     logging.getLogger("celery.app.trace").setLevel(logging.WARNING)
     logging.getLogger("celery.worker.strategy").setLevel(logging.WARNING)
@@ -37,6 +42,14 @@ def _start(**_: Any) -> None:
 def _say_ready(**_: Any) -> None:
     sys.stdout.write("worker ready to certify\n")
     sys.stdout.flush()
+
+
+@worker_shutting_down.connect(weak=False)
+def _let_a_second_signal_be_quicker(**_: Any) -> None:
+    # Celery would ignore it, and wait for the chunks in hand. Not here, in the signal's handler,
+    # which may have stopped this thread anywhere, but in a thread that may wait for locks.
+    leaving = Thread(target=service.leave_at_once, name="leaving", daemon=True)
+    signal.signal(signal.SIGTERM, lambda *_: leaving.start())
 
 
 @worker_shutdown.connect(weak=False)

@@ -13,6 +13,7 @@ from jobs.advance import shows_early
 from jobs.errors import StoreUnavailable
 from jobs.logs import also_concerns, concerning
 from jobs.record import Chunk, JobSpec, Maker, ModelRef
+from jobs.spans import NOT_TRACED, Tracing
 from smoothing.certificate import Votes
 from smoothing.sampler import Draws
 from worker.advancing import Advancing, Following, Machine
@@ -56,6 +57,7 @@ class Drawing:
         send: Sends a chunk to the workers of a model; may raise, nothing is lost.
         machine: Who draws.
         window: Chunks of one job that may be under way, for a model.
+        tracing: Spans of chunks and certificates.
         patience_s: For how long to try while Redis is away.
         clock: Seconds since 1970.
     """
@@ -70,6 +72,7 @@ class Drawing:
         send: Callable[[str, Chunk], None],
         machine: Machine,
         window: Callable[[str], int],
+        tracing: Tracing = NOT_TRACED,
         patience_s: float = 30.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -80,6 +83,7 @@ class Drawing:
         self._send = send
         self._worker = machine.instance
         self._window = window
+        self._tracing = tracing
         self._clock = clock
         self._gate = Gate()
         self._lock = Lock()
@@ -92,6 +96,7 @@ class Drawing:
             machine=machine,
             window=window,
             ended=self.assignments.forget,
+            tracing=tracing,
             clock=clock,
         )
 
@@ -161,6 +166,22 @@ class Drawing:
             with self._lock:
                 self._abandoned.discard(chunk)
 
+    def give_back(self) -> None:
+        """Give back the chunks in hand and send them to others, since this process ends now.
+
+        Raises:
+            StoreUnavailable: Redis is away; reviving sends them, once this worker is dead.
+        """
+        with self._lock:
+            chunks = tuple(self._at_work)
+        for chunk in chunks:
+            self._store.run(
+                ledger.release(chunk, worker=self._worker, now=self._clock(), failed=False)
+            )
+            assigned = self.assignments.get(chunk.job_id)
+            if assigned is not None:
+                self._send_all(assigned.spec.model.id, (chunk,))
+
     def _draw(self, turn: _Turn) -> _Turn | None:
         chunk, following = turn.chunk, None
         begun = self._store.persist(
@@ -193,8 +214,13 @@ class Drawing:
         if assigned is None:
             self._release(chunk, failed=False)
             return None
+        spec = assigned.spec
+        also_concerns(request_id=spec.request_id)
+        with self._tracing.span("draw chunk", spec.traceparent, job_id=spec.id, **_place(chunk)):
+            return self._draw_assigned(assigned, chunk)
+
+    def _draw_assigned(self, assigned: Assigned, chunk: Chunk) -> Following | None:
         model = assigned.spec.model
-        also_concerns(request_id=assigned.spec.request_id)
         problem = self._problem(model)
         if problem is not None:
             # Left to others by reviving; only where nobody can draw it is the job lost.
@@ -203,7 +229,7 @@ class Drawing:
                 self._advancing.fail(chunk.job_id, "model_unavailable", problem)
             return None
         try:
-            votes = self._batcher.submit(model.id, _draws(assigned, chunk)).result()
+            votes = self._batcher.submit(model.id, assigned.draws(chunk)).result()
         except BatcherClosed:
             self._release(chunk, failed=False)
             self._send_all(model.id, (chunk,))
@@ -259,18 +285,5 @@ class Drawing:
             logger.warning("chunks not sent", extra={"model": model_id, "reason": repr(error)})
 
 
-def _place(chunk: Chunk) -> dict[str, object]:
+def _place(chunk: Chunk) -> dict[str, str | int]:
     return {"phase": chunk.phase.value, "start": chunk.start, "stop": chunk.stop}
-
-
-def _draws(assigned: Assigned, chunk: Chunk) -> Draws:
-    params = assigned.spec.params
-    return Draws(
-        image=assigned.image,
-        sigma=params.sigma,
-        key=assigned.job_key,
-        phase=chunk.phase,
-        start=chunk.start,
-        stop=chunk.stop,
-        numerics=params.numerics,
-    )

@@ -1,6 +1,7 @@
-"""The worker's tick: says that it lives, and looks after jobs whose messages were lost."""
+"""The worker's two ticks: it says that it lives, and looks after jobs whose messages were lost."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from threading import Event, Lock, Thread
 
@@ -9,6 +10,7 @@ from jobs.errors import StoreUnavailable
 from jobs.record import WorkerInfo, WorkerModel
 from worker.drawing import Drawing
 from worker.patient import Runner
+from worker.telemetry import Counters
 from worker.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
@@ -54,7 +56,10 @@ class Windows:
 
 
 class Presence:
-    """A thread that ticks about once a second, whatever happens to Redis.
+    """Two threads that tick about once a second, whatever happens to Redis.
+
+    One says that the worker lives, and watches its device; what it says must not wait for the
+    other, which looks after jobs and may have much to do.
 
     Args:
         runner: The store.
@@ -62,6 +67,8 @@ class Presence:
         drawing: Admits and revives; not before the worker is ready.
         windows: Kept up to date.
         watchdog: Ends the process when it is of no use.
+        counters: What the worker counts of itself.
+        memory: Looks at the memory of the process.
         interval_s: Seconds between ticks.
     """
 
@@ -73,6 +80,8 @@ class Presence:
         drawing: Drawing,
         windows: Windows,
         watchdog: Watchdog,
+        counters: Counters,
+        memory: Callable[[], None] = lambda: None,
         interval_s: float = 1.0,
     ) -> None:
         self._runner = runner
@@ -80,47 +89,69 @@ class Presence:
         self._drawing = drawing
         self._windows = windows
         self._watchdog = watchdog
+        self._counters = counters
+        self._memory = memory
         self._interval_s = interval_s
         self._stopping = Event()
         self._lock = Lock()
-        self._thread = Thread(target=self._main, name="presence", daemon=True)
+        self._threads = [
+            Thread(target=self._repeat, args=(tick,), name=tick.__name__, daemon=True)
+            for tick in (self.say_alive, self.look_after_jobs)
+        ]
 
     def start(self) -> None:
         """Begin to tick."""
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def ready(self, models: tuple[WorkerModel, ...]) -> None:
         """Say from now on that chunks can be drawn."""
+        self._counters.ready()
         with self._lock:
             self._info = replace(self._info, state="ready", models=models)
-        self.tick()
+        self.say_alive()
+        self.look_after_jobs()
 
     def stop(self) -> None:
         """Tick no more, and take leave."""
         self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(2)
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(2)
         try:
             self._runner.run(ledger.leave(self._info.instance))
         except StoreUnavailable:
             logger.info("left without a word")
 
-    def tick(self) -> None:
-        """One look after everything; never raises."""
-        self._watchdog.watch_device()
+    def say_alive(self) -> None:
+        """One heartbeat, and one look at the device; never raises."""
+        info = self._known()
+        if info.state == "ready":
+            self._watchdog.watch_device()
+            self._memory()
+        info = replace(info, counters=self._counters.read())
+        self._attempt(lambda: self._runner.run(ledger.heartbeat(info)))
+
+    def look_after_jobs(self) -> None:
+        """One look after all jobs; never raises."""
+        self._attempt(self._look_after_jobs)
+
+    def _known(self) -> WorkerInfo:
+        with self._lock:
+            return self._info
+
+    def _attempt(self, tick: Callable[[], None]) -> None:
         try:
-            self._look_after_everything()
+            tick()
         except StoreUnavailable:
             logger.warning("tick without Redis")
         except Exception:  # a tick that ended would let this worker seem dead
             logger.exception("tick failed")
 
-    def _look_after_everything(self) -> None:
-        with self._lock:
-            info = self._info
-        self._runner.run(ledger.heartbeat(info))
+    def _look_after_jobs(self) -> None:
         self._drawing.release_abandoned()
         self._drawing.assignments.forget_idle()
+        info = self._known()
         if info.state != "ready":
             return
         model_ids = tuple(model.id for model in info.models)
@@ -143,7 +174,7 @@ class Presence:
             messages_waiting=waiting, draws_begun=self._drawing.draws_begun
         )
 
-    def _main(self) -> None:
+    def _repeat(self, tick: Callable[[], None]) -> None:
         while not self._stopping.is_set():
-            self.tick()
+            tick()
             self._stopping.wait(self._interval_s)

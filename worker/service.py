@@ -16,6 +16,7 @@ from jobs.command import SyncRunner
 from jobs.connection import make_redis
 from jobs.queue import send_draw
 from jobs.record import Chunk, JobSpec, Maker, ModelRef, WorkerInfo, WorkerModel
+from jobs.tracing import start_tracing
 from model_store.runtimes import Wishes
 from worker.advancing import Machine
 from worker.batcher import Batcher, BatchSampler
@@ -23,7 +24,8 @@ from worker.drawing import Drawing
 from worker.models import Models, choose_device, describe_device, load_models
 from worker.presence import Presence, Windows
 from worker.settings import WorkerSettings
-from worker.watchdog import Watchdog, end_process
+from worker.telemetry import Counters, Metered
+from worker.watchdog import MemoryLimit, Watchdog, end_process, end_unless_fed
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +64,8 @@ class Service:
         self._settings = settings
         self._app = app
         self._models = Models()
+        self._counters = Counters()
+        self._tracing = start_tracing("dmae-worker")
         device = choose_device(settings.device)
         hostname = socket.gethostname()
         instance = f"{hostname}-{os.getpid()}-{secrets.token_hex(4)}"
@@ -77,6 +81,7 @@ class Service:
             send=self._send,
             machine=Machine(instance=instance, versions=versions()),
             window=windows,
+            tracing=self._tracing,
             patience_s=settings.patience_s,
         )
         info = WorkerInfo(
@@ -96,7 +101,11 @@ class Service:
             info=info,
             drawing=self.drawing,
             windows=windows,
-            watchdog=Watchdog(busy_s=self._batcher.busy_s, stuck_s=settings.stuck_s),
+            watchdog=Watchdog(
+                busy_s=self._batcher.busy_s, stuck_s=settings.stuck_s, feed=end_unless_fed
+            ),
+            counters=self._counters,
+            memory=MemoryLimit(settings.max_rss_mb).look,
         )
 
     def start(self) -> None:
@@ -112,6 +121,16 @@ class Service:
         """Let go of everything; no chunk may be at work."""
         self._batcher.close()
         self._presence.stop()
+        self._tracing.close()
+
+    def leave_at_once(self) -> None:
+        """End the process; chunks in hand go to others."""
+        logger.warning("leaving at once")
+        try:
+            self.drawing.give_back()
+            self._presence.stop()
+        finally:
+            os._exit(0)
 
     def _load(self) -> Mapping[str, BatchSampler]:
         settings = self._settings
@@ -128,7 +147,10 @@ class Service:
                 warm_up_s=settings.warm_up_s,
             ),
         )
-        return self._models.samplers
+        return {
+            model_id: Metered(sampler, self._counters)
+            for model_id, sampler in self._models.samplers.items()
+        }
 
     def _problem(self, model: ModelRef) -> str | None:
         return self._models.problem(model)

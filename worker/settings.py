@@ -36,6 +36,8 @@ class WorkerSettings(BaseSettings):
         warm_up_s: Seconds to measure for.
         cache_dir: Folder that keeps what was measured.
         stuck_s: The process ends when one batch takes longer; its supervisor starts another.
+        max_rss_mb: The process ends, its chunks finished, when it holds more MiB of memory; any
+            amount where empty.
         patience_s: Seconds for which votes are kept while Redis is away.
         log_level: Of all loggers.
     """
@@ -57,7 +59,8 @@ class WorkerSettings(BaseSettings):
     batch_size: int | None = Field(default=None, ge=1)
     warm_up_s: float = Field(default=2, gt=0, le=60)
     cache_dir: Path = Field(default_factory=_user_cache)
-    stuck_s: float = Field(default=120, gt=0)
+    stuck_s: float = Field(default=60, gt=0)
+    max_rss_mb: int | None = Field(default=None, ge=1)
     patience_s: float = Field(default=30, ge=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

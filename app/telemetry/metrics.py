@@ -43,7 +43,6 @@ _DRAINING = Gauge(
     "Whether this process was asked to stop and finishes its work.",
     registry=REGISTRY,
 )
-_DRAINING.set(0)
 
 
 def observe_request(method: str, route: str | None, status: int | None, seconds: float) -> None:
@@ -69,6 +68,6 @@ def observe_store(seconds: float) -> None:
     _STORE.observe(seconds)
 
 
-def observe_draining() -> None:
-    """Notes that this process was asked to stop."""
-    _DRAINING.set(1)
+def observe_draining(*, asked: bool) -> None:
+    """Notes whether this process was asked to stop."""
+    _DRAINING.set(float(asked))

@@ -1,5 +1,6 @@
 """The tick, and the watchdog that it feeds."""
 
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from jobs import ledger
 from jobs.errors import StoreUnavailable
 from jobs.record import WorkerInfo, WorkerModel
 from worker.presence import Presence, Windows, window_for
-from worker.watchdog import Watchdog
+from worker.telemetry import Counters
+from worker.watchdog import MemoryLimit, Watchdog, resident_mib
 
 MODEL = WorkerModel(id="m", weights_sha256="", draws_per_s=None, batch_size=None)
 
@@ -57,6 +59,7 @@ def presence(run: Any, drawing: Any, *, watchdog: Watchdog | None = None) -> Pre
         info=info(state="starting"),
         drawing=drawing,
         windows=Windows(),
+        counters=Counters(),
         watchdog=watchdog or Watchdog(busy_s=lambda: 0, stuck_s=1, end=[].append),
     )
 
@@ -77,7 +80,8 @@ def test_the_window_feeds_all_workers_and_narrows_when_many_jobs_share_them(
 def test_a_worker_admits_only_once_it_is_ready(run: Any, jobs: Any) -> None:
     drawing = _Drawing()
     made = presence(run, drawing)
-    made.tick()
+    made.say_alive()
+    made.look_after_jobs()
     before = [worker.state for worker in jobs.workers()], list(drawing.calls)
 
     made.ready((MODEL,))
@@ -103,7 +107,9 @@ def test_a_tick_survives_every_error(error: Exception) -> None:
     def run(_command: Any) -> Any:
         raise error
 
-    presence(run, _Drawing()).tick()
+    made = presence(run, _Drawing())
+    made.say_alive()
+    made.look_after_jobs()
 
 
 def test_a_batch_that_takes_too_long_ends_the_process() -> None:
@@ -148,15 +154,72 @@ def test_a_worker_with_chunks_in_hand_is_not_deaf_however_many_wait(run: Any, cl
     client.rpush("dmae:celery:draws.m", "a", "b")
     made.ready((MODEL,))
     for clock[0] in (50.0, 100.0, 500.0):
-        made.tick()
+        made.look_after_jobs()
     busy = list(ended)
 
     drawing.idle = True
     for clock[0] in (530.0, 559.0, 561.0):
-        made.tick()
+        made.look_after_jobs()
 
     assert busy == []
     assert ended == ["2 chunks wait, none came in 61 s"]
+
+
+@pytest.mark.redis
+def test_a_heartbeat_does_not_wait_for_the_look_after_jobs(run: Any, client: Any) -> None:
+    drawing = _Drawing()
+    begun, go_on = Event(), Event()
+
+    def admit(_model_id: str) -> None:
+        begun.set()
+        assert go_on.wait(5)
+
+    drawing.admit = admit
+    made = presence(run, drawing)
+    looking = Thread(target=made.ready, args=((MODEL,),))
+    looking.start()
+    assert begun.wait(5)
+    client.delete("dmae:worker:me")
+
+    made.say_alive()
+    heard = client.exists("dmae:worker:me")
+    go_on.set()
+    looking.join()
+
+    assert heard == 1
+
+
+@pytest.mark.redis
+def test_a_heartbeat_carries_what_the_worker_counted(run: Any, jobs: Any) -> None:
+    made = presence(run, _Drawing())
+    made.ready((MODEL,))
+
+    made.say_alive()
+
+    (told,) = jobs.workers()
+    assert told.counters["batches"] == 0
+    assert told.counters["ready_s"] > 0
+
+
+def test_a_process_that_grew_too_large_is_asked_to_end_once() -> None:
+    sizes = iter([10.0, 101.0, 102.0])
+    asked: list[int] = []
+    limit = MemoryLimit(100, resident_mib=lambda: next(sizes), end=lambda: asked.append(1))
+
+    limit.look()
+    before = list(asked)
+    limit.look()
+    limit.look()
+
+    assert (before, asked) == ([], [1])
+
+
+def test_without_a_limit_nobody_looks_at_the_memory() -> None:
+    MemoryLimit(None, resident_mib=lambda: pytest.fail("it looked")).look()
+
+
+def test_the_memory_of_this_process_is_known() -> None:
+    assert 10 < resident_mib() < 1_000_000
 
 
 @pytest.mark.redis

@@ -1,0 +1,62 @@
+"""/metrics: figures for Prometheus, of the whole service and of this process."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request
+from prometheus_client.exposition import choose_encoder
+from starlette.responses import Response
+
+from app.access.caller import require
+from app.openapi import problems
+from app.routes.answers import ServicesOf
+from app.telemetry.exposition import exposition
+from jobs.errors import StoreUnavailable
+from jobs.figures import figures
+
+router = APIRouter(tags=["health"])
+_admin = require("admin").dependency
+
+
+async def _may_watch(request: Request, services: ServicesOf) -> None:
+    if not services.settings.metrics_open:
+        await _admin(request)
+
+
+_CONTENT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "As text for Prometheus; as OpenMetrics where that is asked for.",
+        "content": {"text/plain": {}, "application/openmetrics-text": {}},
+    }
+}
+
+
+@router.get(
+    "/metrics",
+    summary="Figures for Prometheus",
+    response_class=Response,
+    responses={
+        **_CONTENT,
+        **problems(
+            "key-needed", "key-refused", "scope-missing", "too-many-guesses", "store-unavailable"
+        ),
+    },
+    dependencies=[Depends(_may_watch)],
+)
+async def metrics(
+    request: Request,
+    services: ServicesOf,
+    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> Response:
+    """Figures without ids of jobs or names of tenants; they need the scope `admin`.
+
+    Those of the queue are the same from each web process; those named `dmae_http_*`, `dmae_rejects`
+    and `dmae_store_*` are of the process that answers.
+    """
+    models = services.registry.ids()
+    try:
+        told = await services.runner.run(figures(models))
+    except StoreUnavailable:
+        told = None
+    encode, content_type = choose_encoder(accept or "")
+    shown = exposition(version=request.app.version, models=models, figures=told)
+    return Response(encode(shown), headers={"Content-Type": content_type})
