@@ -1,6 +1,5 @@
 """/jobs: one's own jobs, where each stands, as it happens, and how to be rid of it."""
 
-import json
 import time
 from typing import Annotated
 from urllib.parse import urlencode
@@ -11,7 +10,6 @@ from starlette.responses import Response
 
 from app.access.caller import CallerOf
 from app.certifications import Expected, expected
-from app.errors import CertificateNeverComes, CertificateNotReady
 from app.events import job_events, seen_all
 from app.openapi import problems
 from app.openapi_parts import APPLIED, ETAG, EVENTS, LINK
@@ -167,27 +165,6 @@ async def get_events(
     )
     # Nginx would hold events back until its buffer is full.
     return EventSourceResponse(events, headers={"X-Accel-Buffering": "no"})
-
-
-@router.get(
-    "/{job_id}/certificate",
-    summary="The certificate alone",
-    responses={
-        200: {
-            "description": "The certificate document; an abstention has one too.",
-            "content": {"application/json": {"schema": {"type": "object"}}},
-        },
-        **problems("job-not-found", "no-certificate", "certificate-not-ready", "store-unavailable"),
-    },
-)
-async def get_certificate(job_id: JobId, services: ServicesOf, caller: CallerOf) -> Response:
-    """The document whose every number follows from the votes in it."""
-    job = await own_job(services, caller, job_id)
-    if job.certificate is None and not job.state.terminal:
-        raise CertificateNotReady(f"job {job_id} is {job.state.value}; wait for it")
-    if job.certificate is None:
-        raise CertificateNeverComes(f"job {job_id} is {job.state.value}")
-    return Response(json.dumps(job.certificate), media_type="application/json")
 
 
 @router.post(

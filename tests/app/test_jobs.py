@@ -113,8 +113,8 @@ async def test_a_deleted_job_is_gone(service: Any, job: dict[str, Any], problem:
     deleted = await service.http.delete(job["links"]["self"])
 
     assert (deleted.status_code, deleted.content) == (204, b"")
-    problem(await service.http.get(job["links"]["self"]), 404, "job-not-found")
-    problem(await service.http.delete(job["links"]["self"]), 404, "job-not-found")
+    problem(await service.http.get(job["links"]["self"]), 410, "job-gone")
+    problem(await service.http.delete(job["links"]["self"]), 410, "job-gone")
 
 
 async def test_a_long_poll_returns_as_soon_as_the_job_ends(
@@ -153,7 +153,7 @@ async def test_a_deleted_job_ends_its_long_polls(
 
     await service.http.delete(job["links"]["self"])
 
-    problem(await asyncio.wait_for(poll, 5), 404, "job-not-found")
+    problem(await asyncio.wait_for(poll, 5), 410, "job-gone")
 
 
 @pytest.mark.parametrize("wait", ["-1", "nan", "inf", "long"])
