@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.access.keys import new_key
 from app.main import create_app
 from app.services import build_services
 from app.settings import AppSettings
-from jobs import ledger
+from jobs import api_keys, ledger
+from jobs.caller import Quota
 from jobs.command import SyncRunner
 from jobs.connection import make_redis
 from jobs.document import Making, certificate_document
@@ -147,7 +149,14 @@ class _Worker:
     def close(self) -> None:
         self._client.close()
 
-    def beat(self, *, state: Any = "ready", speed: float | None = 400.0, **model: Any) -> None:
+    def beat(
+        self,
+        *,
+        state: Any = "ready",
+        speed: float | None = 400.0,
+        counters: dict[str, float] | None = None,
+        **model: Any,
+    ) -> None:
         known = {"id": MODEL, "weights_sha256": "ab" * 32, "draws_per_s": speed, "batch_size": 32}
         info = WorkerInfo(
             instance="one",
@@ -157,6 +166,7 @@ class _Worker:
             threads=1,
             device="cpu",
             models=(WorkerModel(**(known | model)),),
+            counters=counters or {},
         )
         self.run(ledger.heartbeat(info))
 
@@ -228,6 +238,25 @@ def worker(redis_url: str) -> Iterator[_Worker]:
     worker.beat()
     yield worker
     worker.close()
+
+
+@pytest.fixture
+def make_key(worker: _Worker) -> Callable[..., str]:
+    """Makes API keys."""
+
+    def make(scopes: str = "certify,read", **options: Any) -> str:
+        options = {"quota": Quota(), "now": time.time()} | options
+        made = new_key(name="test", scopes=frozenset(scopes.split(",")), **options)
+        worker.run(api_keys.create(made.key))
+        return made.text
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def sleep() -> Callable[[float], Any]:
+    """Lets time pass."""
+    return asyncio.sleep
 
 
 @pytest.fixture(scope="session")
