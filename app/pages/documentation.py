@@ -8,7 +8,7 @@ from pathlib import Path
 import fastapi_offline
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from app.problem_kinds import KINDS
 
@@ -28,16 +28,11 @@ ASSETS = {
 }
 
 
-@router.get("/")
-async def home() -> Response:
-    """To the documentation."""
-    return RedirectResponse("/docs", status_code=307)
-
-
 @router.get("/docs")
 async def docs() -> Response:
     """Swagger UI over /openapi.json."""
-    return FileResponse(OWN / "templates" / "docs.html", headers={"Content-Security-Policy": SWAGGER_POLICY})
+    page = OWN / "templates" / "docs.html"
+    return FileResponse(page, headers={"Content-Security-Policy": SWAGGER_POLICY})
 
 
 @router.get("/docs/{name}")

@@ -132,11 +132,5 @@ async def test_the_page_may_run_only_our_scripts(service: Any) -> None:
     assert "http" not in policy
 
 
-async def test_the_front_door_leads_to_the_page(service: Any) -> None:
-    answer = await service.http.get("/")
-
-    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")
-
-
 async def test_there_is_no_redoc(service: Any) -> None:
     assert (await service.http.get("/redoc")).status_code == 404

@@ -1,0 +1,72 @@
+"""The model's certified accuracy, as its card states it, with one radius marked."""
+
+from itertools import pairwise
+
+from app.pages import words
+from app.pages.axes import Axis, Tick, between, line, round_steps
+from app.pages.plot import Mark, Plot, Table
+from model_store.card import ModelCard
+from model_store.evidence import Evaluation
+
+
+def accuracy_figure(card: ModelCard, *, sigma: float, radius: float | None) -> Plot | None:
+    """The figure of a model at one sigma; None where its card has no measurement of that.
+
+    Args:
+        card: Of the model.
+        sigma: Of the noise, in units of a [0, 1] pixel.
+        radius: To mark; None for none.
+    """
+    evaluation = next((each for each in card.evaluations if each.sigma == sigma), None)
+    if evaluation is None or len(evaluation.certified_accuracy) < 2:
+        return None
+    points = list(evaluation.certified_accuracy)
+    steps = round_steps(max(points[-1][0], radius or 0.0))
+    x, y = Axis(low=0.0, high=steps[-1]), Axis(low=0.0, high=1.0)
+    return Plot(
+        title="How this model does elsewhere",
+        reading=_reading(evaluation, radius),
+        x_label="radius",
+        y_label="certified accuracy",
+        x_ticks=tuple(Tick(at=x.across(step), label=f"{step:g}") for step in steps),
+        y_ticks=tuple(Tick(at=y.down(each / 4), label=f"{25 * each} %") for each in range(5)),
+        curve=line([(x.across(r), y.down(accuracy)) for r, accuracy in points]),
+        dots=tuple((x.across(r), y.down(accuracy)) for r, accuracy in points),
+        mark=None
+        if not radius
+        else Mark(
+            x=x.across(radius),
+            y=y.down(_interpolated(points, radius)),
+            label=f"this image {words.floored(radius, 3)}",
+        ),
+        rule=None,
+        table=Table(
+            caption=f"Certified accuracy at sigma {sigma:g}, {evaluation.num_images} images",
+            head=("Radius", "Right class, certified at that radius or beyond"),
+            rows=tuple((f"{r:g}", words.share(accuracy)) for r, accuracy in points),
+        ),
+    )
+
+
+def _interpolated(points: list[tuple[float, float]], radius: float) -> float:
+    for (left, before), (right, after) in pairwise(points):
+        if left <= radius <= right:
+            return before + (after - before) * (radius - left) / (right - left)
+    return points[-1][1]
+
+
+def _reading(evaluation: Evaluation, radius: float | None) -> str:
+    said = (
+        f"Measured on {evaluation.num_images} images ({evaluation.images}) with "
+        f"{evaluation.n:,} draws each."
+    )
+    if not radius:
+        return said
+    around = between(list(evaluation.certified_accuracy), radius)
+    if around is None:
+        return f"No image of the test was certified as far as this one. {said}"
+    before, after = around
+    return (
+        f"Between {words.share(after, 0)} and {words.share(before, 0)} of test images are "
+        f"classified right and certified at this radius or beyond. {said}"
+    )

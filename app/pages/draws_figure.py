@@ -1,0 +1,120 @@
+"""What more draws could buy: the radius against n, if the rates stayed as they were."""
+
+from collections.abc import Sequence
+
+from app.pages import words
+from app.pages.axes import Axis, Tick, line, round_steps
+from app.pages.plot import Mark, Plot, Table
+from smoothing.certificate import MAX_DRAWS, Certificate, SmoothingParams
+from smoothing.procedures.proof import Proof, prove_from_fresh, prove_from_running
+from smoothing.votes import Phase, Votes
+
+FEWEST = 100
+STEPS_A_DECADE = 8
+ROWS = (1_000, 10_000, 100_000, 1_000_000)
+
+
+def scaled(votes: Votes, total: int) -> Votes:
+    """Votes in the same proportions over another number of draws, by largest remainders."""
+    before = (*votes.counts, votes.invalid)
+    exact = [count * total / votes.total for count in before]
+    after = [int(count) for count in exact]
+    order = sorted(range(len(after)), key=lambda i: after[i] - exact[i])
+    for i in order[: total - sum(after)]:
+        after[i] += 1
+    return Votes(counts=tuple(after[:-1]), invalid=after[-1])
+
+
+def draws_figure(certificate: Certificate, *, draws_per_s: float) -> Plot | None:
+    """The figure of a certificate; None where its mode bounds no radius, or it has no votes.
+
+    Args:
+        certificate: Or an abstention.
+        draws_per_s: Of the service at present, for how long it would take.
+    """
+    votes, params = certificate.deciding_votes, certificate.params
+    if params.mode == "predict" or not votes or certificate.selected is None:
+        return None
+    sizes = [round(FEWEST * 10 ** (i / STEPS_A_DECADE)) for i in range(4 * STEPS_A_DECADE + 1)]
+    radii = {n: _radius(votes, n, certificate.selected, params) for n in {*sizes, *ROWS}}
+    here = _here(certificate, votes)
+    asked = params.radius or 0.0
+    highest = max(*radii.values(), here or 0.0, asked, params.sigma / 10)
+    x, steps = Axis(low=FEWEST, high=MAX_DRAWS, logarithmic=True), round_steps(1.04 * highest)
+    y = Axis(low=0.0, high=steps[-1])
+    return Plot(
+        title="What more draws could buy",
+        reading=_reading(radii, votes, here, draws_per_s, asked=asked),
+        x_label="draws",
+        y_label="radius",
+        x_ticks=tuple(Tick(at=x.across(n), label=f"{n:,}") for n in (FEWEST, *ROWS)),
+        y_ticks=tuple(Tick(at=y.down(step), label=f"{step:g}") for step in steps),
+        curve=line([(x.across(n), y.down(radii[n])) for n in sizes]),
+        dots=(),
+        mark=None
+        if here is None
+        else Mark(x=x.across(votes.total), y=y.down(here), label=f"now {words.floored(here, 3)}"),
+        rule=Tick(at=y.down(asked), label=f"asked {asked:g}") if asked else None,
+        table=_table(radii, draws_per_s),
+    )
+
+
+def _proof(votes: Votes, selected: int, params: SmoothingParams) -> Proof:
+    if params.method == "truncated_mixture":
+        return prove_from_running(votes, params)
+    return prove_from_fresh(votes, selected, params)
+
+
+def _radius(votes: Votes, n: int, selected: int, params: SmoothingParams) -> float:
+    proof = _proof(scaled(votes, n), selected, params)
+    return proof.radius if proof.holds else 0.0
+
+
+def _here(certificate: Certificate, votes: Votes) -> float | None:
+    """What the votes show; None where they are a pilot's, which may only plan."""
+    if votes is certificate.tally.get(Phase.SELECTION) or certificate.selected is None:
+        return None
+    proof = _proof(votes, certificate.selected, certificate.params)
+    return proof.radius if proof.holds else 0.0
+
+
+def _reading(
+    radii: dict[int, float], votes: Votes, here: float | None, speed: float, *, asked: float
+) -> str:
+    lead = "If the draws went on as they fell, "
+    if asked and (here or 0.0) < asked:
+        enough = next((n for n in sorted(radii) if radii[n] >= asked and n > votes.total), None)
+        if enough is None:
+            return lead + f"no number up to {MAX_DRAWS:,} would show the radius {asked:g}."
+        return lead + f"about {enough:,} would show the radius {asked:g} ({_time(enough, speed)})."
+    more = [n for n in ROWS if n >= 2 * votes.total and radii[n] > 0]
+    if not more:
+        if max(radii.values()) == 0:
+            return lead + f"no number up to {MAX_DRAWS:,} would show a radius."
+        return "These are about as many draws as may be asked for."
+    parts = [f"{n:,} would show {words.floored(radii[n], 3)} ({_time(n, speed)})" for n in more[:2]]
+    return lead + " and ".join(parts) + ("." if here is None else _instead(here))
+
+
+def _instead(here: float) -> str:
+    return f" instead of {words.floored(here, 3)}." if here else " instead of nothing."
+
+
+def _time(draws: int, speed: float) -> str:
+    return f"about {words.duration(draws / speed)}"
+
+
+def _table(radii: dict[int, float], speed: float) -> Table:
+    shown: Sequence[int] = (FEWEST, *ROWS)
+    return Table(
+        caption="Radius that a number of draws would show, if the rates stayed",
+        head=("Draws", "Radius", "Time at the present speed"),
+        rows=tuple(
+            (
+                f"{n:,}",
+                words.floored(radii[n]) if radii[n] else "none",
+                words.duration(n / speed),
+            )
+            for n in shown
+        ),
+    )

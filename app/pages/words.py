@@ -1,0 +1,62 @@
+"""Numbers as people read them. What bounds something is floored, never rounded up."""
+
+import math
+from datetime import UTC, datetime
+
+from jobs.record import JobState
+
+STATES = {
+    JobState.QUEUED: "Waiting",
+    JobState.RUNNING: "Running",
+    JobState.SUCCEEDED: "Finished",
+    JobState.FAILED: "Failed",
+    JobState.CANCELLED: "Cancelled",
+    JobState.EXPIRED: "Out of time",
+}
+
+
+def whole(number: float) -> str:
+    """A count with commas between thousands."""
+    return f"{round(number):,}"
+
+
+def floored(number: float, digits: int = 4) -> str:
+    """A bound from below, cut to some decimals; never more than it is."""
+    unit = 10**digits
+    return f"{math.floor(number * unit + 1e-6) / unit:.{digits}f}"
+
+
+def share(part: float, digits: int = 1) -> str:
+    """A share as a percentage."""
+    return f"{100 * part:.{digits}f} %"
+
+
+def chance(alpha: float) -> str:
+    """A small probability as a percentage, with as many digits as it has."""
+    return f"{100 * alpha:.6g} %"
+
+
+def duration(seconds: float) -> str:
+    """About how long, in one or two units."""
+    if seconds < 1:
+        return "under a second"
+    if seconds < 59.5:
+        return f"{round(seconds)} s"
+    if seconds < 3_570:
+        minutes, rest = divmod(round(seconds), 60)
+        return f"{minutes} min {rest} s" if rest and minutes < 10 else f"{minutes} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def moment(seconds: float) -> datetime:
+    """A time of day, UTC, from seconds since 1970."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def size(num_bytes: int) -> str:
+    """A length of a file."""
+    for unit, name in ((1 << 20, "MiB"), (1 << 10, "KiB")):
+        if num_bytes >= unit:
+            return f"{num_bytes / unit:.3g} {name}"
+    return f"{num_bytes} bytes"
