@@ -16,8 +16,6 @@ from jobs.caller import Caller, Scope
 from jobs.logs import also_concerns
 
 SCHEME = "apiKey"
-STATE = "dmae.caller"
-"""Where the connection keeps its caller, for the log."""
 
 
 class _Access(SecurityBase):
@@ -30,7 +28,6 @@ class _Access(SecurityBase):
 
     async def __call__(self, request: Request) -> Caller:
         caller: Caller = await request.app.state.services.authenticator.caller(request.scope)
-        request.scope[STATE] = caller
         also_concerns(key_id=caller.key_id)
         scope = self._scope or scope_of(request.method)
         if scope not in caller.scopes:
