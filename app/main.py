@@ -16,7 +16,7 @@ from app.allow import Handler, method_not_allowed
 from app.draining import draining_on_signals
 from app.edge import QUIET_PATHS, Edge
 from app.guards import HostGuard, SameSiteGuard
-from app.limits import BodyLimit
+from app.limits import BodyLimit, Bounds
 from app.logs import configure_logging
 from app.openapi import complete_openapi
 from app.pages import assets, documentation, form_routes, job_routes, login, picture_routes
@@ -110,8 +110,16 @@ def create_app(services: Services) -> FastAPI:
             Middleware(SameSiteGuard),
             Middleware(
                 BodyLimit,
-                max_bytes=settings.max_upload_bytes + FORM_OVERHEAD_BYTES,
-                timeout_s=settings.body_timeout_s,
+                usual=Bounds(
+                    max_bytes=settings.max_upload_bytes + FORM_OVERHEAD_BYTES,
+                    timeout_s=settings.body_timeout_s,
+                ),
+                paths={
+                    "/evaluations": Bounds(
+                        max_bytes=settings.max_evaluation_bytes,
+                        timeout_s=settings.evaluation_body_timeout_s,
+                    )
+                },
             ),
         ],
     )

@@ -26,10 +26,12 @@ class Part:
     Attributes:
         name: Of the field.
         data: Its bytes; kept only for fields that were asked for.
+        filename: Of the file that it was, as the client tells it; "" where there is none.
     """
 
     name: str
     data: bytearray = field(default_factory=bytearray)
+    filename: str = ""
 
 
 def boundary_of(content_type: str | None) -> bytes:
@@ -49,7 +51,11 @@ def boundary_of(content_type: str | None) -> bytes:
 
 
 async def read_parts(
-    chunks: AsyncIterable[bytes], boundary: bytes, *, max_bytes: Mapping[str, int]
+    chunks: AsyncIterable[bytes],
+    boundary: bytes,
+    *,
+    max_bytes: Mapping[str, int],
+    max_parts: int = MAX_PARTS,
 ) -> list[Part]:
     """All parts of a body, in order.
 
@@ -57,12 +63,13 @@ async def read_parts(
         chunks: The body.
         boundary: What separates its parts.
         max_bytes: The fields to keep and how long each may be. Other parts keep their name only.
+        max_parts: How many there may be.
 
     Raises:
         MalformedForm: Not a form, too many parts, or cut short.
         InvalidRequest: A field is longer than it may be.
     """
-    collector = _Collector(max_bytes)
+    collector = _Collector(max_bytes, max_parts)
     try:
         parser = MultipartParser(boundary, collector.callbacks())
         async for chunk in chunks:
@@ -78,10 +85,11 @@ async def read_parts(
 class _Collector:
     """Callbacks of python-multipart that keep what they are called with."""
 
-    def __init__(self, max_bytes: Mapping[str, int]) -> None:
+    def __init__(self, max_bytes: Mapping[str, int], max_parts: int) -> None:
         self.parts: list[Part] = []
         self.complete = False
         self._max_bytes = max_bytes
+        self._max_parts = max_parts
         self._header = bytearray()
         self._value = bytearray()
         self._disposition: bytes | None = None
@@ -98,8 +106,8 @@ class _Collector:
         }
 
     def _begin(self) -> None:
-        if len(self.parts) == MAX_PARTS:
-            raise MalformedForm(f"a form must have at most {MAX_PARTS} parts, this has more")
+        if len(self.parts) == self._max_parts:
+            raise MalformedForm(f"a form must have at most {self._max_parts} parts, this has more")
         self._disposition = None
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
@@ -121,7 +129,8 @@ class _Collector:
             raise MalformedForm(
                 'each part must have the header Content-Disposition: form-data; name="..."'
             )
-        self.parts.append(Part(name=name.decode("utf-8", errors="replace")))
+        filename = options.get(b"filename", b"").decode("utf-8", errors="replace")
+        self.parts.append(Part(name=name.decode("utf-8", errors="replace"), filename=filename))
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         part = self.parts[-1]

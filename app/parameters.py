@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
@@ -57,19 +57,36 @@ def read_form(parts: Sequence[Part], *, registry: Registry, max_draws: int) -> C
         ModelNotFound: No model is named and the store is empty.
     """
     faults = misnamed(parts, (IMAGE, *TEXT_FIELDS))
+    request = read_texts(parts, faults, registry=registry, max_draws=max_draws)
+    image = next(bytes(part.data) for part in parts if part.name == IMAGE)
+    return replace(request, image=image)
+
+
+def read_texts(
+    parts: Sequence[Part], faults: Sequence[FieldError], *, registry: Registry, max_draws: int
+) -> CertifyRequest:
+    """The request that the text fields of a form make, for an empty image.
+
+    Args:
+        parts: Of the form, in order.
+        faults: What is wrong with it already.
+        registry: The models there are.
+        max_draws: Largest `n` and `n0`.
+
+    Raises:
+        InvalidRequest: With every field that is wrong.
+        ModelNotFound: No model is named and the store is empty.
+    """
     texts, unreadable = _texts(parts)
-    faults += unreadable
     card, unknown_model = _card(texts.get("model"), registry)
-    faults += unknown_model
     limits = limits_of(card, registry, mode=texts.get("mode"), max_draws=max_draws)
     form, invalid = _validate(texts, limits)
-    faults += invalid
+    found = [*faults, *unreadable, *unknown_model, *invalid]
     if form is not None:
-        faults += _out_of_range(form, texts, card, limits, max_draws)
-    if faults or form is None or card is None:
-        raise InvalidRequest(faults)
-    image = next(bytes(part.data) for part in parts if part.name == IMAGE)
-    return CertifyRequest(image=image, card=card, form=form, limits=limits)
+        found += _out_of_range(form, texts, card, limits, max_draws)
+    if found or form is None or card is None:
+        raise InvalidRequest(found)
+    return CertifyRequest(image=b"", card=card, form=form, limits=limits)
 
 
 def smoothing_params(request: CertifyRequest, *, default_n: int) -> SmoothingParams:

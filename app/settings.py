@@ -40,6 +40,15 @@ class AppSettings(BaseSettings):
         max_wait_s: Longest that a request waits for its job.
         body_timeout_s: Longest that a request's body may take to arrive.
         decode_threads: Images that are decoded at the same time.
+        max_evaluation_bytes: Longest body of an evaluation, and most bytes that its archive may
+            unpack to.
+        max_evaluation_images: Most images of an evaluation.
+        max_evaluation_draws: Most draws that all images of an evaluation may take together.
+        max_evaluations: Most evaluations of one caller that are under way.
+        evaluation_room_bytes: Most bytes of images of all evaluations that wait for their turn.
+        evaluation_deadline_s: An evaluation that has not ended this long after its submission
+            expires.
+        evaluation_body_timeout_s: Longest that the body of an evaluation may take to arrive.
         allowed_hosts: Names in the Host header that are served; "*" for all, "*.example.com" for
             all below a domain. Comma-separated in the environment.
         keys: Who needs an API key: "auto" (nobody on this machine until the first is made, then
@@ -80,6 +89,13 @@ class AppSettings(BaseSettings):
     max_wait_s: float = Field(default=60, ge=0)
     body_timeout_s: float = Field(default=30, gt=0)
     decode_threads: int = Field(default=2, ge=1)
+    max_evaluation_bytes: int = Field(default=128 * MEBIBYTE, ge=1)
+    max_evaluation_images: int = Field(default=500, ge=1, le=10_000)
+    max_evaluation_draws: int = Field(default=100_000_000, ge=1)
+    max_evaluations: int = Field(default=8, ge=1)
+    evaluation_room_bytes: int = Field(default=512 * MEBIBYTE, ge=1)
+    evaluation_deadline_s: float = Field(default=604_800, gt=0)
+    evaluation_body_timeout_s: float = Field(default=300, gt=0)
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ("localhost", "127.0.0.1", "[::1]")
     keys: KeysMode = "auto"
     signing_keys_dir: Path | None = None
