@@ -190,6 +190,8 @@ def json_schema() -> dict[str, Any]:
     definitions["Signature"] = Signature.model_json_schema()
     for name in ("Fixed", "Adaptive", "Decide", "Anytime", "Predict"):
         document = definitions[name]
+        votes = document["properties"]["counts"]["additionalProperties"]
+        votes["additionalProperties"] = False  # beside the names that its patterns allow
         document["properties"]["signature"] = {"$ref": "#/$defs/Signature"}
         for optional in ("family_size", "attempts", "issuer"):
             document["properties"][optional].pop("default", None)

@@ -1,0 +1,122 @@
+"""Certificates of every mode and outcome, and keys to sign them with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from app.certificates.jws import Signed, sign
+from app.certificates.keys import Key, Keys, new_key
+from jobs import keys as job_keys
+from jobs.document import Making, certificate_document
+from jobs.record import ImageRef, JobSpec, Maker, ModelRef
+from smoothing import Phase, SmoothingParams, Votes, replay
+
+MODEL = ModelRef(
+    id="tiny",
+    weights_sha256="ab" * 32,
+    precision="float32",
+    num_classes=3,
+    labels=("cat", "dog", "ship"),
+    function_sha256="cd" * 32,
+)
+IMAGE = ImageRef(
+    upload_sha256="01" * 32,
+    tensor_sha256="23" * 32,
+    shape=(3, 8, 8),
+    original_size=(64, 48),
+    spectral_norm=0.5,
+    rounding_slack=0.001,
+    preprocessing={"resize": "bicubic, antialiased, float64", "resized_to": [10, 8]},
+)
+ISSUED_AT = 1_800_000_004.5
+
+SURE = Votes(counts=(1, 999, 0))
+TORN = Votes(counts=(500, 500, 0))
+PILOT = {Phase.SELECTION: Votes(counts=(1, 99, 0))}
+CASES: dict[str, tuple[dict[str, Any], dict[Phase, Votes]]] = {
+    "fixed": ({"n": 1000}, {**PILOT, Phase.ESTIMATION: Votes(counts=(12, 985, 1), invalid=2)}),
+    "fixed, runner-up": (
+        {"n": 1000, "bound": "runner-up", "family_size": 10},
+        {**PILOT, Phase.ESTIMATION: Votes(counts=(200, 700, 90), invalid=10)},
+    ),
+    "fixed, fast": ({"n": 1000, "numerics": "fast"}, {**PILOT, Phase.ESTIMATION: SURE}),
+    "fixed, abstained": ({"n": 1000}, {**PILOT, Phase.ESTIMATION: TORN}),
+    "fixed, all invalid": ({"n": 1000}, {Phase.SELECTION: Votes(counts=(0, 0, 0), invalid=100)}),
+    "adaptive, hopeless": (
+        {"mode": "adaptive", "n": 1000},
+        {Phase.SELECTION: Votes(counts=(48, 40, 40))},
+    ),
+    "decide, yes": (
+        {"mode": "decide", "radius": 0.1, "n": 2000},
+        {Phase.ESTIMATION: Votes(counts=(0, 64, 0))},
+    ),
+    "decide, no": (
+        {"mode": "decide", "radius": 0.4, "n": 2000},
+        {Phase.ESTIMATION: Votes(counts=(32, 32, 0))},
+    ),
+    "anytime, early": ({"mode": "anytime", "n": 2000}, {Phase.ESTIMATION: SURE}),
+    "anytime, torn": ({"mode": "anytime", "n": 2000}, {Phase.ESTIMATION: TORN}),
+    "anytime, complete": (
+        {"mode": "anytime", "n": 1000, "family_size": 3},
+        {Phase.ESTIMATION: SURE},
+    ),
+    "predict": ({"mode": "predict", "n": 1000}, {Phase.ESTIMATION: SURE}),
+    "predict, torn": ({"mode": "predict", "n": 1000}, {Phase.ESTIMATION: TORN}),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signing:
+    """A key, those who trust it, and documents signed by it."""
+
+    key: Key
+    keys: Keys
+
+    def sign(self, document: dict[str, Any]) -> Signed:
+        return sign(document, self.key)
+
+
+def _document(name: str, *, attempts: int = 2, image: ImageRef = IMAGE) -> dict[str, Any]:
+    asked, tally = CASES[name]
+    params = SmoothingParams(sigma=0.25, **asked)
+    spec = JobSpec(
+        id=job_keys.new_job_id(),
+        model=MODEL,
+        image=image,
+        params=params,
+        request_digest=job_keys.request_digest(MODEL, image, params),
+        created_at=ISSUED_AT - 10,
+        deadline_at=ISSUED_AT + 600,
+        chunk_size=10,
+        tenant="local",
+    )
+    making = Making(
+        key_commitment="ee" * 32,
+        makers=(Maker(runtime="eager 2.15.0", noise_scheme="philox4x64-10/box-muller"),),
+        versions={"python": "3.11", "torch": "2.15.0"},
+        started_at=ISSUED_AT - 4.5,
+        finished_at=ISSUED_AT,
+        attempts=attempts,
+    )
+    return certificate_document(spec, replay(params, 3, tally), making)
+
+
+@pytest.fixture(scope="session")
+def make_document() -> Callable[..., dict[str, Any]]:
+    """A genuine certificate of a case, by its name in CASES."""
+    return _document
+
+
+@pytest.fixture(scope="session", params=CASES)
+def document(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """A genuine certificate of each case."""
+    return _document(request.param)
+
+
+@pytest.fixture(scope="session")
+def signing() -> Signing:
+    """A key and its public half."""
+    key = new_key(now=ISSUED_AT - 1000)
+    return Signing(key=key, keys={key.kid: key})
