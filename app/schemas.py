@@ -94,7 +94,7 @@ class JobLinks(_Body):
     cancel: str
     events: str = Field(description="What happens to it, as Server-Sent Events.")
     certificate: str
-    jws: str = Field(description="The signed certificate; with `Accept: application/jose`.")
+    jws: str = Field(description="The certificate, signed, in one piece.")
     report: str = Field(description="The certificate as a page for people, to print.")
     pictures: dict[str, str] = Field(
         description="PNG files: `input`, as the model sees it; `noisy`, one draw of the noise; "
@@ -116,7 +116,7 @@ class JobLinks(_Body):
             cancel=f"{here}/cancel",
             events=f"{here}/events",
             certificate=f"{here}/certificate",
-            jws=f"{here}/certificate",
+            jws=f"{here}/certificate.jws",
             report=f"{here}/report",
             pictures={name: f"{here}/pictures/{name}.png" for name in PICTURES},
             model=f"{prefix}/models/{job.spec.model.id}",
