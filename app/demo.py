@@ -49,7 +49,7 @@ def run(report: Report, pictures: Path = PICTURES) -> None:
     if not files:
         raise DemoFailed(f"no pictures in {pictures}; run this from a checkout of the project")
     began = time.monotonic()
-    with served(report) as url, Client(url) as client:
+    with served(report) as url, Client(url, api_key="") as client:
         model = client.models()[0]
         report(
             f"\n{model.id}: {model.description}\n"
@@ -83,7 +83,7 @@ def served(report: Report) -> Generator[str]:
         lifeline() as ties,
     ):
         command = [sys.executable, "-m", "app.cli", "serve"]
-        command += ["--host", HOST, "--port", str(port), "--state-dir", directory]
+        command += ["--host", HOST, "--port", str(port), "--state-dir", directory, "--keys", "auto"]
         process = subprocess.Popen(  # noqa: S603 - our own command
             ties.command(command),
             stdin=subprocess.DEVNULL,

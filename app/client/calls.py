@@ -10,12 +10,15 @@ import httpx
 from app.client.errors import NoCertificate, WaitedTooLong
 from app.client.flows import NOT_MODIFIED, Call, Flow, Patience, asked
 from app.client.forms import image_part, once, text_fields
-from app.client.views import JSON, Certificate, JobStatus, ModelInfo
+from app.client.views import JSON, Certificate, Coverage, JobStatus, ModelInfo, Verification
 
 POLL_S = 10.0
 """One long poll; it ends early whenever the job moves."""
 
 T = TypeVar("T")
+PAGE = "100"
+"""Jobs of a page, the most there may be."""
+
 Progress = Callable[[JobStatus], object]
 Document = Certificate | JSON | str | bytes
 """A certificate, its JSON, read or as text, or a compact JWS."""
@@ -88,11 +91,7 @@ class Calls:
         if ended.certificate is None:
             raise NoCertificate(ended)
         call = Call(method="GET", path=_at("jobs", ended.id, "certificate"))
-        return (
-            yield from asked(
-                call, self._patience.for_known, lambda answer: Certificate.of(answer.json())
-            )
-        )
+        return (yield from asked(call, self._patience.for_known, _certificate))
 
     def result(
         self, known: JobStatus, *, timeout_s: float | None, on_progress: Progress
@@ -113,7 +112,7 @@ class Calls:
 
     def page(self, state: str | None, cursor: str) -> Flow[tuple[list[JobStatus], str | None]]:
         """The jobs of one page, and the cursor of the next."""
-        wanted = {"state": state, "cursor": cursor}
+        wanted = {"state": state, "cursor": cursor, "limit": PAGE}
 
         def view(answer: httpx.Response) -> tuple[list[JobStatus], str | None]:
             # Of the link only the cursor is believed: the key goes to no other host.
@@ -136,17 +135,17 @@ class Calls:
         """One model."""
         return self._get(_at("models", model_id), lambda answer: ModelInfo.of(answer.json()))
 
-    def verify(self, document: Document) -> Flow[JSON]:
+    def verify(self, document: Document) -> Flow[Verification]:
         """What the service says of a certificate."""
         content = _content(document)
         kind = "application/json" if content.lstrip()[:1] == b"{" else "application/jose"
         call = Call(method="POST", path="/verify", content=content, headers={"Content-Type": kind})
-        return asked(call, self._patience, _json)
+        return asked(call, self._patience, lambda answer: Verification.of(answer.json()))
 
-    def covers(self, job_id: str, image: bytes) -> Flow[JSON]:
+    def covers(self, job_id: str, image: bytes) -> Flow[Coverage]:
         """Whether an image is within a job's certificate."""
         call = Call(method="POST", path=_at("jobs", job_id, "covers"), files=[image_part(image)])
-        return asked(call, self._patience, _json)
+        return asked(call, self._patience, lambda answer: Coverage.of(answer.json()))
 
     def quota(self) -> Flow[JSON]:
         """What the key may ask for, and what is left."""
@@ -169,6 +168,10 @@ def _status(answer: httpx.Response) -> JobStatus:
     return JobStatus.of(answer.json(), etag=answer.headers.get("ETag", ""))
 
 
+def _certificate(answer: httpx.Response) -> Certificate:
+    return Certificate.of(answer.json(), answer.content)
+
+
 def _json(answer: httpx.Response) -> JSON:
     return answer.json()
 
@@ -176,7 +179,7 @@ def _json(answer: httpx.Response) -> JSON:
 def _content(document: Document) -> bytes:
     match document:
         case Certificate():
-            return json.dumps(dict(document.document)).encode()
+            return document.content
         case bytes():
             return document
         case str():

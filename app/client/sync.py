@@ -11,7 +11,7 @@ from app.client.connection import Connection
 from app.client.events import Listening
 from app.client.flows import Call, Flow, Patience, Pause
 from app.client.forms import Image, Params, read_image
-from app.client.views import JSON, Certificate, JobStatus, ModelInfo
+from app.client.views import JSON, Certificate, Coverage, JobStatus, ModelInfo, Verification
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ class Client:
 
     Args:
         url: Where the service is; None for DMAE_URL, else this machine.
-        api_key: Of the caller; None for DMAE_API_KEY, else without.
+        api_key: Of the caller; None for DMAE_API_KEY, "" for none.
         timeout_s: Longest wait for an answer, long polls not counted.
         patience_s: How long a full, limited or restarting service is asked again.
         transport: What carries the requests, in place of the network.
@@ -111,11 +111,11 @@ class Client:
         """One model."""
         return self._wire.run(self._calls.model(model_id))
 
-    def verify(self, document: Document) -> JSON:
+    def verify(self, document: Document) -> Verification:
         """Have a certificate checked: signature, digests, and the radius from its counts."""
         return self._wire.run(self._calls.verify(document))
 
-    def covers(self, job: "Job | str", image: Image) -> JSON:
+    def covers(self, job: "Job | str", image: Image) -> Coverage:
         """Whether another image is within a job's certified ball, by its exact distance."""
         job_id = job if isinstance(job, str) else job.id
         return self._wire.run(self._calls.covers(job_id, read_image(image)))

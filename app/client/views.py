@@ -1,7 +1,10 @@
 """What the service answers, as values. Each keeps the JSON it was made from."""
 
+import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 JSON = Mapping[str, Any]
@@ -45,28 +48,35 @@ class Certificate:
         label: The class; None if none was told or certified.
         radius: L2, in units of a [0, 1] pixel over the certified tensor; 0 where none was proved.
         document: The whole certificate, with the service's signature where it signs.
+        content: The same, byte for byte as it was served: what is signed, and what to keep.
     """
 
     verdict: str
     label: str | None
     radius: float
     document: JSON = field(repr=False)
+    content: bytes = field(repr=False)
 
     @classmethod
-    def of(cls, document: JSON) -> "Certificate":
-        """From the certificate's JSON."""
+    def of(cls, document: JSON, content: bytes | None = None) -> "Certificate":
+        """From the certificate's JSON, and its bytes where it was served alone."""
         predicted = document["predicted"]
         return cls(
             verdict=document["verdict"],
             label=None if predicted is None else predicted["label"],
             radius=float(document["radius"]),
             document=document,
+            content=json.dumps(document).encode() if content is None else content,
         )
 
     @property
     def certified(self) -> bool:
         """Whether a radius above 0, or the radius that was asked about, was proved."""
         return self.verdict == "certified"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it to a file, for `dmae verify`. Raises OSError."""
+        Path(path).write_bytes(self.content)
 
     @property
     def statement(self) -> str:
@@ -173,6 +183,57 @@ class ModelInfo:
             input_size=card["preprocessing"]["size"],
             workers_ready=live["workers_ready"],
             draws_per_s=live["draws_per_s"],
+            body=body,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What the service says of a certificate.
+
+    Attributes:
+        outcome: "valid", "invalid", or "unchecked" where nothing is wrong and not all can be told.
+        checks: Each question, and (passed or None, what was found).
+        body: The JSON.
+    """
+
+    outcome: str
+    checks: Mapping[str, tuple[bool | None, str]]
+    body: JSON = field(repr=False)
+
+    @classmethod
+    def of(cls, body: JSON) -> "Verification":
+        """From its JSON."""
+        checks = {check["name"]: (check["passed"], check["detail"]) for check in body["checks"]}
+        return cls(outcome=body["outcome"], checks=checks, body=body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """What a certificate says about another image.
+
+    Attributes:
+        covered: Whether its claim is about that one too.
+        distance: L2 between the two certified tensors, rounded up.
+        radius: Of the certificate.
+        explanation: What follows, in words.
+        body: The JSON.
+    """
+
+    covered: bool
+    distance: float
+    radius: float
+    explanation: str
+    body: JSON = field(repr=False)
+
+    @classmethod
+    def of(cls, body: JSON) -> "Coverage":
+        """From its JSON."""
+        return cls(
+            covered=body["covered"],
+            distance=body["distance"],
+            radius=body["radius"],
+            explanation=body["explanation"],
             body=body,
         )
 

@@ -37,7 +37,7 @@ Ctrl-C cancels what is under way; a job of mode anytime then ends with the certi
   dmae certify cat.jpg --sigma 0.25
   dmae certify cat.jpg --sigma 0.25 --mode decide --radius 0.125
   dmae certify photos/ --sigma 0.25 --n 1000 --out certificates
-  dmae certify cat.jpg --sigma 0.25 --json | jq .radius
+  dmae certify cat.jpg --sigma 0.25 --json > cat.json && dmae verify cat.json
 
 {EXIT_CODES} 0 means that every picture has its certificate.
 """
@@ -86,7 +86,7 @@ def certify(
         float | None, typer.Option(help="Seconds to wait for a job; it goes on after that.")
     ] = None,
 ) -> None:
-    """Certify pictures: the class of each, and the radius within which it cannot change."""
+    """Certify pictures: class and radius."""
     from app.commands.certifying import Batch
 
     question = {
@@ -169,7 +169,8 @@ def _say_document(outcome: "Outcome") -> None:
     if outcome.certificate is None:
         typer.echo(_why(outcome), err=True)
     else:
-        say_json(outcome.certificate.document)
+        # As it was served: in other bytes it would not be what was signed.
+        typer.echo(outcome.certificate.content)
 
 
 def _say_words(outcome: "Outcome", client: "Client") -> None:

@@ -1,7 +1,6 @@
 """Certifies many pictures at once, and cancels what is under way when it is interrupted."""
 
 import asyncio
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -126,5 +125,4 @@ class Batch:
         if self.out is not None:
             file = self.out / f"{outcome.picture.name}.certificate.json"
             file.parent.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(certificate.document, indent=2, ensure_ascii=False)
-            file.write_text(f"{text}\n", encoding="utf-8")
+            certificate.save(file)

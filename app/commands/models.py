@@ -1,6 +1,7 @@
 """`dmae models`."""
 
 from app.commands.common import (
+    EXIT_CODES,
     ApiKey,
     AsJson,
     Url,
@@ -10,11 +11,20 @@ from app.commands.common import (
     say_table,
 )
 
+HELP = f"""
+List the models of the service: what they are trained for, and how fast they are now.
+
+\b
+  dmae models
+  dmae models --json | jq -r '.[0].card.sigmas'
+
+{EXIT_CODES}
+"""
 HEADS = ("model", "sigma", "classes", "input", "draws/s", "workers")
 
 
 def models(*, url: Url = None, api_key: ApiKey = None, as_json: AsJson = False) -> None:
-    """List the models of the service: what they are trained for, and how fast they are now."""
+    """List the models of the service."""
     with errors_in_words(), client_for(url, api_key) as client:
         found = client.models()
         if as_json:

@@ -4,7 +4,7 @@ import ipaddress
 import socket
 from contextlib import closing
 
-from app.embedded.errors import PortInUse, RemoteRefused
+from app.embedded.errors import PortInUse
 
 
 def base_url(host: str, port: int) -> str:
@@ -19,15 +19,6 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def require_loopback(host: str) -> None:
-    """Raises RemoteRefused for a host that other machines can reach."""
-    if not is_loopback(host):
-        raise RemoteRefused(
-            f"{host} can be reached by other machines, and the service asks nobody for a key. "
-            "Add --allow-remote if a firewall or a proxy decides who gets in"
-        )
 
 
 def require_free(host: str, port: int) -> None:

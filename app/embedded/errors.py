@@ -4,7 +4,8 @@ EmbeddedError
 +-- ServerNotFound     no Valkey or Redis server that could be started
 +-- StateDirUnusable   the state directory cannot be made, or is not private
 +-- AlreadyRunning     another stack uses the state directory
-+-- RemoteRefused      an address that others can reach, without saying so
++-- RemoteRefused      an address that others can reach, while nobody needs a key
++-- SettingRefused     a variable of the environment has no such value
 +-- PortInUse          another program listens there
 +-- ChildFailed        a part of the stack does not start, or dies again and again
 +-- StartTimeout       the parts run, but do not become ready
@@ -29,7 +30,11 @@ class AlreadyRunning(EmbeddedError):
 
 
 class RemoteRefused(EmbeddedError):
-    """Others could reach the address, and no flag says that they may."""
+    """Others could reach the address, and there is no API key to let some of them in."""
+
+
+class SettingRefused(EmbeddedError):
+    """A variable of the environment has no such value."""
 
 
 class PortInUse(EmbeddedError):

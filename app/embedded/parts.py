@@ -33,6 +33,10 @@ LONGEST_PROBE_S = 2.0
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "33554432", "MALLOC_TRIM_THRESHOLD_": "1073741824"}
 
 
+WORKER_ARGUMENTS = [sys.executable, "-m", "worker"]
+"""Command line of a worker."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """What the parts of one stack have in common.
@@ -86,7 +90,7 @@ def worker_part(place: Place, number: int, *, torch_threads: int) -> Part:
 
     return Part(
         name=f"worker-{number}",
-        arguments=[sys.executable, "-m", "worker"],
+        arguments=WORKER_ARGUMENTS,
         environment={"WORKER_TORCH_THREADS": str(torch_threads), **ALLOCATOR, **place.environment},
         directory=ROOT,
         log=place.logs / f"worker-{number}.log",
@@ -99,23 +103,28 @@ def web_part(place: Place, *, host: str, port: int, url: str) -> Part:
     """The web process; ready when it answers."""
 
     def answers() -> bool:
-        with Client(url, timeout_s=LONGEST_PROBE_S, patience_s=0) as client:
+        with Client(url, api_key="", timeout_s=LONGEST_PROBE_S, patience_s=0) as client:
             return client.is_alive()
 
     return Part(
         name="web",
-        arguments=[
-            *(sys.executable, "-m", "uvicorn", "--factory", "app.main:from_environment"),
-            *("--host", host, "--port", str(port), "--no-access-log", "--no-server-header"),
-            # Long polls would hold the stop up.
-            *("--timeout-graceful-shutdown", "5"),
-        ],
+        arguments=web_arguments(host, port),
         environment=place.environment,
         directory=ROOT,
         log=place.logs / "web.log",
         is_ready=_probe(lambda _: answers()),
         stop_s=WEB_STOP_S,
     )
+
+
+def web_arguments(host: str, port: int) -> list[str]:
+    """Command line of a web process."""
+    return [
+        *(sys.executable, "-m", "uvicorn", "--factory", "app.main:from_environment"),
+        *("--host", host, "--port", str(port), "--no-access-log", "--no-server-header"),
+        # Long polls would hold the stop up.
+        *("--timeout-graceful-shutdown", "5"),
+    ]
 
 
 def cores() -> int:

@@ -5,8 +5,13 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+from app.embedded.errors import SettingRefused
 from model_store.registry import BUNDLED
+
+KeysMode = Literal["auto", "required", "off"]
+KEYS_MODES: tuple[KeysMode, ...] = ("auto", "required", "off")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +23,16 @@ class EmbeddedSettings:
         runtime_dir: For a socket whose path would be too long in the state directory.
         model_store_dir: MODEL_STORE_DIR, else the models that come with the code.
         redis_url: REDIS_URL. A server to use instead of an own one; None starts one.
+        signing_keys_dir: APP_SIGNING_KEYS_DIR; None for one in the state directory.
+        keys: APP_KEYS. Who needs an API key.
     """
 
     state_dir: Path
     runtime_dir: Path
     model_store_dir: Path
     redis_url: str | None
+    signing_keys_dir: Path | None
+    keys: KeysMode
 
 
 def settings_from_environment(
@@ -35,13 +44,23 @@ def settings_from_environment(
     """
     home_state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     state = state_dir or os.environ.get("DMAE_STATE_DIR") or Path(home_state) / "dmae"
+    signing = os.environ.get("APP_SIGNING_KEYS_DIR")
     models = model_store_dir or os.environ.get("MODEL_STORE_DIR") or BUNDLED
     return EmbeddedSettings(
         state_dir=Path(state).expanduser().absolute(),
         runtime_dir=Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()).absolute(),
         model_store_dir=Path(models).expanduser().absolute(),
         redis_url=os.environ.get("REDIS_URL") or None,
+        signing_keys_dir=Path(signing).expanduser().absolute() if signing else None,
+        keys=_keys_mode(os.environ.get("APP_KEYS") or "auto"),
     )
+
+
+def _keys_mode(text: str) -> KeysMode:
+    for mode in KEYS_MODES:
+        if text == mode:
+            return mode
+    raise SettingRefused(f"APP_KEYS must be one of {', '.join(KEYS_MODES)}, not {text[:50]!r}")
 
 
 def environment_with(changes: Mapping[str, str]) -> dict[str, str]:

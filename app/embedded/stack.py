@@ -2,18 +2,19 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.client import Client, ClientError
-from app.embedded.address import base_url, free_port, is_loopback, require_free, require_loopback
+from app.client.settings import DEFAULT_URL
+from app.embedded.address import base_url, free_port, is_loopback, require_free
+from app.embedded.errors import RemoteRefused
 from app.embedded.follow import follow
 from app.embedded.lifeline import lifeline
 from app.embedded.part import Part
 from app.embedded.parts import (
-    LONGEST_PROBE_S,
     ROOT,
     Place,
     cores,
@@ -21,10 +22,15 @@ from app.embedded.parts import (
     web_part,
     worker_part,
 )
-from app.embedded.settings import EmbeddedSettings, environment_with, is_set
+from app.embedded.settings import EmbeddedSettings, KeysMode, environment_with, is_set
 from app.embedded.state_dir import held, private_directory, socket_path
 from app.embedded.supervisor import Report, Supervisor
 from app.embedded.valkey import Server, find_server, socket_url
+from jobs import api_keys
+from jobs.command import SyncRunner
+from jobs.connection import make_redis
+from model_store.errors import ModelStoreError
+from model_store.registry import Registry
 
 STORE_START_S = 120.0
 """A long append-only file takes a while to read."""
@@ -41,14 +47,14 @@ class ServeOptions:
         host: Address to listen on.
         port: Port to listen on; 0 for any that is free.
         workers: Worker processes, at least 1.
-        allow_remote: Whether other machines may reach the host.
+        keys: Who needs an API key, as APP_KEYS has it; None leaves it to the environment.
         verbose: Whether to report what the parts log.
     """
 
     host: str = "127.0.0.1"
     port: int = 8000
     workers: int = 1
-    allow_remote: bool = False
+    keys: KeysMode | None = None
     verbose: bool = False
 
 
@@ -66,8 +72,6 @@ def serve(options: ServeOptions, settings: EmbeddedSettings, report: Report) -> 
     Raises:
         EmbeddedError: It could not start, or a part dies again and again.
     """
-    if not options.allow_remote:
-        require_loopback(options.host)
     port = options.port or free_port(options.host)
     url = base_url(options.host, port)
     server = None if settings.redis_url else find_server()
@@ -97,12 +101,23 @@ class _Stack:
         self._url = url
         self._socket = socket_path(settings.state_dir, settings.runtime_dir)
         redis_url = settings.redis_url or socket_url(self._socket)
-        models = str(settings.model_store_dir)
+        self._signing = settings.signing_keys_dir or private_directory(
+            settings.state_dir / "signing"
+        )
+        self._keys: KeysMode = options.keys or settings.keys
         self._place = Place(
             logs=private_directory(settings.state_dir / "logs"),
-            environment=environment_with({"REDIS_URL": redis_url, "MODEL_STORE_DIR": models}),
+            environment=environment_with(
+                {
+                    "REDIS_URL": redis_url,
+                    "MODEL_STORE_DIR": str(settings.model_store_dir),
+                    "APP_SIGNING_KEYS_DIR": str(self._signing),
+                    "APP_KEYS": self._keys,
+                }
+            ),
             redis_url=redis_url,
         )
+        self._began = time.monotonic()
 
     async def run(self) -> bool:
         with lifeline() as ties:
@@ -111,7 +126,7 @@ class _Stack:
                 following = asyncio.create_task(self._follow())
                 try:
                     if await self._start(supervisor):
-                        await self._announce()
+                        self._announce()
                         await supervisor.until_stopped()
                 finally:
                     self._report("stopping (once more to kill)")
@@ -135,6 +150,7 @@ class _Stack:
             )
             if not await supervisor.until_ready(STORE_START_S):
                 return False
+        self._locked = await asyncio.to_thread(self._keys_needed)
         self._report("loading the model (imports take 10-30 s)")
         supervisor.add(*self._workers())
         host, port = self._options.host, self._port
@@ -154,31 +170,57 @@ class _Stack:
         threads = max(1, cores() // count)
         return [worker_part(self._place, i + 1, torch_threads=threads) for i in range(count)]
 
-    async def _announce(self) -> None:
-        sigma = await asyncio.to_thread(_example_sigma, self._url)
-        picture = ROOT / "examples" / "images" / "cat.jpg"
-        image = "examples/images/cat.jpg" if picture.exists() else "picture.jpg"
+    def _keys_needed(self) -> bool:
+        """Whether requests from this machine need an API key.
+
+        Raises:
+            RemoteRefused: Others could reach the service, and nobody has a key.
+        """
+        if self._keys == "off":
+            return False
+        with make_redis(self._place.redis_url) as connection:
+            exist = SyncRunner(connection).run(api_keys.any_made())
+        if not exist and not is_loopback(self._options.host):
+            raise RemoteRefused(
+                f"{self._options.host} can be reached by other machines, and there is no API key "
+                "yet. Start `dmae serve` without --host, make a key with `dmae keys create`, and "
+                "start it again; or say --keys off, if a firewall or a proxy decides who gets in"
+            )
+        return exist or self._keys == "required"
+
+    def _announce(self) -> None:
+        seconds = time.monotonic() - self._began
+        url, key, option = self._url, "", ""
+        if self._locked:
+            key = ' -H "Authorization: Bearer $DMAE_API_KEY"'
+        if url != DEFAULT_URL:
+            option = f" --url {url}"
+        image, sigma = _example_image(), _example_sigma(self._settings.model_store_dir)
         self._report(
-            f"ready to certify at {self._url} (what it can do: {self._url}/docs; "
-            f"logs: {self._place.logs})\n"
-            f"  curl -F image=@{image} -F sigma={sigma} -H 'Prefer: wait=60' {self._url}/certify\n"
-            f"  dmae certify {image} --sigma {sigma}{self._url_option()}\n"
+            f"ready to certify after {seconds:.0f} s: open {url}/ in a browser, or\n"
+            f"  dmae certify {image} --sigma {sigma}{option}\n"
+            f"  curl -F image=@{image} -F sigma={sigma} -H 'Prefer: wait=60'{key} {url}/certify\n"
+            f"What it can do: {url}/docs; keys that sign: {self._signing}; "
+            f"logs: {self._place.logs}\n"
             "Ctrl-C stops."
         )
+        if self._locked:
+            self._report("requests need an API key (`dmae keys create` makes one)")
         if not is_loopback(self._options.host) and not is_set("APP_ALLOWED_HOSTS"):
             self._report(
                 "requests to other names than localhost are refused: set APP_ALLOWED_HOSTS"
             )
 
-    def _url_option(self) -> str:
-        return "" if self._url == "http://127.0.0.1:8000" else f" --url {self._url}"
+
+def _example_image() -> str:
+    there = (ROOT / "examples" / "images" / "cat.jpg").exists()
+    return "examples/images/cat.jpg" if there else "picture.jpg"
 
 
-def _example_sigma(url: str) -> str:
+def _example_sigma(model_store: Path) -> str:
     try:
-        with Client(url, timeout_s=LONGEST_PROBE_S, patience_s=0) as client:
-            return f"{client.models()[0].sigmas[0]:g}"
-    except (ClientError, IndexError):
+        return f"{Registry(model_store).default().sigmas[0]:g}"
+    except ModelStoreError:
         return "0.25"
 
 

@@ -10,7 +10,14 @@ from worker.settings import WorkerSettings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
 ROWS = dict(re.findall(r"^\| `([A-Z_]+)` \| `?([^|`]*)`? \|", PAGE, re.MULTILINE))
-SHARED = {"REDIS_URL", "MODEL_STORE_DIR", "DMAE_SECRET", "DMAE_STATE_DIR", "DMAE_URL"}
+SHARED = {
+    "REDIS_URL",
+    "MODEL_STORE_DIR",
+    "DMAE_SECRET",
+    "DMAE_STATE_DIR",
+    "DMAE_URL",
+    "DMAE_API_KEY",
+}
 
 
 def test_every_setting_is_documented_and_nothing_else() -> None:

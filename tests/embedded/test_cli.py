@@ -152,11 +152,14 @@ def test_serve_refuses_a_state_directory_in_use(tmp_path: Path) -> None:
     assert f"process {os.getpid()} serves http://127.0.0.1:8000" in result.stderr
 
 
-def test_serve_does_not_let_the_world_in_by_itself(tmp_path: Path) -> None:
-    result = dmae("serve", "--state-dir", tmp_path, "--host", "0.0.0.0")  # noqa: S104
+def test_serve_does_not_let_the_world_in_without_a_key(tmp_path: Path) -> None:
+    address = ["--host", "0.0.0.0", "--port", "0"]  # noqa: S104 - it is refused
+
+    result = dmae("serve", "--state-dir", tmp_path / "state", *address)
 
     assert result.exit_code == 1
-    assert "--allow-remote" in result.stderr
+    assert "`dmae keys create`" in result.stderr
+    assert "--keys off" in result.stderr
 
 
 def test_help_starts_quickly_because_it_loads_little() -> None:

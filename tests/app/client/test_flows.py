@@ -221,7 +221,7 @@ def test_a_listing_sends_the_key_to_no_other_host(
     )
 
     assert ([job.id for job in found], cursor) == (["job-1"], "b2")
-    assert theatre.calls[0].params == {"state": "queued", "cursor": "a1"}
+    assert theatre.calls[0].params == {"state": "queued", "cursor": "a1", "limit": "100"}
 
 
 def test_refusals_without_a_class_of_their_own_have_one() -> None:
