@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.access.keys import new_key
+from app.access.keys import id_of, new_key
 from app.main import create_app
 from app.services import build_services
 from app.settings import AppSettings
@@ -251,6 +251,12 @@ def make_key(worker: _Worker) -> Callable[..., str]:
         return made.text
 
     return make
+
+
+@pytest.fixture
+def revoke(worker: _Worker) -> Callable[[str], None]:
+    """Revokes API keys."""
+    return lambda key: worker.run(api_keys.revoke(id_of(key), now=time.time()))
 
 
 @pytest.fixture(scope="session")
