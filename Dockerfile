@@ -15,7 +15,10 @@ COPY requirements/app.txt /tmp/app.txt
 RUN python3 -m venv /opt/venv \
  && pip install --no-cache-dir --disable-pip-version-check --only-binary :all: --no-deps \
       --require-hashes -r /tmp/app.txt \
- && pip uninstall --yes --quiet pip
+ && pip uninstall --yes --quiet pip \
+ && printf '#!/opt/venv/bin/python3\nfrom app.cli import main\n\nmain()\n' > /opt/venv/bin/dmae \
+ && chmod 755 /opt/venv/bin/dmae \
+ && install -d -m 700 -o 10001 -g 10001 /srv/signing
 
 FROM base AS worker-packages
 COPY requirements/worker.txt /tmp/worker.txt
@@ -35,12 +38,15 @@ USER 10001:10001
 
 FROM shared AS app
 COPY --from=app-packages /opt/venv /opt/venv
+# A volume that is mounted here for the first time belongs to whom this belongs to.
+COPY --from=app-packages --chown=10001:10001 --chmod=700 /srv/signing /srv/signing
 COPY app app
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["python3", "-c", \
   "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/livez', timeout=4)"]
+# Uploads that have begun may end: longer than APP_BODY_TIMEOUT_S.
 CMD ["python3", "-m", "uvicorn", "--factory", "app.main:from_environment", "--host", "0.0.0.0", \
-  "--port", "8000", "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "5"]
+  "--port", "8000", "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "35"]
 
 FROM shared AS worker
 # glibc keeps the memory of a batch for the next one, instead of faulting it in again.
