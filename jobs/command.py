@@ -26,19 +26,28 @@ Argument = str | bytes | int | float
 _AWAY = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError)
 
 
+PRELUDE = ("common", "lines", "books", "turns", "ends")
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A Lua script; `common.lua` goes before each, since Redis scripts cannot import."""
+    """A Lua script, with all that it shares with others before it: Redis scripts cannot import."""
 
     source: str
     sha1: str
 
 
 @cache
-def script(name: str) -> Script:
-    """The script in `jobs/lua/<name>.lua`."""
+def script(name: str, *parts: str) -> Script:
+    """The script in `jobs/lua/<name>.lua`.
+
+    Args:
+        name: Of the file.
+        parts: Of other files that it needs, beyond the prelude.
+    """
     folder = files("jobs") / "lua"
-    source = "\n".join((folder / f"{part}.lua").read_text() for part in ("common", name))
+    wanted = (*PRELUDE, *parts, name)
+    source = "\n".join((folder / f"{part}.lua").read_text() for part in wanted)
     return Script(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 

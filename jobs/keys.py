@@ -79,6 +79,26 @@ def document_digest(spec: JobSpec) -> str:
     )
 
 
+def document_name(spec: JobSpec) -> str:
+    """What the store calls the answer to a request.
+
+    Each tenant has its own, so that nobody learns what others asked; what a release without
+    tenants kept is that of "local".
+    """
+    digest = document_digest(spec)
+    return digest if spec.tenant == "local" else f"{spec.tenant}:{digest}"
+
+
+def subject(spec: JobSpec) -> str:
+    """What questions are about: an image as one function sees it."""
+    return f"{spec.model.function_sha256}:{spec.image.tensor_sha256}"
+
+
+def question_digest(spec: JobSpec) -> str:
+    """Hex digest of what is asked about a subject: all that may change its answer."""
+    return _digest({"dice": spec.params.dice(), "stated": spec.params.stated()})
+
+
 def job_key(secret: bytes, request_digest: str) -> bytes:
     """The 32 secret bytes from which all noise of a request is made.
 

@@ -23,9 +23,12 @@ LEASE_S = 60.0
 
 LONGEST_BACKOFF_S = 30.0
 MAX_RUNNING = 64
-"""Jobs of one model that share its workers at a time."""
+"""Jobs of one model, tenant and priority that share what is theirs at a time."""
 
-ADMITTED_AT_ONCE = 16
+MOST_AT_ONCE = 64
+"""Chunks that one command hands out; another soon follows."""
+
+REVIVED_AT_ONCE = 16
 MAX_DEATHS = 3
 """Workers that a chunk may kill, and errors that it may raise, before its job fails."""
 
@@ -33,35 +36,30 @@ MAX_WAITING_MESSAGES = 64
 """With more messages waiting for a model, nothing is sent again."""
 
 
-def _chunks(job_id: str, phase: str, bounds: list[int]) -> tuple[Chunk, ...]:
-    pairs = zip(bounds[::2], bounds[1::2], strict=True)
+def _chunks(answer: list[Any]) -> tuple[Chunk, ...]:
+    parts = iter(answer)
     return tuple(
-        Chunk(job_id=job_id, phase=Phase(phase), start=int(start), stop=int(stop))
-        for start, stop in pairs
+        Chunk(job_id=job_id.decode(), phase=Phase(phase.decode()), start=start, stop=stop)
+        for job_id, phase, start, stop in zip(parts, parts, parts, parts, strict=True)
     )
 
 
 def admit(
     model_id: str, *, window: int, now: float, max_running: int = MAX_RUNNING
 ) -> Command[tuple[Chunk, ...]]:
-    """Start queued jobs while there is room; the first chunks of each, to be sent.
+    """Hand out chunks, to be sent, and start queued jobs where it is their turn.
+
+    Tenants take turns by their weights, the priorities of one tenant by theirs, and the started
+    jobs of one priority evenly, all in draws.
 
     Args:
         model_id: Which model's jobs.
-        window: Chunks of one job that may be under way at a time.
+        window: Whole chunks of the model that may be under way at a time.
         now: Current time.
-        max_running: Jobs that may run at a time.
+        max_running: Jobs of one tenant and one priority that may run at a time.
     """
-
-    def parse(answer: Any) -> tuple[Chunk, ...]:
-        return tuple(
-            chunk
-            for job_id, phase, bounds in answer
-            for chunk in _chunks(job_id.decode(), phase.decode(), bounds)
-        )
-
-    args = (model_id, window, now, max_running, ADMITTED_AT_ONCE)
-    return Command(call=script("admit"), args=args, parse=parse)
+    args = (model_id, now, window, max_running, MOST_AT_ONCE)
+    return Command(call=script("admit"), args=args, parse=_chunks)
 
 
 def load(job_id: str) -> Command[Assignment | None]:
@@ -97,7 +95,14 @@ def begin(chunk: Chunk, *, worker: str, now: float, alone: bool = False) -> Comm
 
 
 def commit(
-    chunk: Chunk, votes: Votes, *, maker: Maker, worker: str, window: int, now: float
+    chunk: Chunk,
+    votes: Votes,
+    *,
+    maker: Maker,
+    worker: str,
+    window: int,
+    now: float,
+    max_running: int = MAX_RUNNING,
 ) -> Command[Committed]:
     """Store a chunk's votes if its job still runs and nobody's are there yet.
 
@@ -106,8 +111,9 @@ def commit(
         votes: What came out.
         maker: What made them.
         worker: Who drew it.
-        window: Chunks of one job that may be under way at a time.
+        window: See `admit`.
         now: Current time.
+        max_running: See `admit`.
 
     Raises:
         ValueError: There are not as many votes as draws.
@@ -116,15 +122,13 @@ def commit(
         raise ValueError(f"{chunk.stop - chunk.start} draws need as many votes, got {votes.total}")
 
     def parse(answer: Any) -> Committed:
-        outcome, complete, bounds = answer
+        outcome, complete, following = answer
         return Committed(
-            outcome=outcome.decode(),
-            complete=bool(complete),
-            following=_chunks(chunk.job_id, chunk.phase, bounds),
+            outcome=outcome.decode(), complete=bool(complete), following=_chunks(following)
         )
 
     told = dump_object({"votes": votes.sparse(), "maker": asdict(maker)})
-    args = (*_address(chunk), told, worker, now, window)
+    args = (*_address(chunk), told, worker, now, window, max_running, MOST_AT_ONCE)
     return Command(call=script("commit"), args=args, parse=parse)
 
 
@@ -147,7 +151,7 @@ def snapshot(job_id: str) -> Command[Snapshot | None]:
     def parse(answer: Any) -> Snapshot | None:
         if answer is None:
             return None
-        spec, key, step, started_at, complete, votes = answer
+        spec, key, step, started_at, complete, votes, attempts = answer
         chunks, makers = _votes_by_phase(votes)
         return Snapshot(
             spec=load_spec(spec),
@@ -157,30 +161,41 @@ def snapshot(job_id: str) -> Command[Snapshot | None]:
             complete=bool(complete),
             chunks=chunks,
             makers=makers,
+            attempts=int(attempts),
         )
 
     return Command(call=script("votes"), args=(job_id,), parse=parse)
 
 
 def extend(
-    job_id: str, *, step: int, request: DrawMore, planned: int, window: int, now: float
+    job_id: str,
+    *,
+    step: int,
+    request: DrawMore,
+    planned: int,
+    window: int,
+    now: float,
+    max_running: int = MAX_RUNNING,
 ) -> Command[tuple[Chunk, ...] | None]:
-    """Give a job its next request; its first chunks, or None when another worker was first.
+    """Give a job its next request; the chunks to send next, or None when another was first.
+
+    They are its own if it is its turn.
 
     Args:
         job_id: The job, whose present request is complete.
         step: As read in the snapshot that led to this request.
         request: What to draw next.
         planned: Draws that the job is now expected to need in all.
-        window: Chunks that may be under way at a time.
+        window: See `admit`.
         now: Current time.
+        max_running: See `admit`.
     """
-
-    def parse(answer: Any) -> tuple[Chunk, ...] | None:
-        return None if answer is None else _chunks(job_id, request.phase, answer)
-
-    args = (job_id, step, request.phase.value, request.start, request.stop, planned, window, now)
-    return Command(call=script("extend"), args=args, parse=parse)
+    range_ = (request.phase.value, request.start, request.stop, planned)
+    return Command(
+        call=script("extend"),
+        args=(job_id, step, *range_, now, window, max_running, MOST_AT_ONCE),
+        parse=lambda answer: None if answer is None else _chunks(answer),
+    )
 
 
 def show(job_id: str, *, draws: int, document: dict[str, Any]) -> Command[bool]:
@@ -220,28 +235,22 @@ def revive(model_id: str, *, window: int, now: float) -> Command[tuple[Revived, 
             Revived(
                 job_id=job_id.decode(),
                 advance=bool(advance),
-                chunks=_chunks(job_id.decode(), phase.decode(), bounds),
+                chunks=_resent(job_id.decode(), Phase(phase.decode()), bounds),
             )
             for job_id, phase, advance, bounds in answer
         )
 
     args = (
         model_id,
-        window,
+        max(window, 1),
         now,
         LEASE_S,
         LONGEST_BACKOFF_S,
         draw_messages(model_id),
         MAX_WAITING_MESSAGES,
-        ADMITTED_AT_ONCE,
-        max(window, 1),
+        REVIVED_AT_ONCE,
     )
     return Command(call=script("revive"), args=args, parse=parse)
-
-
-def running(model_id: str) -> Command[int]:
-    """Jobs of a model that share its workers now."""
-    return Command(call="ZCARD", args=(f"dmae:running:{model_id}",), parse=int)
 
 
 def waiting(model_id: str) -> Command[int]:
@@ -258,6 +267,14 @@ def heartbeat(info: WorkerInfo, *, seconds: int = HEARTBEAT_S) -> Command[None]:
 def leave(worker: str) -> Command[None]:
     """Say that a worker, holding nothing, is gone."""
     return Command(call=script("leave"), args=(worker,), parse=lambda _: None)
+
+
+def _resent(job_id: str, phase: Phase, bounds: list[int]) -> tuple[Chunk, ...]:
+    pairs = iter(bounds)
+    return tuple(
+        Chunk(job_id=job_id, phase=phase, start=start, stop=stop)
+        for start, stop in zip(pairs, pairs, strict=True)
+    )
 
 
 def _address(chunk: Chunk) -> tuple[str, str, int, int]:

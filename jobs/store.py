@@ -5,18 +5,16 @@ always passed in, from a clock that all machines share well enough (NTP).
 """
 
 import logging
-from typing import Any, cast
+from typing import Any
 
-from jobs.answers import Backlog, Outcome, Submitted
-from jobs.caller import Caller, Idempotency
-from jobs.codec import dump_spec, load_worker
+from jobs.answers import Backlog
+from jobs.codec import load_worker
 from jobs.command import Command, script
 from jobs.errors import JobGone, JobNotCancellable, JobNotFound, MalformedRecord
-from jobs.keys import document_digest
 from jobs.listing import list_jobs
-from jobs.record import Job, JobSpec, JobState, WorkerInfo
+from jobs.record import Job, JobState, WorkerInfo
+from jobs.submission import submit, usage
 from jobs.view import decode, one_job
-from smoothing.procedures import DrawMore, procedure_for
 
 __all__ = [
     "backlog",
@@ -28,84 +26,12 @@ __all__ = [
     "server_secret",
     "submit",
     "tensor",
+    "usage",
     "version",
     "workers",
 ]
 
 logger = logging.getLogger(__name__)
-
-MAX_BACKLOG_DRAWS = 20_000_000
-MAX_BACKLOG_JOBS = 1_000
-
-
-def submit(
-    spec: JobSpec,
-    *,
-    caller: Caller,
-    job_key: bytes,
-    tensor: bytes,
-    now: float,
-    idempotency: Idempotency | None = None,
-    draws_per_s: float = 1000.0,
-    max_backlog_draws: int = MAX_BACKLOG_DRAWS,
-    max_backlog_jobs: int = MAX_BACKLOG_JOBS,
-) -> Command[Submitted]:
-    """Queue a job, unless its certificate is known, its twin is in flight, or it is refused.
-
-    Only a job that is created costs draws. Sending the same command again changes nothing, and
-    gives the same answer.
-
-    Args:
-        spec: What is asked; `spec.request_digest` must be that of its parts. Its id may be one
-            that the client chose.
-        caller: Who asks; of the same tenant.
-        job_key: 32 bytes, see `keys.job_key`.
-        tensor: The certified tensor, float32 little-endian, channels first.
-        now: Current time.
-        idempotency: The client's name for this submission; kept for a day.
-        draws_per_s: Of all workers of the model together, to tell when to come again.
-        max_backlog_draws: Refuse when the model's outstanding draws would exceed this.
-        max_backlog_jobs: Refuse when the model already has this many live jobs.
-
-    Raises:
-        ValueError: The spec is another tenant's.
-    """
-    if spec.tenant != caller.tenant:
-        raise ValueError(f"a job of {spec.tenant!r} cannot be submitted by {caller.tenant!r}")
-    procedure = procedure_for(spec.params, spec.model.num_classes)
-    first = procedure.step({})
-    if not isinstance(first, DrawMore):
-        raise TypeError("a procedure must ask for draws before it has seen any")
-    args = (
-        spec.id,
-        document_digest(spec),
-        spec.model.id,
-        dump_spec(spec),
-        job_key.hex(),
-        tensor,
-        first.phase.value,
-        first.start,
-        first.stop,
-        spec.chunk_size,
-        procedure.draws_planned({}),
-        now,
-        spec.deadline_at,
-        max_backlog_draws,
-        max_backlog_jobs,
-        spec.tenant,
-        "" if spec.webhook is None else spec.webhook.url,
-        spec.group or "",
-    )
-    return Command(call=script("submit"), args=args, parse=_submitted)
-
-
-def _submitted(answer: Any) -> Submitted:
-    outcome, job_id, draws = answer
-    return Submitted(
-        outcome=cast(Outcome, decode(outcome)),
-        job_id=decode(job_id) or None,
-        backlog_draws=int(draws),
-    )
 
 
 def read(job_id: str, *, tenant: str, now: float) -> Command[Job | None]:

@@ -20,24 +20,21 @@ CHUNKS_PER_WORKER = 3
 alone, and what comes later need not wait long."""
 
 
-def window_for(workers: tuple[WorkerInfo, ...], model_id: str, *, running: int) -> int:
-    """Chunks of one job that may be under way.
+def window_for(workers: tuple[WorkerInfo, ...], model_id: str) -> int:
+    """Whole chunks of a model that may be under way: enough to keep every worker busy.
 
-    Enough to keep every worker busy if the job is alone; fewer when many share the workers'
-    threads, since what waits in the queue only makes others wait behind it.
+    More would only make others wait behind them. Of jobs that are smaller than a chunk, as many
+    are under way as make up for it.
 
     Args:
         workers: All that live.
-        model_id: Whose jobs.
-        running: Jobs that share them.
+        model_id: Which model.
     """
-    serving = [
-        info.threads
+    serving = sum(
+        info.state == "ready" and any(model.id == model_id for model in info.models)
         for info in workers
-        if info.state == "ready" and any(model.id == model_id for model in info.models)
-    ]
-    share = -(-sum(serving) // max(running, 1))
-    return max(1, min(CHUNKS_PER_WORKER * len(serving), share))
+    )
+    return CHUNKS_PER_WORKER * max(serving, 1)
 
 
 class Windows:
@@ -156,14 +153,7 @@ class Presence:
             return
         model_ids = tuple(model.id for model in info.models)
         workers = self._runner.run(store.workers())
-        self._windows.update(
-            {
-                model_id: window_for(
-                    workers, model_id, running=self._runner.run(ledger.running(model_id))
-                )
-                for model_id in model_ids
-            }
-        )
+        self._windows.update({model_id: window_for(workers, model_id) for model_id in model_ids})
         for model_id in model_ids:
             self._drawing.admit(model_id)
             self._drawing.revive(model_id)

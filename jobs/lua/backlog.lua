@@ -1,3 +1,4 @@
 local model, now = ARGV[1], tonumber(ARGV[2])
-sweep(model, now)
-return { outstanding(model), redis.call('ZCARD', live_name(model)) }
+sweep(live_name(model), now)
+recount(model, now)
+return { number_of(books_name(model), 'draws'), redis.call('ZCARD', live_name(model)) }

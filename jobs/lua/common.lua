@@ -1,31 +1,32 @@
--- What every script shares; goes before each of them.
+-- What every script shares; goes, with `lines`, `books`, `turns` and `ends`, before each of them.
 --
 -- Keys. Of a job: job, job:votes, job:leases, job:deaths (hashes), job:image (string). Of a model:
--- queued (list of job ids), running (zset, score = when to look whether it is stuck), live (zset of
--- queued and running jobs, score = deadline), remaining (hash, draws each live job still needs).
--- Of a request: inflight (its live job's id), certificate (its document). Of a worker: worker (its
--- heartbeat), held (set of the chunks it computes). Of the service: counters (hash).
+-- running (zset, score = when to look whether it is stuck), live (zset of queued and running jobs,
+-- score = deadline), books (see `books`), and its lines and queues (see `turns`). Of a tenant: busy
+-- (its live jobs, score = deadline), jobs (all, score = when submitted), account (see `books`). Of a
+-- request: inflight (its live job's id), certificate (its document). Of an image and a model: asked
+-- (set of questions). Of a worker: worker (its heartbeat), held (set of the chunks it computes). Of
+-- the service: counters (hash), outbox (stream of jobs that ended and have a receiver).
 local DAY = 86400
 local CERTIFICATE_DAYS = 30
 local GONE_DAYS = 7
 local MOST_LISTED = 100000
+local MOST_ASKED = 1000
 local FIRST_BACKOFF = 4
 local WORKERS = 'dmae:workers'
 local COUNTERS = 'dmae:counters'
--- Upper ends of the classes that finished jobs are counted in, by their seconds.
-local SECONDS = { 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400 }
 
 local function job_name(id) return 'dmae:job:{' .. id .. '}' end
 local function votes_name(id) return job_name(id) .. ':votes' end
 local function leases_name(id) return job_name(id) .. ':leases' end
 local function deaths_name(id) return job_name(id) .. ':deaths' end
 local function image_name(id) return job_name(id) .. ':image' end
-local function queued_name(model) return 'dmae:queued:' .. model end
 local function running_name(model) return 'dmae:running:' .. model end
 local function live_name(model) return 'dmae:live:' .. model end
-local function remaining_name(model) return 'dmae:remaining:' .. model end
 local function inflight_name(document) return 'dmae:inflight:' .. document end
 local function certificate_name(document) return 'dmae:certificate:' .. document end
+local function asked_name(subject) return 'dmae:asked:' .. subject end
+local function busy_name(tenant) return 'dmae:busy:' .. tenant end
 local function listed_name(tenant) return 'dmae:jobs:' .. tenant end
 local function group_name(tenant, group) return 'dmae:group:' .. tenant .. ':' .. group end
 local function worker_name(worker) return 'dmae:worker:' .. worker end
@@ -47,20 +48,23 @@ end
 
 local function alive(worker) return redis.call('EXISTS', worker_name(worker)) == 1 end
 
-local FIELDS = { 'state', 'model', 'document', 'deadline_at', 'chunk', 'phase', 'start', 'stop',
-  'next', 'request_done', 'step', 'backoff', 'tenant' }
+local WORDS = { 'state', 'model', 'document', 'phase', 'tenant', 'priority', 'webhook', 'day',
+  'asked' }
+local NUMBERS = { 'deadline_at', 'chunk', 'start', 'stop', 'next', 'request_done', 'step', 'backoff',
+  'draws_done', 'draws_planned', 'weight' }
 
--- The job's fields that scripts decide by, numbers as numbers; nil when there is no such job.
+-- The job's fields that scripts decide by; nil when there is no such job.
 local function load_job(id)
-  local values = redis.call('HMGET', job_name(id), unpack(FIELDS))
-  if not values[1] then return nil end
   local job = { id = id, name = job_name(id) }
-  for i, field in ipairs(FIELDS) do job[field] = values[i] end
-  for _, field in ipairs({ 'deadline_at', 'chunk', 'start', 'stop', 'next', 'request_done', 'step',
-    'backoff' }) do job[field] = tonumber(job[field]) end
+  local words = redis.call('HMGET', job.name, unpack(WORDS))
+  if not words[1] then return nil end
+  local numbers = redis.call('HMGET', job.name, unpack(NUMBERS))
+  for i, field in ipairs(WORDS) do job[field] = words[i] end
+  for i, field in ipairs(NUMBERS) do job[field] = tonumber(numbers[i]) end
   job.live = job.state == 'queued' or job.state == 'running'
-  -- A release without tenants wrote none.
-  job.tenant = job.tenant or 'local'
+  -- A release without tenants wrote none of these.
+  job.tenant, job.priority = job.tenant or 'local', job.priority or 'normal'
+  job.weight = job.weight or 1
   return job
 end
 
@@ -89,82 +93,6 @@ local function lifetime(job, now)
   return math.ceil(math.max(job.deadline_at - now, 0)) + DAY
 end
 
--- Counts a job that ends: its state, and what it proved in how many seconds.
-local function count_end(job, state, now)
-  count('jobs|' .. state)
-  if state ~= 'succeeded' then return end
-  local created, certificate = unpack(redis.call('HMGET', job.name, 'created_at', 'certificate'))
-  -- Within a JSON string quotes are escaped: this is found in nothing that people wrote.
-  count('verdicts|' .. (string.match(certificate or '', '"verdict":"([a-z_]+)"') or 'unknown'))
-  local seconds = now - (tonumber(created) or now)
-  local class = '+Inf'
-  for i = #SECONDS, 1, -1 do
-    if seconds <= SECONDS[i] then class = SECONDS[i] end
-  end
-  count('seconds|' .. class)
-  redis.call('HINCRBYFLOAT', COUNTERS, 'seconds_sum', text(math.max(seconds, 0)))
-end
-
--- The one way in which a live job ends. What only a live job needs goes at once.
-local function settle(job, state, now)
-  redis.call('HSET', job.name, 'state', state, 'finished_at', text(now))
-  redis.call('HINCRBY', job.name, 'version', 1)
-  redis.call('HDEL', job.name, 'interim', 'interim_draws')
-  if job.state == 'queued' then redis.call('LREM', queued_name(job.model), 0, job.id) end
-  redis.call('ZREM', running_name(job.model), job.id)
-  redis.call('ZREM', live_name(job.model), job.id)
-  redis.call('HDEL', remaining_name(job.model), job.id)
-  local inflight = inflight_name(job.document)
-  if redis.call('GET', inflight) == job.id then redis.call('DEL', inflight) end
-  redis.call('DEL', votes_name(job.id), leases_name(job.id), deaths_name(job.id))
-  redis.call('EXPIRE', job.name, DAY)
-  redis.call('EXPIRE', image_name(job.id), DAY)
-  count_end(job, state, now)
-  job.state, job.live = state, false
-end
-
--- Ends a live job before its time: with the last certificate that it has shown, if it has.
-local function stop(job, state, now)
-  local interim = redis.call('HMGET', job.name, 'interim', 'interim_draws')
-  if not interim[1] then return settle(job, state, now) end
-  redis.call('HSET', job.name, 'certificate', interim[1], 'ended_early', 1,
-    'draws_done', interim[2], 'draws_planned', interim[2])
-  settle(job, 'succeeded', now)
-end
-
-local function fail(job, code, message, now)
-  redis.call('HSET', job.name, 'error_code', code, 'error_message', message)
-  settle(job, 'failed', now)
-end
-
--- Ends the job if its deadline has come.
-local function expire_if_due(job, now)
-  if job.live and now >= job.deadline_at then stop(job, 'expired', now) end
-end
-
--- Ends all jobs of a model whose deadline has come; forgets those that are no more.
-local function sweep(model, now)
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', live_name(model), '-inf', text(now))) do
-    local job = load_job(id)
-    if job and job.live then
-      stop(job, 'expired', now)
-    else
-      redis.call('ZREM', live_name(model), id)
-      redis.call('ZREM', running_name(model), id)
-      redis.call('HDEL', remaining_name(model), id)
-    end
-  end
-end
-
--- Draws that the live jobs of a model still need.
-local function outstanding(model)
-  local draws = 0
-  for _, left in ipairs(redis.call('HVALS', remaining_name(model))) do
-    draws = draws + tonumber(left)
-  end
-  return draws
-end
-
 -- A chunk's name among those of its job.
 local function chunk_field(phase, start) return phase .. ':' .. text(start) end
 
@@ -173,20 +101,6 @@ local function chunk_stop(job, phase, start)
   if phase ~= job.phase or start < job.start or start >= job.next then return nil end
   if (start - job.start) % job.chunk ~= 0 then return nil end
   return math.min(start + job.chunk, job.stop)
-end
-
--- Hands out up to `count` chunks that nobody was given yet: a flat list of starts and stops.
-local function hand_out(job, count)
-  local chunks, from = {}, job.next
-  for _ = 1, count do
-    if job.next >= job.stop then break end
-    local stop = math.min(job.next + job.chunk, job.stop)
-    chunks[#chunks + 1] = job.next
-    chunks[#chunks + 1] = stop
-    job.next = stop
-  end
-  if job.next > from then redis.call('HSET', job.name, 'next', text(job.next)) end
-  return chunks
 end
 
 local function complete(job) return job.request_done >= job.stop - job.start end
@@ -212,20 +126,4 @@ local function release(id, field, worker)
   if holder ~= worker then return false end
   redis.call('HDEL', leases_name(id), field)
   return true
-end
-
--- Forgets a job that has ended, all but that there was one.
-local function erase(id, tenant, now)
-  list_job(listed_name(tenant), id, now, now)
-  redis.call('DEL', job_name(id), image_name(id), votes_name(id), leases_name(id), deaths_name(id))
-end
-
--- What a reader is told of a job.
-local ROW = { 'spec', 'state', 'version', 'phase', 'draws_done', 'draws_planned', 'started_at',
-  'finished_at', 'last_commit_at', 'certificate', 'interim', 'error_code', 'error_message',
-  'cached' }
-local function row(job)
-  local values = redis.call('HMGET', job.name, unpack(ROW))
-  values[#ROW + 1] = 0
-  return values
 end

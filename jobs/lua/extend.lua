@@ -1,7 +1,8 @@
--- Gives the job its next request, if nobody else did. Returns its first chunks, or false.
+-- Gives the job its next request, if nobody else did. Returns what to send next, whosesoever turn it
+-- is: the id, phase, start and stop of each chunk; or false.
 local id, step, phase = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 local start, stop, planned = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-local window, now = tonumber(ARGV[7]), tonumber(ARGV[8])
+local now, room = tonumber(ARGV[7]), room_of(ARGV[8], ARGV[9], ARGV[10])
 local job = load_job(id)
 if not job or job.state ~= 'running' then return false end
 if job.step ~= step or not complete(job) then return false end
@@ -12,7 +13,9 @@ redis.call('HSET', job.name, 'phase', phase, 'start', text(start), 'stop', text(
   text(start), 'request_done', 0, 'draws_planned', planned)
 redis.call('HINCRBY', job.name, 'step', 1)
 redis.call('HINCRBY', job.name, 'version', 1)
-local done = tonumber(redis.call('HGET', job.name, 'draws_done'))
-redis.call('HSET', remaining_name(job.model), id, text(planned - done))
+job.request_done = 0
+owe(job, planned - job.draws_planned)
+spend(job, planned - job.draws_planned)
+step_in(job, now)
 watch(job, now, FIRST_BACKOFF)
-return hand_out(job, window)
+return serve(job.model, room, now)

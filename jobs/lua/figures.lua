@@ -11,7 +11,8 @@ end
 local function figures_of(model)
   local groups, order = {}, {}
   for _, id in ipairs(redis.call('ZRANGE', live_name(model), 0, -1)) do
-    local state, priority, created = unpack(redis.call('HMGET', job_name(id), 'state', 'priority', 'created_at'))
+    local state, priority, created, planned, done = unpack(redis.call('HMGET', job_name(id), 'state',
+      'priority', 'created_at', 'draws_planned', 'draws_done'))
     if state == 'queued' or state == 'running' then
       local name = state .. '|' .. (priority or 'normal')
       local group = groups[name]
@@ -20,7 +21,7 @@ local function figures_of(model)
         groups[name], order[#order + 1] = group, group
       end
       group.jobs = group.jobs + 1
-      group.draws = group.draws + tonumber(redis.call('HGET', remaining_name(model), id) or 0)
+      group.draws = group.draws + planned - done
       group.oldest = math.min(group.oldest or math.huge, tonumber(created) or math.huge)
     end
   end

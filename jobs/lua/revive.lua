@@ -1,31 +1,29 @@
 -- Looks at the running jobs that saw no commit for a while. Returns for each what to do: its id,
 -- its phase, 1 when its request is complete and only has to be advanced, and the starts and stops
 -- of the chunks to send again. Each time something was sent, the next look comes later.
-local model, window, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local model, most_chunks, now = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local lease_seconds, longest = tonumber(ARGV[4]), tonumber(ARGV[5])
-local messages, most_messages = ARGV[6], tonumber(ARGV[7])
-local most_jobs, most_chunks = tonumber(ARGV[8]), tonumber(ARGV[9])
+local messages, most_messages, most_jobs = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
 local found = {}
-sweep(model, now)
+sweep(live_name(model), now)
 -- With many messages waiting nothing is known to be lost, only late.
 if redis.call('LLEN', messages) > most_messages then return found end
 
 local function missing(job)
-  local chunks, at_work = {}, 0
+  local chunks = {}
+  if out(job) == 0 then return chunks end
   for start = job.start, job.next - 1, job.chunk do
     local field = chunk_field(job.phase, start)
     if redis.call('HEXISTS', votes_name(job.id), field) == 0 then
       local holder, since = lease_of(job.id, field)
-      if holder and alive(holder) and now - since < lease_seconds then
-        at_work = at_work + 1
-      else
+      if not (holder and alive(holder) and now - since < lease_seconds) then
         if #chunks >= 2 * most_chunks then break end
         chunks[#chunks + 1] = start
         chunks[#chunks + 1] = math.min(start + job.chunk, job.stop)
       end
     end
   end
-  return chunks, at_work
+  return chunks
 end
 
 local due = redis.call('ZRANGEBYSCORE', running_name(model), '-inf', text(now), 'LIMIT', 0, most_jobs)
@@ -37,15 +35,12 @@ for _, id in ipairs(due) do
     watch(job, now, math.min(2 * job.backoff, longest))
     found[#found + 1] = { id, job.phase, 1, {} }
   else
-    local chunks, at_work = missing(job)
-    for _, bound in ipairs(hand_out(job, window - at_work - #chunks / 2)) do
-      chunks[#chunks + 1] = bound
-    end
+    local chunks = missing(job)
     if #chunks > 0 then
       watch(job, now, math.min(2 * job.backoff, longest))
       found[#found + 1] = { id, job.phase, 0, chunks }
     else
-      -- All are at work; but one of the workers may just have died.
+      -- All are at work, or wait for their turn; but one of the workers may just have died.
       watch(job, now, job.backoff)
     end
   end

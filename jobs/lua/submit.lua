@@ -1,26 +1,73 @@
-local id, document, model, spec, key, tensor = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local phase, start, stop, chunk, planned = ARGV[7], ARGV[8], ARGV[9], ARGV[10], tonumber(ARGV[11])
-local now, deadline = tonumber(ARGV[12]), tonumber(ARGV[13])
-local max_draws, max_jobs = tonumber(ARGV[14]), tonumber(ARGV[15])
-local tenant, webhook, group = ARGV[16], ARGV[17], ARGV[18]
-local name = job_name(id)
+-- Queues a job, or finds its answer, or refuses it. Returns an outcome, a job's id or '', the draws
+-- that the model's live jobs need; when refused, the limit of the quota or '', the seconds and the draws
+-- to wait for, -1 where waiting will not help; and where the tenant stands.
+local asked = {}
+for i = 1, #ARGV, 2 do asked[ARGV[i]] = ARGV[i + 1] end
+local id, tenant, model, document = asked.id, asked.tenant, asked.model, asked.document
+local now, deadline = tonumber(asked.now), tonumber(asked.deadline)
+local planned, payload = tonumber(asked.planned), asked.payload
+local quota = { live_jobs = tonumber(asked.live_jobs), draws_queued = tonumber(asked.draws_queued),
+  draws_per_day = tonumber(asked.draws_per_day), per_minute = tonumber(asked.per_minute) }
+local name, books = job_name(id), books_name(model)
+local joined = 'dmae:joined:' .. id
+local idempotency = asked.idempotency ~= '' and 'dmae:idempotency:' .. tenant .. ':' .. asked.idempotency
 
-local function create(state)
-  redis.call('HSET', name, 'state', state, 'version', 1, 'model', model, 'document', document,
-    'spec', spec, 'key', key, 'phase', phase, 'start', start, 'stop', stop, 'next', start,
-    'request_done', 0, 'chunk', chunk, 'step', 0, 'backoff', FIRST_BACKOFF, 'draws_done', 0,
-    'draws_planned', planned, 'created_at', text(now), 'deadline_at', text(deadline))
-  redis.call('SET', image_name(id), tensor)
-  redis.call('HSET', name, 'tenant', tenant)
-  if webhook ~= '' then redis.call('HSET', name, 'webhook', webhook) end
-  list_job(listed_name(tenant), id, now, deadline)
-  if group ~= '' then list_job(group_name(tenant, group), id, now, deadline) end
+local function answer(outcome, job_id, refusal)
+  local r = refusal or { '', 0, 0 }
+  return { outcome, job_id, number_of(books, 'draws'), r[1], text(r[2]), text(r[3]),
+    told(standing(tenant, now)) }
 end
 
--- The same submission again: its first answer was lost on the way.
-local earlier = redis.call('HMGET', name, 'state', 'cached')
-if earlier[1] then
-  return { earlier[2] and 'cached' or 'created', id, outstanding(model) }
+-- What is in the way of the first of these must be gone: so many seconds, or so many draws of the model,
+-- which all who wait there share.
+local function refuse(limit, seconds, draws)
+  local sharers = math.max(redis.call('ZCARD', tenants_name(model)), 1)
+  return answer(limit == '' and 'full' or 'over_quota', '', { limit, seconds, draws * sharers })
+end
+
+-- Whatever comes of it, it has happened: once, and one request more.
+local function accept(outcome, job_id)
+  if quota.per_minute then meter(tenant, quota.per_minute, now) end
+  if idempotency then
+    redis.call('HSET', idempotency, 'payload', payload, 'job', job_id, 'submission', id, 'outcome', outcome)
+    redis.call('EXPIRE', idempotency, DAY)
+  end
+  return answer(outcome, job_id)
+end
+
+local function create(state, seconds)
+  redis.call('HSET', name, 'state', state, 'version', 1, 'model', model, 'document', document,
+    'spec', asked.spec, 'key', asked.key, 'phase', asked.phase, 'start', asked.start, 'stop',
+    asked.stop, 'next', asked.start, 'request_done', 0, 'chunk', asked.chunk, 'step', 0, 'backoff',
+    FIRST_BACKOFF, 'draws_done', 0, 'draws_planned', planned, 'created_at', text(now),
+    'deadline_at', text(deadline), 'tenant', tenant, 'priority', asked.priority, 'weight',
+    asked.weight, 'payload', payload, 'asked', asked.subject, 'day', day_of(now))
+  redis.call('EXPIRE', name, seconds)
+  redis.call('SET', image_name(id), asked.tensor, 'EX', seconds)
+  if asked.webhook ~= '' then redis.call('HSET', name, 'webhook', asked.webhook) end
+  list_job(listed_name(tenant), id, now, deadline)
+  if asked.group ~= '' then list_job(group_name(tenant, asked.group), id, now, deadline) end
+  local questions = asked_name(asked.subject)
+  if redis.call('SCARD', questions) < MOST_ASKED then redis.call('SADD', questions, asked.question) end
+  redis.call('EXPIRE', questions, CERTIFICATE_DAYS * DAY)
+end
+
+-- What this submission, or one of the same name, came to before; nil where there was none.
+local function earlier()
+  local old = redis.call('HMGET', name, 'tenant', 'spec', 'payload', 'cached')
+  if old[2] then
+    if old[2] == asked.spec then return answer(old[4] and 'cached' or 'created', id) end
+    if old[1] == tenant and old[3] == payload then return answer('replayed', id) end
+    return answer('conflict', '')
+  end
+  local twin = redis.call('GET', joined)
+  if twin then return answer('joined', twin) end
+  if redis.call('ZSCORE', listed_name(tenant), id) then return answer('conflict', '') end
+  if not idempotency then return nil end
+  old = redis.call('HMGET', idempotency, 'payload', 'job', 'submission', 'outcome')
+  if not old[1] then return nil end
+  if old[1] ~= payload then return answer('conflict', '') end
+  return answer(old[3] == id and old[4] or 'replayed', old[2])
 end
 
 local function draws_of(certificate)
@@ -31,37 +78,77 @@ local function draws_of(certificate)
   return text(draws)
 end
 
-local certificate = redis.call('GET', certificate_name(document))
-if certificate then
+local function finish_from(certificate)
   local draws = draws_of(certificate)
-  create('succeeded')
+  create('succeeded', DAY)
   redis.call('HSET', name, 'certificate', certificate, 'cached', 1, 'draws_done', draws,
     'draws_planned', draws, 'started_at', text(now), 'finished_at', text(now))
-  redis.call('EXPIRE', name, DAY)
-  redis.call('EXPIRE', image_name(id), DAY)
-  return { 'cached', id, outstanding(model) }
+  if asked.webhook ~= '' then tell(load_job(id), 'succeeded', 1, now) end
+  return accept('cached', id)
 end
 
-sweep(model, now)
-local draws = outstanding(model)
-local twin = redis.call('GET', inflight_name(document))
-if twin then
-  local job = load_job(twin)
-  if job and job.live and now < job.deadline_at then return { 'joined', twin, draws } end
-end
-if draws + planned > max_draws or redis.call('ZCARD', live_name(model)) >= max_jobs then
-  return { 'full', '', draws }
+-- The tenant's live job that answers the same; no less urgent from now on than it is asked for.
+local function twin()
+  local found = redis.call('GET', inflight_name(document))
+  local job = found and load_job(found)
+  if not job or not job.live or now >= job.deadline_at then return nil end
+  if SHARES[asked.priority] > SHARES[job.priority] then promote(job, asked.priority, now) end
+  if asked.group ~= '' then list_job(group_name(tenant, asked.group), found, now, deadline) end
+  redis.call('SET', joined, found, 'EX', 60)
+  return found
 end
 
-create('queued')
-local seconds = lifetime({ deadline_at = deadline }, now)
-redis.call('EXPIRE', name, seconds)
-redis.call('EXPIRE', image_name(id), seconds)
-redis.call('SET', inflight_name(document), id, 'EX', seconds)
-redis.call('RPUSH', queued_name(model), id)
-redis.call('ZADD', live_name(model), text(deadline), id)
-redis.call('HSET', remaining_name(model), id, planned)
-keep(queued_name(model), seconds)
-keep(live_name(model), seconds)
-keep(remaining_name(model), seconds)
-return { 'created', id, draws + planned }
+local function over_quota()
+  local s = standing(tenant, now)
+  if quota.live_jobs and s.jobs >= quota.live_jobs then
+    return refuse('live_jobs', quota.live_jobs > 0 and 0 or -1, s.draws / math.max(s.jobs, 1))
+  end
+  if quota.draws_queued and s.draws + planned > quota.draws_queued then
+    local over = s.draws + planned - quota.draws_queued
+    return refuse('draws_queued', planned <= quota.draws_queued and 0 or -1, over)
+  end
+  if quota.draws_per_day and s.spent + planned > quota.draws_per_day then
+    local tomorrow = (math.floor(now / DAY) + 1) * DAY
+    return refuse('draws_per_day', planned <= quota.draws_per_day and tomorrow - now or -1, 0)
+  end
+end
+
+local function full()
+  local draws, jobs = number_of(books, 'draws'), redis.call('ZCARD', live_name(model))
+  local max_draws, max_jobs = tonumber(asked.max_draws), tonumber(asked.max_jobs)
+  if draws + planned > max_draws then
+    return refuse('', planned <= max_draws and 0 or -1, draws + planned - max_draws)
+  end
+  if jobs >= max_jobs then return refuse('', max_jobs > 0 and 0 or -1, draws / math.max(jobs, 1)) end
+end
+
+local function enqueue()
+  local seconds = lifetime({ deadline_at = deadline }, now)
+  create('queued', seconds)
+  redis.call('SET', inflight_name(document), id, 'EX', seconds)
+  for _, index in ipairs({ live_name(model), busy_name(tenant) }) do
+    redis.call('ZADD', index, text(deadline), id)
+    keep(index, seconds)
+  end
+  local spent = spent_name(tenant, day_of(now))
+  redis.call('INCRBY', spent, planned)
+  redis.call('EXPIRE', spent, 2 * DAY)
+  local job = load_job(id)
+  owe(job, planned)
+  step_in(job, now)
+  return accept('created', id)
+end
+
+sweep(live_name(model), now)
+sweep(busy_name(tenant), now)
+recount(model, now)
+recount_account(tenant, now)
+local before = earlier()
+if before then return before end
+local wait = quota.per_minute and rate_wait(tenant, quota.per_minute, now) or 0
+if wait > 0 then return refuse('requests_per_minute', wait, 0) end
+local certificate = redis.call('GET', certificate_name(document))
+if certificate then return finish_from(certificate) end
+local found = twin()
+if found then return accept('joined', found) end
+return over_quota() or full() or enqueue()
