@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
+from app import draining
 from app.certifications import Expected, expected
 from app.services import Services
 from app.waiting import wait_for_change
@@ -69,7 +70,8 @@ async def job_events(
     yield format_sse_event(retry=RETRY_MS)
     if last_event_id != str(job.version):
         yield await _told(job, services, body, event="state")
-    while not job.state.terminal and (left := ends - loop.time()) > 0:
+    # A process that ends lets its readers go; they come back to another.
+    while not (job.state.terminal or draining.asked()) and (left := ends - loop.time()) > 0:
         before = job
         try:
             job = await wait_for_change(
