@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import typer
 
-from app.commands import certify, demo, jobs, keys, models, parts, serve
+from app.commands import certify, demo, doctor, jobs, keys, models, parts, serve, signing, verify
 
 cli = typer.Typer(
     name="dmae",
@@ -28,11 +28,14 @@ def _command(function: Callable[..., None], text: str) -> None:
 
 _command(serve.serve, serve.HELP)
 _command(certify.certify, certify.HELP)
+_command(verify.verify, verify.HELP)
 _command(models.models, models.HELP)
+_command(doctor.doctor, doctor.HELP)
 _command(demo.demo, demo.HELP)
 _command(parts.api, parts.API_HELP)
 _command(parts.worker, parts.WORKER_HELP)
 cli.add_typer(jobs.group, name="jobs", short_help="List, watch, cancel and erase jobs.")
+keys.group.add_typer(signing.group, name="signing")
 cli.add_typer(keys.group, name="keys")
 
 

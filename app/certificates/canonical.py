@@ -54,6 +54,15 @@ def canonical(value: object) -> bytes:
         raise Malformed(f"has no canonical form: {error}") from error
 
 
+def written(value: object) -> bytes:
+    """A JSON value as the service writes it into a file: its canonical text, and an end of line.
+
+    Raises:
+        Malformed: It has no canonical text.
+    """
+    return canonical(value) + b"\n"
+
+
 def b64encode(data: bytes) -> str:
     """Base64url without padding (RFC 7515)."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

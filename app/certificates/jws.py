@@ -11,7 +11,7 @@ from typing import Any, cast
 from joserfc import jws
 from joserfc.errors import JoseError
 
-from app.certificates.canonical import MAX_BYTES, b64decode, b64encode, canonical, parse
+from app.certificates.canonical import MAX_BYTES, b64decode, b64encode, canonical, parse, written
 from app.certificates.errors import Malformed, SignatureRefused
 from app.certificates.keys import ALGORITHM, Key, Keys
 
@@ -54,9 +54,9 @@ class Signed:
         return f"{self.protected}.{b64encode(self.payload)}.{self.signature}".encode("ascii")
 
     def document(self) -> bytes:
-        """The document that carries its signature, canonical."""
+        """The document that carries its signature, as it is written."""
         member = {"protected": self.protected, "signature": self.signature}
-        return canonical({**parse(self.payload), "signature": member})
+        return written({**parse(self.payload), "signature": member})
 
 
 def sign(document: dict[str, Any], key: Key) -> Signed:

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from app.certificates.canonical import canonical
+from app.certificates.canonical import written
 from app.certificates.errors import DoesNotVerify, KeyUnusable, NotSigned
 from app.certificates.jws import Signed, sign
 from app.certificates.key_directory import KeyRing, add_key, read_directory
@@ -80,7 +80,7 @@ class Signer:
             DoesNotVerify: It says something else than its own counts prove.
         """
         if self.signing_kid is None:
-            return canonical(self.presented(document))
+            return written(self.presented(document))
         return self.signed(document).document()
 
     def _named(self, document: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.certificates.canonical import canonical, parse
+from app.certificates.canonical import canonical, parse, written
 from app.certificates.errors import Malformed, SignatureRefused
 from app.certificates.evidence import check_image, check_model
 from app.certificates.jws import Signed, check_signature, member_of, read_compact
@@ -44,7 +44,7 @@ class Read:
         Raises:
             Malformed: It has none.
         """
-        return canonical(self.document) if self.signed is None else self.signed.document()
+        return written(self.document) if self.signed is None else self.signed.document()
 
 
 def read(content: bytes) -> Read:
@@ -61,7 +61,7 @@ def read(content: bytes) -> Read:
             raise Malformed("a signed document has no member signature of its own")
         return Read(document=document, signed=signed, exact=text == content)
     whole = parse(content)
-    exact = canonical(whole) == content
+    exact = written(whole) == content
     document = {name: value for name, value in whole.items() if name != "signature"}
     if "signature" not in whole:
         return Read(document=document, signed=None, exact=exact)

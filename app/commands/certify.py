@@ -170,7 +170,7 @@ def _say_document(outcome: "Outcome") -> None:
         typer.echo(_why(outcome), err=True)
     else:
         # As it was served: in other bytes it would not be what was signed.
-        typer.echo(outcome.certificate.content)
+        typer.echo(outcome.certificate.content, nl=False)
 
 
 def _say_words(outcome: "Outcome", client: "Client") -> None:

@@ -77,7 +77,7 @@ def create(
         "weight": weight,
     }
     now = time.time()
-    with _store(state_dir) as runner:
+    with open_store(state_dir) as runner:
         try:
             chosen: dict[str, Any] = {key: val for key, val in limits.items() if val is not None}
             made = new_key(
@@ -108,7 +108,7 @@ def list_keys(*, state_dir: StateDir = None, as_json: AsJson = False) -> None:
     """List the keys, without what would open anything."""
     from jobs import api_keys
 
-    with _store(state_dir) as runner:
+    with open_store(state_dir) as runner:
         keys = runner.run(api_keys.listing())
     rows = [_row(stored) for stored in keys]
     if as_json:
@@ -128,7 +128,7 @@ def revoke(
     """Let a key open nothing from the next second on."""
     from jobs import api_keys
 
-    with _store(state_dir) as runner:
+    with open_store(state_dir) as runner:
         known = runner.run(api_keys.revoke(key_id, now=time.time()))
     if not known:
         typer.echo(f"there is no key {key_id!r}", err=True)
@@ -137,7 +137,8 @@ def revoke(
 
 
 @contextmanager
-def _store(state_dir: Path | None) -> Generator["SyncRunner"]:
+def open_store(state_dir: Path | None) -> Generator["SyncRunner"]:
+    """The store of REDIS_URL, else that of a running `dmae serve`; leaves if it does not answer."""
     from app.embedded.settings import settings_from_environment
     from app.embedded.state_dir import socket_path
     from app.embedded.valkey import socket_url

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.certificates import verification
-from app.certificates.canonical import MAX_BYTES, b64encode, canonical, parse
+from app.certificates.canonical import MAX_BYTES, b64encode, canonical, parse, written
 from app.certificates.jws import ALGORITHM, TYPE, sign
 from app.certificates.keys import new_key
 from app.certificates.verification import REFORMATTED, verify
@@ -128,7 +128,7 @@ def test_no_value_can_be_changed_under_a_signature(
         member = json.loads(signed.document())["signature"]
         for path in paths(document):
             forged = changed(document, path, other) | {"signature": member}
-            assert "signature" in failed(verify(canonical(forged), signing.keys)), path
+            assert "signature" in failed(verify(written(forged), signing.keys)), path
 
 
 GIVEN = {"draws_per_s", "duration_s", "issued_at", "image", "model", "noise", "versions"}
@@ -254,6 +254,8 @@ def test_another_layout_is_called_reformatted_and_can_be_restored(
         json.dumps(json.loads(exact)).encode(),
         exact + b"\n",
         b"\n" + exact,
+        exact.rstrip(),
+        exact.replace(b"\n", b"\r\n"),
     ):
         report = verify(text, signing.keys)
         assert failed(report) == {"form"}
@@ -284,7 +286,7 @@ def test_a_member_that_no_certificate_has_is_refused_though_signed(
 def test_an_unsigned_document_is_neither_valid_nor_invalid(
     document: dict[str, Any], signing: Any
 ) -> None:
-    report = verify(canonical(document), signing.keys)
+    report = verify(written(document), signing.keys)
 
     assert report.outcome == "unchecked"
     assert [check.name for check in report.checks if check.passed is None] == ["signature"]
