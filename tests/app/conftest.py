@@ -12,19 +12,21 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from fastapi import FastAPI
 from PIL import Image
 
 from app.access.keys import id_of, new_key
 from app.main import create_app
-from app.services import build_services
+from app.services import Services, build_services
 from app.settings import AppSettings
+from app.waiting import read_job
 from jobs import api_keys, ledger
-from jobs.caller import Quota
+from jobs.caller import LOCAL, Quota
 from jobs.command import SyncRunner
 from jobs.connection import make_redis
 from jobs.document import Making, certificate_document
 from jobs.keys import commitment
-from jobs.record import Maker, WorkerInfo, WorkerModel
+from jobs.record import Job, Maker, WorkerInfo, WorkerModel
 from model_store.card import (
     Architecture,
     ModelCard,
@@ -101,6 +103,12 @@ class _Service:
 
     http: httpx.AsyncClient
     waker: _QuietWaker
+    services: Services
+    app: FastAPI
+
+    async def read(self, job_id: str, *, tenant: str = LOCAL.tenant) -> Job:
+        """A job as the store has it."""
+        return await read_job(self.services.runner, job_id, tenant=tenant)
 
     async def certify(self, image: bytes, *, headers: Any = None, **fields: Any) -> httpx.Response:
         """Mode fixed unless another is named: its numbers are the easiest to foresee."""
@@ -127,9 +135,10 @@ async def serve(model_store: Path, redis_url: str) -> AsyncIterator[Callable[...
 async def _service(settings: AppSettings) -> AsyncIterator[_Service]:
     waker = _QuietWaker()
     services = build_services(settings, waker=waker)
-    transport = httpx.ASGITransport(create_app(services))
+    app = create_app(services)
+    transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
-        yield _Service(http=http, waker=waker)
+        yield _Service(http=http, waker=waker, services=services, app=app)
     await services.aclose()
 
 
@@ -186,11 +195,17 @@ class _Worker:
 
     def work(self) -> None:
         """Takes all queued jobs to their end."""
+        for _ in self.steps():
+            pass
+
+    def steps(self) -> Iterator[None]:
+        """The same, chunk by chunk."""
         waiting = self.admit()
         while waiting:
             done = self.commit(chunk := waiting.pop(0))
             waiting += done.following
             waiting += self._advance(chunk.job_id) if done.complete else []
+            yield
 
     def _advance(self, job_id: str) -> list[Any]:
         now = time.time()
