@@ -14,3 +14,6 @@ def configure_logging(level: str) -> None:
     # Requests are logged at the edge, with their id and without their query.
     logging.getLogger("uvicorn.access").handlers = []
     logging.getLogger("uvicorn.access").propagate = False
+    # The addresses of webhooks may hold secrets of those who receive them.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
