@@ -140,18 +140,15 @@ def revoke(
 def open_store(state_dir: Path | None) -> Generator["SyncRunner"]:
     """The store of REDIS_URL, else that of a running `dmae serve`; leaves if it does not answer."""
     from app.embedded.settings import settings_from_environment
-    from app.embedded.state_dir import socket_path
-    from app.embedded.valkey import socket_url
+    from app.embedded.valkey import store_url
     from jobs.command import SyncRunner
     from jobs.connection import make_redis
     from jobs.errors import StoreUnavailable
 
     with errors_in_words():
         settings = settings_from_environment(state_dir=state_dir)
-        socket = socket_path(settings.state_dir, settings.runtime_dir)
-        url = settings.redis_url or socket_url(socket)
         try:
-            with make_redis(url) as connection:
+            with make_redis(store_url(settings)) as connection:
                 yield SyncRunner(connection)
         except StoreUnavailable as error:
             there = "REDIS_URL names" if settings.redis_url else f"{settings.state_dir} is for"

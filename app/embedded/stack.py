@@ -25,7 +25,7 @@ from app.embedded.parts import (
 from app.embedded.settings import EmbeddedSettings, KeysMode, environment_with, is_set
 from app.embedded.state_dir import held, private_directory, socket_path
 from app.embedded.supervisor import Report, Supervisor
-from app.embedded.valkey import Server, find_server, socket_url
+from app.embedded.valkey import Server, find_server, store_url
 from jobs import api_keys
 from jobs.command import SyncRunner
 from jobs.connection import make_redis
@@ -100,7 +100,7 @@ class _Stack:
         self._port = port
         self._url = url
         self._socket = socket_path(settings.state_dir, settings.runtime_dir)
-        redis_url = settings.redis_url or socket_url(self._socket)
+        redis_url = store_url(settings)
         self._signing = settings.signing_keys_dir or private_directory(
             settings.state_dir / "signing"
         )

@@ -11,6 +11,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from app.embedded.errors import ServerNotFound
+from app.embedded.settings import EmbeddedSettings
+from app.embedded.state_dir import socket_path
 
 OLDEST = (7, 2)
 """Before 7.2 the security fixes to the Lua interpreter were not made everywhere."""
@@ -121,6 +123,15 @@ def configuration(directory: Path, socket: Path) -> str:
 def socket_url(socket: Path) -> str:
     """REDIS_URL of a server that listens at a unix socket."""
     return f"unix://{quote(str(socket))}"
+
+
+def store_url(settings: EmbeddedSettings) -> str:
+    """REDIS_URL of the store that `dmae serve` uses with these settings, running or not.
+
+    Raises:
+        StateDirUnusable: The state directory's path is too long for a socket.
+    """
+    return settings.redis_url or socket_url(socket_path(settings.state_dir, settings.runtime_dir))
 
 
 def _quoted(path: Path) -> str:

@@ -1,17 +1,20 @@
 """The real application over a real Redis server, with a worker that votes without a model."""
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 
@@ -310,3 +313,49 @@ def problem() -> Callable[..., dict[str, Any]]:
         return body
 
     return check
+
+
+@pytest.fixture
+def live_settings(model_store: Path, redis_url: str, tmp_path: Path) -> AppSettings:
+    """Of an application that signs."""
+    return AppSettings(
+        redis_url=redis_url, model_store_dir=model_store, signing_keys_dir=tmp_path / "signing"
+    )
+
+
+@pytest.fixture
+def live(live_settings: AppSettings) -> Iterator[str]:
+    """Where the real application is, on a real socket; nobody works for it yet."""
+    services = build_services(live_settings)
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(create_app(services), log_config=None, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture
+def working(worker: Any) -> Iterator[None]:
+    """A worker at work, until the end of the test."""
+    ended = Event()
+
+    def work() -> None:
+        while not ended.wait(0.01):
+            worker.work()
+
+    thread = Thread(target=work)
+    thread.start()
+    yield
+    ended.set()
+    thread.join()
+
+
+@pytest.fixture
+def picture_file(picture: Callable[..., bytes], tmp_path: Path) -> Path:
+    """A picture on disk."""
+    path = tmp_path / "cat.png"
+    path.write_bytes(picture())
+    return path

@@ -1,4 +1,4 @@
-"""Flows run without a network and without waiting, and JSON as the service writes it."""
+"""Flows without a network and without waiting."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,0 +1,148 @@
+"""The `dmae` commands and the real application."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from app.cli import cli
+from app.client import Client
+
+pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("clean_environment")]
+
+
+@pytest.fixture
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DMAE_URL", "DMAE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def dmae(live: str) -> Callable[..., Result]:
+    """Runs a command against the application."""
+
+    def run(*arguments: object, key: str = "") -> Result:
+        environment = {"DMAE_URL": live} | ({"DMAE_API_KEY": key} if key else {})
+        return CliRunner().invoke(cli, [str(each) for each in arguments], env=environment)
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path, picture: Callable[..., bytes]) -> Path:
+    """Three pictures, one of them in a folder below, and what is none."""
+    folder = tmp_path / "photos"
+    (folder / "more").mkdir(parents=True)
+    for name, seed in (("a.png", 0), ("b.png", 1), ("more/a.png", 2)):
+        (folder / name).write_bytes(picture(seed))
+    (folder / "readme.txt").write_text("no picture")
+    return folder
+
+
+@pytest.mark.usefixtures("working")
+def test_a_folder_becomes_a_table_and_a_folder_of_certificates(
+    dmae: Any, folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+
+    result = dmae("certify", folder, "--sigma", 0.25, "--n", 300, "--out", out)
+
+    assert result.exit_code == 0, result.output
+    heads, *rows = [line.split() for line in result.stdout.splitlines()]
+    assert heads == ["file", "result", "class", "radius", "draws", "job"]
+    assert [row[0] for row in rows] == ["a.png", "b.png", "more/a.png"]
+    assert {(row[1], row[2]) for row in rows} == {("certified", "cat")}
+    saved = sorted(path.relative_to(out).as_posix() for path in out.rglob("*.json"))
+    assert saved == [f"{row[0]}.certificate.json" for row in rows]
+
+
+@pytest.mark.usefixtures("working")
+def test_one_bad_picture_keeps_no_other_from_its_certificate(dmae: Any, folder: Path) -> None:
+    (folder / "broken.png").write_bytes(b"no picture")
+
+    result = dmae("certify", folder, "--sigma", 0.25, "--n", 300, "--json")
+
+    found = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert [each["certificate"] is not None for each in found] == [True, True, False, True]
+    assert found[2]["error"]
+
+
+def test_pictures_that_cannot_be_told_apart_are_refused(dmae: Any, folder: Path) -> None:
+    result = dmae("certify", folder / "a.png", folder / "more" / "a.png", "--sigma", 0.25)
+
+    assert result.exit_code == 2
+    assert "same name" in result.stderr
+
+
+def test_a_folder_without_pictures_is_refused(dmae: Any, tmp_path: Path) -> None:
+    assert dmae("certify", tmp_path, "--sigma", 0.25).exit_code == 2
+
+
+@pytest.mark.usefixtures("working")
+def test_json_of_one_certificate_verifies(
+    dmae: Any, folder: Path, live: str, tmp_path: Path
+) -> None:
+    said = dmae("certify", folder / "a.png", "--sigma", 0.25, "--n", 300, "--json")
+    saved = tmp_path / "certificate.json"
+    saved.write_text(said.stdout)
+
+    with Client(live) as client:
+        assert client.verify(saved.read_bytes()).outcome == "valid"
+
+
+@pytest.mark.usefixtures("worker")
+def test_jobs_are_listed_shown_cancelled_and_deleted(dmae: Any, folder: Path, live: str) -> None:
+    with Client(live) as client:
+        ids = [client.certify(folder / name, sigma=0.25).id for name in ("a.png", "b.png")]
+
+    listed = dmae("jobs", "list")
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == ["job", *ids[::-1]]
+    assert json.loads(dmae("jobs", "show", ids[0], "--json").stdout)["state"] == "queued"
+    assert dmae("jobs", "cancel", *ids).stdout == f"{ids[0]} cancelled\n{ids[1]} cancelled\n"
+    assert len(json.loads(dmae("jobs", "list", "--state", "cancelled", "--json").stdout)) == 2
+    assert "cancelled" in dmae("jobs", "show", ids[0]).stdout
+    assert dmae("jobs", "delete", ids[0]).exit_code == 0
+    assert dmae("jobs", "show", ids[0]).exit_code == 1
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_job_that_is_not_there_keeps_no_other_from_being_cancelled(
+    dmae: Any, folder: Path, live: str
+) -> None:
+    with Client(live) as client:
+        job_id = client.certify(folder / "a.png", sigma=0.25).id
+
+    result = dmae("jobs", "cancel", "none", job_id, "--json")
+
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == {job_id: "cancelled"}
+    assert "none: " in result.stderr
+
+
+@pytest.mark.usefixtures("working")
+def test_a_job_is_watched_to_its_certificate(dmae: Any, folder: Path, live: str) -> None:
+    with Client(live) as client:
+        job_id = client.certify(folder / "a.png", sigma=0.25, mode="fixed", n=2000).id
+
+    result = dmae("jobs", "watch", job_id)
+
+    assert result.exit_code == 0
+    assert "certified 'cat' within L2 radius" in result.stdout
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_key_is_taken_from_the_environment_or_the_command_line(
+    dmae: Any, make_key: Callable[..., str]
+) -> None:
+    key = make_key()
+
+    refused, accepted = dmae("models"), dmae("models", key=key)
+    told = dmae("models", "--api-key", key, "--json")
+
+    assert (refused.exit_code, accepted.exit_code, told.exit_code) == (1, 0, 0)
+    assert "DMAE_API_KEY" in refused.stderr
+    assert json.loads(told.stdout)[0]["id"] == "tiny.colours"
