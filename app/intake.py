@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from starlette.requests import Request
 
 from app import parameters
-from app.errors import IMAGE_TYPES, FieldError, InvalidRequest
+from app.errors import IMAGE_TYPES, FieldError, InvalidRequest, echo
 from app.multipart import Part, boundary_of, read_parts, too_long
 from app.parameters import IMAGE, CertifyRequest
 from app.services import Services
@@ -25,7 +25,7 @@ async def read_request(
     Args:
         request: Its body is read.
         services: Their settings and models.
-        given: Fields that the path says already.
+        given: Fields that the path says already; the request may only say the same.
 
     Raises:
         NotMultipart: The body is neither a form nor an image.
@@ -42,7 +42,7 @@ async def read_request(
         boundary = boundary_of(request.headers.get("content-type"))
         parts = await read_parts(request.stream(), boundary, max_bytes=sizes)
     parts += _query(request, sizes)
-    parts += given
+    parts += _unsaid(given, parts)
     return parameters.read_form(parts, registry=services.registry, max_draws=settings.max_draws)
 
 
@@ -63,6 +63,25 @@ def idempotency_key(request: Request) -> str | None:
             [FieldError(field=IDEMPOTENCY_KEY, value=None, detail=detail, limit=limit)]
         )
     return key
+
+
+def _unsaid(given: Sequence[Part], parts: Sequence[Part]) -> list[Part]:
+    said = {part.name: part.data for part in parts}
+    for part in given:
+        if said.get(part.name, part.data) != part.data:
+            wanted, sent = part.data.decode(), said[part.name].decode(errors="replace")
+            raise InvalidRequest(
+                [
+                    FieldError(
+                        field=part.name,
+                        value=echo(sent),
+                        detail=f"must be {wanted} at this path, or left out",
+                        limit={"supported": [wanted]},
+                        nearest=wanted,
+                    )
+                ]
+            )
+    return [part for part in given if part.name not in said]
 
 
 async def _image(request: Request, *, limit: int) -> bytearray:

@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 from app.allow import Handler, method_not_allowed
 from app.draining import draining_on_signals
 from app.edge import QUIET_PATHS, Edge
+from app.evaluations.submission import submit_all
 from app.guards import HostGuard, SameSiteGuard
 from app.limits import BodyLimit, Bounds
 from app.logs import configure_logging
@@ -26,12 +27,15 @@ from app.routes import (
     certificates,
     certify,
     covers,
+    evaluations,
     health,
     inference_protocol,
     jobs,
     jwks,
     metrics,
     models,
+    predict,
+    quota,
     security_txt,
     verify,
     webhooks,
@@ -46,12 +50,15 @@ DISTRIBUTION = "dmae-certify"
 FORM_OVERHEAD_BYTES = 64 * 1024
 ROUTERS = (
     certify.router,
+    predict.router,
+    evaluations.router,
     jobs.router,
     certificates.router,
     covers.router,
     verify.router,
     jwks.router,
     models.router,
+    quota.router,
     webhooks.router,
     health.router,
     inference_protocol.router,
@@ -78,13 +85,15 @@ def create_app(services: Services) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         logger.info("started", extra={"models": services.registry.ids()})
-        courier = services.courier()
-        sending = None if courier is None else asyncio.create_task(courier.run())
+        work = [submit_all(services)]
+        if courier := services.courier():
+            work.append(courier.run())
+        running = [asyncio.create_task(each) for each in work]
         with draining_on_signals(services.settings.drain_s):
             yield
-        if sending is not None:
-            sending.cancel()
-            await asyncio.wait([sending])
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
         await services.aclose()
 
     settings = services.settings

@@ -1,5 +1,6 @@
 """What routes share of the OpenAPI document: headers, parameters, and the form that we parse."""
 
+from collections.abc import Collection
 from typing import Any
 
 from app.certify_form import CertifyForm
@@ -84,8 +85,8 @@ IDEMPOTENCY_KEY = {
 }
 
 
-def certify_query() -> list[dict[str, Any]]:
-    """The parameters of a request whose body is a bare image."""
+def certify_query(*, without: Collection[str] = ()) -> list[dict[str, Any]]:
+    """The parameters of a request whose body is a bare image, less some."""
     return [
         {
             "name": name,
@@ -93,31 +94,43 @@ def certify_query() -> list[dict[str, Any]]:
             "description": f"{field['description']} For a body that is an image.",
             "schema": {key: value for key, value in field.items() if key != "description"},
         }
-        for name, field in _form_fields().items()
+        for name, field in form_fields().items()
+        if name not in without
     ]
 
 
-def certify_body() -> dict[str, Any]:
-    """The request body of `POST /certify`, for a route that reads its form by hand."""
+def certify_body(*, without: Collection[str] = ()) -> dict[str, Any]:
+    """The request body of `POST /certify`, for a route that reads its form by hand.
+
+    Args:
+        without: Fields that it has not.
+    """
     image = {
         "type": "string",
         "format": "binary",
         "contentMediaType": "application/octet-stream",
         "description": "The image file: PNG, JPEG or WebP, one still.",
     }
+    fields = {name: field for name, field in form_fields().items() if name not in without}
     form = {
         "title": "CertifyForm",
         "type": "object",
-        "properties": {"image": image, **_form_fields()},
+        "properties": {"image": image, **fields},
         "required": ["image", "sigma"],
         "additionalProperties": False,
     }
     bare = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in IMAGE_TYPES}
-    content = {"multipart/form-data": {"schema": form, "examples": _EXAMPLES}, **bare}
+    examples = {
+        name: example
+        for name, example in _EXAMPLES.items()
+        if not set(example["value"]) & set(without)
+    }
+    content = {"multipart/form-data": {"schema": form, "examples": examples}, **bare}
     return {"required": True, "content": content}
 
 
-def _form_fields() -> dict[str, dict[str, Any]]:
+def form_fields() -> dict[str, dict[str, Any]]:
+    """The text fields of a request for a certificate, as a form has them."""
     schema = CertifyForm.model_json_schema(ref_template=SCHEMAS + "{model}")
     return {name: _without_null(field) for name, field in schema["properties"].items()}
 

@@ -1,7 +1,7 @@
 """From the parts of a form to what a certificate is computed with, or everything that is wrong."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
@@ -114,12 +114,15 @@ def smoothing_params(request: CertifyRequest, *, default_n: int) -> SmoothingPar
         raise InvalidRequest([refused(error, values, sent, limit)]) from error
 
 
-def misnamed(parts: Sequence[Part], known: Sequence[str]) -> list[FieldError]:
+def misnamed(
+    parts: Sequence[Part], known: Sequence[str], *, repeatable: Collection[str] = ()
+) -> list[FieldError]:
     """What is wrong with the names of parts: unknown, repeated, or no image.
 
     Args:
         parts: Of the form.
         known: The fields that it has.
+        repeatable: Those that there may be none of, or several.
     """
     counts = Counter(part.name for part in parts)
     unknown = [
@@ -140,9 +143,10 @@ def misnamed(parts: Sequence[Part], known: Sequence[str]) -> list[FieldError]:
             limit={"count": 1},
         )
         for name, count in counts.items()
-        if count > 1 and name in known
+        if count > 1 and name in known and name not in repeatable
     ]
-    return unknown + repeated + ([] if counts[IMAGE] else [_missing_image()])
+    missing = not counts[IMAGE] and IMAGE not in repeatable
+    return unknown + repeated + ([_missing_image()] if missing else [])
 
 
 def _missing_image() -> FieldError:

@@ -168,6 +168,48 @@ KINDS = {
             about="GET /jobs/{id}/deliveries lists those that there are.",
         ),
         Kind(
+            slug="invalid-archive",
+            status=422,
+            title="The archive cannot be used",
+            about="It is damaged, or holds what no folder of images needs; `errors` names it.",
+        ),
+        Kind(
+            slug="evaluation-too-large",
+            status=413,
+            title="The evaluation is too large",
+            about="It has more images, bytes or draws than one may have; `errors` names the limit.",
+        ),
+        Kind(
+            slug="too-many-evaluations",
+            status=429,
+            title="You have as many evaluations under way as you may",
+            about="Retry-After says when one of them should have ended.",
+        ),
+        Kind(
+            slug="evaluations-full",
+            status=503,
+            title="Too many images wait for their turn",
+            about="There will be room when some of them are being evaluated.",
+        ),
+        Kind(
+            slug="evaluation-not-found",
+            status=404,
+            title="There is no such evaluation",
+            about="Its id is wrong, or it is somebody else's.",
+        ),
+        Kind(
+            slug="evaluation-gone",
+            status=410,
+            title="The evaluation is no longer kept",
+            about="It was deleted, or it ended more than a week ago.",
+        ),
+        Kind(
+            slug="evaluation-already-finished",
+            status=409,
+            title="The evaluation has already ended",
+            about="One that has ended otherwise cannot be cancelled; it can be deleted.",
+        ),
+        Kind(
             slug="queue-full",
             status=503,
             title="Too many draws are waiting",

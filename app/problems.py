@@ -18,11 +18,15 @@ from app import errors
 from app.access import errors as access
 from app.certificates import errors as certificates
 from app.errors import FieldError
+from app.evaluations import errors as evaluations
 from app.problem_kinds import KINDS
 from app.request_id import current_request_id
 from app.telemetry.metrics import observe_reject
 from app.webhooks import errors as webhooks
 from jobs.errors import (
+    EvaluationGone,
+    EvaluationNotCancellable,
+    EvaluationNotFound,
     JobGone,
     JobNotCancellable,
     JobNotFound,
@@ -88,13 +92,23 @@ def _render(problem: Problem) -> Response:
 
 
 def _plain(kind: str, retry_after_s: int | None = None) -> Callable[[Exception], Problem]:
-    headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+    headers = _retry_after(retry_after_s)
     return lambda error: Problem(kind=kind, detail=str(error), headers=headers)
 
 
-def _invalid(error: Exception) -> Problem:
-    found = cast("errors.InvalidRequest", error).errors
-    return Problem(kind="invalid-parameter", detail=str(error), errors=found)
+def _retry_after(seconds: int | None) -> dict[str, str]:
+    return {} if seconds is None else {"Retry-After": str(seconds)}
+
+
+def _faulty(kind: str) -> Callable[[Exception], Problem]:
+    """For errors that name their faults, and perhaps when to come again."""
+
+    def make(error: Exception) -> Problem:
+        found = cast("errors.InvalidRequest", error).errors
+        headers = _retry_after(getattr(error, "retry_after_s", None))
+        return Problem(kind=kind, detail=str(error), errors=found, headers=headers)
+
+    return make
 
 
 def _not_multipart(error: Exception) -> Problem:
@@ -167,7 +181,7 @@ def _queue_full(error: Exception) -> Problem:
                 limit=full.limits,
             )
         ],
-        headers={"Retry-After": str(full.retry_after_s)},
+        headers=_retry_after(full.retry_after_s),
     )
 
 
@@ -187,7 +201,7 @@ def _too_many_guesses(error: Exception) -> Problem:
         detail="too many wrong API keys came from this address",
         limit={"wrong_keys_per_minute": guesses.limit},
     )
-    headers = {"Retry-After": str(guesses.retry_after_s)}
+    headers = _retry_after(guesses.retry_after_s)
     return Problem(kind="too-many-guesses", detail=str(error), errors=[fault], headers=headers)
 
 
@@ -199,8 +213,7 @@ def _over_quota(error: Exception) -> Problem:
         detail=str(error),
         limit={over.limit: over.allowed},
     )
-    retry = {} if over.retry_after_s is None else {"Retry-After": str(over.retry_after_s)}
-    headers = {**over.headers, **retry}
+    headers = {**over.headers, **_retry_after(over.retry_after_s)}
     return Problem(kind="over-quota", detail=str(error), errors=[fault], headers=headers)
 
 
@@ -240,7 +253,7 @@ def _validation(error: Exception) -> Problem:
 
 
 _TABLE: Mapping[type, Callable[[Exception], Problem]] = {
-    errors.InvalidRequest: _invalid,
+    errors.InvalidRequest: _faulty("invalid-parameter"),
     errors.NotMultipart: _not_multipart,
     errors.MalformedForm: _plain("malformed-form"),
     errors.BodyTooLarge: _too_large,
@@ -262,6 +275,13 @@ _TABLE: Mapping[type, Callable[[Exception], Problem]] = {
     certificates.NotSigned: _plain("not-signed"),
     webhooks.WebhooksOff: _plain("webhooks-off"),
     webhooks.DeliveryNotFound: _plain("delivery-not-found"),
+    evaluations.BadArchive: _faulty("invalid-archive"),
+    evaluations.EvaluationTooLarge: _faulty("evaluation-too-large"),
+    evaluations.TooManyEvaluations: _faulty("too-many-evaluations"),
+    evaluations.EvaluationsFull: _faulty("evaluations-full"),
+    EvaluationNotFound: _plain("evaluation-not-found"),
+    EvaluationGone: _plain("evaluation-gone"),
+    EvaluationNotCancellable: _plain("evaluation-already-finished"),
     JobNotFound: _plain("job-not-found"),
     JobGone: _plain("job-gone"),
     UnknownCursor: _unknown_cursor,

@@ -31,6 +31,7 @@ from model_store.decoding import ImageLimits
 from model_store.registry import Registry
 
 SECRET_FRESH_S = 1.0
+EVALUATION_UPLOADS = 2
 
 
 class WakesWorkers(Protocol):
@@ -97,6 +98,7 @@ class Services:
         waker: Tells workers that a job waits.
         receivers: To whom messages about jobs may go.
         tracing: Spans of what is done, where they are asked for.
+        evaluation_uploads: Lets in a few evaluations at a time, since they are read in memory.
         redis: The connection under `runner`.
     """
 
@@ -112,6 +114,7 @@ class Services:
     waker: WakesWorkers
     receivers: AllowList
     tracing: Tracing
+    evaluation_uploads: asyncio.Semaphore
     redis: Redis
 
     def courier(self) -> Courier | None:
@@ -155,6 +158,7 @@ def build_services(settings: AppSettings, *, waker: WakesWorkers | None = None) 
         waker=waker or Waker(make_celery(settings.redis_url)),
         receivers=AllowList.parse(settings.webhook_allow),
         tracing=start_tracing("dmae-web"),
+        evaluation_uploads=asyncio.Semaphore(EVALUATION_UPLOADS),
         redis=redis,
     )
 

@@ -1,0 +1,45 @@
+"""From what an image is labelled with to the index of a class."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from app.errors import echo
+from jobs.evaluation_record import ItemError
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
+
+
+class Labels:
+    """The classes of a model, by name and by number.
+
+    Args:
+        names: One per class, in order.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+        self._indices = {name: index for index, name in enumerate(names)}
+        self._ambiguous = {name for name, count in Counter(names).items() if count > 1}
+
+    def index(self, text: str) -> int | ItemError:
+        """The class of a name or a number; a name that is a number means the name.
+
+        Names that several classes share do not tell which is meant; their numbers do.
+        """
+        if text in self._ambiguous:
+            same = [str(index) for index, name in enumerate(self._names) if name == text]
+            return _unknown(f"{text!r} is the name of classes {', '.join(same)}: give the number")
+        if text in self._indices:
+            return self._indices[text]
+        if _NUMBER.fullmatch(text) and int(text) < len(self._names):
+            return int(text)
+        near = get_close_matches(text, self._names, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        most = len(self._names) - 1
+        return _unknown(f"{echo(text)!r} is no label of the model, nor a number up to {most}{hint}")
+
+
+def _unknown(message: str) -> ItemError:
+    return ItemError(code="unknown-label", message=message)
