@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.errors import IdempotencyConflict, QueueFull
 from app.fleet import Crew
 from app.images import PreparedUpload
-from app.pacing import chunk_size, default_n, most_draws, retry_after_s
+from app.pacing import chunk_size, default_n, whole_s
 from app.parameters import CertifyRequest, smoothing_params
 from app.request_id import current_request_id
 from app.services import Services
@@ -137,7 +137,7 @@ async def submit(
         services.waker.wake(spec.model.id)
         job = _queued(spec)
     else:
-        job_id = _accepted(submitted, spec, services, naming, crew)
+        job_id = _accepted(submitted, spec, services, naming)
         if receiver is not None:
             await add_receiver(
                 services.runner,
@@ -246,9 +246,7 @@ def _queued(spec: JobSpec) -> Job:
     )
 
 
-def _accepted(
-    submitted: Submitted, spec: JobSpec, services: Services, naming: Naming, crew: Crew
-) -> str:
+def _accepted(submitted: Submitted, spec: JobSpec, services: Services, naming: Naming) -> str:
     """The id of the job, or the reason why there is none."""
     if submitted.outcome == "over_quota":
         raise services.refusals.over_quota(spec.tenant, submitted)
@@ -258,19 +256,17 @@ def _accepted(
             value=naming.idempotency_key or spec.id,
         )
     if submitted.job_id is None:
-        raise _queue_full(submitted.backlog_draws, services.settings, spec.params, crew)
+        raise _queue_full(submitted, services.settings)
     return submitted.job_id
 
 
-def _queue_full(
-    backlog: int, settings: AppSettings, params: SmoothingParams, crew: Crew
-) -> QueueFull:
-    wanted = most_draws(params)
-    over = max(backlog + wanted - settings.backlog_limit_draws, wanted)
-    limits = {
-        "backlog_draws": settings.backlog_limit_draws,
-        "backlog_jobs": settings.backlog_limit_jobs,
-    }
+def _queue_full(submitted: Submitted, settings: AppSettings) -> QueueFull:
+    after = submitted.retry_after_s
     return QueueFull(
-        backlog=backlog, limits=limits, retry_after_s=retry_after_s(over, crew.draws_per_s)
+        backlog=submitted.backlog_draws,
+        limits={
+            "backlog_draws": settings.backlog_limit_draws,
+            "backlog_jobs": settings.backlog_limit_jobs,
+        },
+        retry_after_s=None if after is None else whole_s(after),
     )

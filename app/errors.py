@@ -166,16 +166,17 @@ class QueueFull(AppError):
     Attributes:
         backlog: Draws that are waiting.
         limits: From which on jobs are refused: backlog_draws and backlog_jobs.
-        retry_after_s: When a job of this size is expected to fit.
+        retry_after_s: When a job of this size is expected to fit; None if it never will.
     """
 
-    def __init__(self, *, backlog: int, limits: Limit, retry_after_s: int) -> None:
+    def __init__(self, *, backlog: int, limits: Limit, retry_after_s: int | None) -> None:
         self.backlog = backlog
         self.limits = limits
         self.retry_after_s = retry_after_s
+        when = "no waiting helps" if retry_after_s is None else f"try again in {retry_after_s} s"
         super().__init__(
             f"{backlog} draws are waiting for this model; at most {limits['backlog_draws']} draws "
-            f"and {limits['backlog_jobs']} jobs may; try again in {retry_after_s} s"
+            f"and {limits['backlog_jobs']} jobs may; {when}"
         )
 
 

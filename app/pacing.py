@@ -63,4 +63,9 @@ def poll_after_s(eta_s: float | None) -> int:
 
 def retry_after_s(draws_over: float, draws_per_s: float) -> int:
     """Retry-After of a full queue: when `draws_over` draws will be gone."""
-    return min(max(math.ceil(draws_over / draws_per_s), 1), LONGEST_RETRY_S)
+    return whole_s(draws_over / draws_per_s)
+
+
+def whole_s(seconds: float) -> int:
+    """Retry-After of what should not be asked again before so many seconds, an hour at most."""
+    return min(max(math.ceil(seconds), 1), LONGEST_RETRY_S)

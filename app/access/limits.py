@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from app.access.errors import OverQuota
+from app.pacing import whole_s
 from jobs.answers import Allowance, Submitted
 
 WINDOWS_S: Mapping[str, int] = {"requests_per_minute": 60, "draws_per_day": 86_400}
@@ -67,7 +68,7 @@ class Refusals:
         error = OverQuota(
             limit=submitted.limit or "",
             allowed=submitted.allowed or 0.0,
-            retry_after_s=None if retry_after_s is None else max(math.ceil(retry_after_s), 1),
+            retry_after_s=None if retry_after_s is None else whole_s(retry_after_s),
             headers=limit_headers(submitted.remaining),
         )
         # Of all limits only this one refuses whatever is asked, even what is known already.

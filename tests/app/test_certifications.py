@@ -158,7 +158,7 @@ async def test_a_full_queue_says_when_to_come_again(
     answer = await service.certify(picture(2), n=400)
 
     body = problem(answer, 503, "queue-full")
-    assert answer.headers["retry-after"] == "50"
+    assert answer.headers["retry-after"] == "30"
     assert body["errors"][0]["limit"] == {"backlog_draws": 1_000, "backlog_jobs": 1_000}
 
 
