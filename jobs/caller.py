@@ -1,5 +1,6 @@
 """Who asks, and what they may: the identity behind a request, and its share of the service."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -42,6 +43,14 @@ UNLIMITED = Quota(live_jobs=None, draws_queued=None, requests_per_minute=None)
 """Only the limits of the whole service hold."""
 
 
+def is_tenant(name: str) -> bool:
+    """Whether a tenant may have this name: up to 64 letters, digits, dots, dashes and underscores.
+
+    It is part of names in the store, which colons separate.
+    """
+    return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", name) is not None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """Who asks.
@@ -59,6 +68,10 @@ class Caller:
     name: str
     scopes: frozenset[Scope]
     quota: Quota = field(default_factory=Quota)
+
+    def __post_init__(self) -> None:
+        if not is_tenant(self.tenant):
+            raise ValueError(f"{self.tenant[:100]!r} is no name of a tenant")
 
 
 LOCAL = Caller(tenant="local", key_id=None, name="local", scopes=SCOPES, quota=UNLIMITED)

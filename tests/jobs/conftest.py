@@ -8,11 +8,12 @@ import pytest
 import redis
 
 from jobs import keys, ledger, store
-from jobs.caller import LOCAL, Caller
+from jobs.advance import advance
+from jobs.caller import LOCAL, SCOPES, Caller, Quota
 from jobs.command import Command, SyncRunner
 from jobs.connection import make_redis
 from jobs.record import Chunk, ImageRef, JobSpec, Maker, ModelRef, WorkerInfo
-from smoothing.certificate import SmoothingParams, Votes
+from smoothing.certificate import Certificate, Phase, SmoothingParams, Votes
 
 MODEL = ModelRef(
     id="tiny",
@@ -84,6 +85,19 @@ class _Life:
         self.client = client
         self.now = NOW
 
+    @staticmethod
+    def caller(tenant: str, **quota: Any) -> Caller:
+        limits = {"live_jobs": None, "draws_queued": None, "requests_per_minute": None} | quota
+        return Caller(
+            tenant=tenant, key_id=tenant, name=tenant, scopes=SCOPES, quota=Quota(**limits)
+        )
+
+    def other(self, number: int, **changes: Any) -> JobSpec:
+        """A question about another picture."""
+        image = {"tensor_sha256": f"{number:064x}"}
+        times = {"created_at": self.now, "deadline_at": self.now + 600}
+        return _make_spec(image=image, **(times | changes))
+
     def submit(self, spec: JobSpec | None = None, *, caller: Caller = LOCAL, **options: Any) -> Any:
         spec = spec or _make_spec(tenant=caller.tenant)
         key = keys.job_key(b"s" * 32, spec.request_digest)
@@ -101,6 +115,41 @@ class _Life:
     def started(self, window: int = 100, **changes: Any) -> tuple[str, tuple[Chunk, ...]]:
         job_id = self.submit(_make_spec(**changes)).job_id
         return job_id, self.admit(window)
+
+    def complete(self, job_id: str, **document: Any) -> None:
+        """Draws all that the job asks for and ends it, as workers do."""
+        self.admit(10_000, max_running=10_000)
+        while (snapshot := self.snapshot(job_id)) is not None:
+            for chunk in self.handed_out(job_id):
+                self.commit(chunk, window=10_000)
+            snapshot = self.snapshot(job_id)
+            step, planned = advance(snapshot)
+            if isinstance(step, Certificate):
+                counts = {phase.value: votes.sparse() for phase, votes in step.tally.items()}
+                told = {"verdict": "certified", "counts": counts, **document}
+                command = ledger.finish(job_id, step=snapshot.step, document=told, now=self.now)
+                assert self.run(command)
+            else:
+                self.run(
+                    ledger.extend(
+                        job_id,
+                        step=snapshot.step,
+                        request=step,
+                        planned=planned,
+                        window=10_000,
+                        now=self.now,
+                    )
+                )
+
+    def handed_out(self, job_id: str) -> list[Chunk]:
+        """The chunks of the job's present request that somebody was given."""
+        fields = ("phase", "start", "stop", "next", "chunk")
+        phase, *numbers = self.client.hmget(f"dmae:job:{{{job_id}}}", *fields)
+        start, stop, following, size = map(int, numbers)
+        return [
+            Chunk(job_id=job_id, phase=Phase(phase.decode()), start=low, stop=min(low + size, stop))
+            for low in range(start, following, size)
+        ]
 
     def read(self, job_id: str, tenant: str = "local") -> Any:
         return self.run(store.read(job_id, tenant=tenant, now=self.now))
