@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from app.access.authenticator import KeysMode
 from app.errors import InvalidSetting, UnknownSetting
 from app.webhooks.allow import AllowList
+from jobs.connection import supported_url
 from model_store.registry import BUNDLED
 
 PREFIX = "APP_"
@@ -107,6 +108,11 @@ class AppSettings(BaseSettings):
     metrics_open: bool = False
     drain_s: float = Field(default=0, ge=0, le=60)
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _leads_to_one_server(cls, value: str) -> str:
+        return supported_url(value)
 
     @field_validator("allowed_hosts", "webhook_allow", mode="before")
     @classmethod

@@ -10,6 +10,24 @@ from redis.exceptions import ConnectionError  # noqa: A004
 from redis.retry import Retry
 
 CONNECT_TIMEOUT_S = 0.5
+SCHEMES = ("redis", "rediss", "unix", "redis+socket")
+
+
+def supported_url(url: str) -> str:
+    """The URL, if it leads to one server.
+
+    Raises:
+        ValueError: It does not. The message does not repeat it, since it may hold a password.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme in SCHEMES:
+        return url
+    known = ", ".join(f"{name}://" for name in SCHEMES)
+    found = f"{scheme}://" if scheme.replace("+", "").isalnum() else "something else"
+    raise ValueError(
+        f"must begin with one of {known}, not with {found}; with Sentinel or a cluster, name one "
+        "address that always leads to the primary (docs/operations.md)"
+    )
 
 
 def _backoff() -> ExponentialBackoff:

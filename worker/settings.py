@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from jobs.connection import supported_url
 from model_store.registry import BUNDLED, Registry
 
 PREFIX = "WORKER_"
@@ -42,7 +43,9 @@ class WorkerSettings(BaseSettings):
         log_level: Of all loggers.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     redis_url: str = Field(
         default="redis://127.0.0.1:6379/0", validation_alias=AliasChoices("redis_url", "REDIS_URL")
@@ -63,6 +66,11 @@ class WorkerSettings(BaseSettings):
     max_rss_mb: int | None = Field(default=None, ge=1)
     patience_s: float = Field(default=30, ge=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("redis_url")
+    @classmethod
+    def _leads_to_one_server(cls, value: str) -> str:
+        return supported_url(value)
 
     @field_validator("models", mode="before")
     @classmethod
