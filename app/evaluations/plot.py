@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from app.evaluations.figures import Figures
-from smoothing.accuracy import CertifiedAccuracy
+from smoothing.accuracy import CertifiedAccuracy, share
 from smoothing.certificate import SmoothingParams
 
 WIDTH, HEIGHT = 720, 440
@@ -53,8 +53,8 @@ def plot(
         model: Name of the base classifier.
         provisional: Whether images are still to come.
     """
-    points = () if figures is None else figures.steps
     ceiling = params.radius_ceiling
+    points = _points(figures, ceiling)
     last = max(1.05 * max(ceiling, points[-1].radius if points else 0.0), 0.1)
     frame = _Frame(last=last)
     title = name or f"Certified accuracy of {model}"
@@ -72,6 +72,15 @@ def plot(
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _points(figures: Figures | None, ceiling: float) -> tuple[CertifiedAccuracy, ...]:
+    """The curve; from the largest right radius to the ceiling no image is left, as it happened."""
+    if figures is None:
+        return ()
+    if ceiling <= figures.steps[-1].radius:
+        return figures.steps
+    return (*figures.steps, share(0, figures.num_images, radius=ceiling))
 
 
 def described_by(
