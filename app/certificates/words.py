@@ -108,9 +108,9 @@ def _figures(document: dict[str, Any]) -> list[tuple[str, str]]:
     if document["predicted"] is not None and document["mode"] != "predict":
         rows += [
             ("Certified L2 radius, pixels in 0..1", f"{document['radius']:.6f}"),
-            ("The same, pixels in 0..255", f"{document['radius_255']:g}"),
+            ("The same, pixels in 0..255", repr(document["radius_255"])),
             ("For the pixels of the upload, in 0..1", f"{document['radius_original']:.6f}"),
-            ("Largest change of all pixels at once that it covers", f"{document['radius_linf']:g}"),
+            ("Largest change of all pixels at once that it covers", repr(document["radius_linf"])),
             ("Most that these parameters could show", f"{document['radius_ceiling']:.6f}"),
         ]
     if document["p_lower"]:

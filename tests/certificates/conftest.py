@@ -78,7 +78,9 @@ class Signing:
         return sign(document, self.key)
 
 
-def _document(name: str, *, attempts: int = 2, image: ImageRef = IMAGE) -> dict[str, Any]:
+def _document(
+    name: str, *, attempts: int = 2, image: ImageRef = IMAGE, secret: bytes = bytes(32)
+) -> dict[str, Any]:
     asked, tally = CASES[name]
     params = SmoothingParams(sigma=0.25, **asked)
     spec = JobSpec(
@@ -93,7 +95,7 @@ def _document(name: str, *, attempts: int = 2, image: ImageRef = IMAGE) -> dict[
         tenant="local",
     )
     making = Making(
-        key_commitment="ee" * 32,
+        key_commitment=job_keys.commitment(job_keys.job_key(secret, spec.request_digest)),
         makers=(Maker(runtime="eager 2.15.0", noise_scheme="philox4x64-10/box-muller"),),
         versions={"python": "3.11", "torch": "2.15.0"},
         started_at=ISSUED_AT - 4.5,
