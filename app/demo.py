@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Thread
 
 from app.client import Certificate, Client
-from app.client.views import ModelInfo
+from app.client.answers import ModelInfo
 from app.embedded.address import base_url, free_port
 from app.embedded.errors import DemoFailed
 from app.embedded.lifeline import lifeline

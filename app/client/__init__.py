@@ -7,20 +7,23 @@
 What can go wrong is in `app.client.errors`.
 """
 
-from app.client.asynchronous import AsyncClient, AsyncJob
-from app.client.errors import ClientError, NoCertificate, ProblemAnswer
-from app.client.sync import Client, Job
+from app.client.async_handles import AsyncEvaluation, AsyncJob
+from app.client.asynchronous import AsyncClient
+from app.client.errors import ClientError, ProblemAnswer
+from app.client.handles import Evaluation, Job
+from app.client.sync import Client
 from app.client.views import Certificate
 from app.client.webhooks import verify_webhook
 
 __all__ = [
     "AsyncClient",
+    "AsyncEvaluation",
     "AsyncJob",
     "Certificate",
     "Client",
     "ClientError",
+    "Evaluation",
     "Job",
-    "NoCertificate",
     "ProblemAnswer",
     "verify_webhook",
 ]

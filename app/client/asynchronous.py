@@ -1,20 +1,19 @@
 """The client that awaits."""
 
-from collections.abc import AsyncIterator
-from typing import Self, TypeVar, Unpack
+from collections.abc import AsyncIterator, Callable
+from typing import Self, Unpack
 
-import anyio
 import anyio.to_thread
 import httpx
 
-from app.client.calls import Calls, Document, Progress
+from app.client.answers import Coverage, ModelInfo, Verification
+from app.client.async_handles import AsyncEvaluation, AsyncJob
+from app.client.async_wire import AsyncWire
+from app.client.calls import Calls, Document
 from app.client.connection import Connection
-from app.client.events import Listening
-from app.client.flows import Call, Flow, Patience, Pause
-from app.client.forms import Image, Params, read_image
-from app.client.views import JSON, Certificate, Coverage, JobStatus, ModelInfo, Verification
-
-T = TypeVar("T")
+from app.client.flows import Patience
+from app.client.forms import Image, Params, read_archive, read_image
+from app.client.views import JSON
 
 
 class AsyncClient:
@@ -46,7 +45,7 @@ class AsyncClient:
         self._calls = Calls(Patience(total_s=patience_s, absent_s=min(patience_s, 2.0)))
         http = httpx.AsyncClient(transport=transport, **self._connection.options())
         self._http = http
-        self._wire = _Wire(http)
+        self._wire = AsyncWire(http)
 
     async def __aenter__(self) -> Self:
         return self
@@ -68,7 +67,7 @@ class AsyncClient:
         sigma: float,
         idempotency_key: str | None = None,
         **params: Unpack[Params],
-    ) -> "AsyncJob":
+    ) -> AsyncJob:
         """Ask for a certificate; the job has ended already if it was known.
 
         Args:
@@ -79,20 +78,22 @@ class AsyncClient:
             **params: What else there is to say; see `Params`.
         """
         fields = {"sigma": sigma, **params}
-        flow = self._calls.submit("/certify", await _read(image), fields, idempotency_key)
+        flow = self._calls.submit(
+            "/certify", await _read(read_image, image), fields, idempotency_key
+        )
         return AsyncJob(await self._wire.run(flow), self._calls, self._wire)
 
-    async def predict(self, image: Image, *, sigma: float, **params: Unpack[Params]) -> "AsyncJob":
+    async def predict(self, image: Image, *, sigma: float, **params: Unpack[Params]) -> AsyncJob:
         """Ask for the class alone, without a radius; otherwise as `certify`."""
         fields = {"sigma": sigma, **params}
-        flow = self._calls.submit("/predict", await _read(image), fields, None)
+        flow = self._calls.submit("/predict", await _read(read_image, image), fields, None)
         return AsyncJob(await self._wire.run(flow), self._calls, self._wire)
 
-    async def job(self, job_id: str) -> "AsyncJob":
+    async def job(self, job_id: str) -> AsyncJob:
         """A job as it is now."""
         return AsyncJob(await self._wire.run(self._calls.job(job_id)), self._calls, self._wire)
 
-    async def jobs(self, *, state: str | None = None) -> AsyncIterator["AsyncJob"]:
+    async def jobs(self, *, state: str | None = None) -> AsyncIterator[AsyncJob]:
         """The key's jobs, newest first, fetched a page at a time.
 
         Args:
@@ -103,6 +104,26 @@ class AsyncClient:
             found, cursor = await self._wire.run(self._calls.page(state, cursor))
             for status in found:
                 yield AsyncJob(status, self._calls, self._wire)
+
+    async def evaluate(
+        self, source: Image, *, sigma: float, name: str | None = None, **params: Unpack[Params]
+    ) -> AsyncEvaluation:
+        """Ask for certificates of labelled images, and for certified accuracy by radius.
+
+        Args:
+            source: A folder with a folder for each class, or such a zip: its path or bytes.
+            sigma: Standard deviation of the noise, in units of a [0, 1] pixel.
+            name: What to call it.
+            **params: As of `certify`; a set has no priority and no webhook.
+        """
+        fields = {"sigma": sigma, "name": name, **params}
+        flow = self._calls.evaluate(await _read(read_archive, source), fields)
+        return AsyncEvaluation(await self._wire.run(flow), self._calls, self._wire)
+
+    async def evaluation(self, evaluation_id: str) -> AsyncEvaluation:
+        """An evaluation as it is now."""
+        status = await self._wire.run(self._calls.evaluation(evaluation_id))
+        return AsyncEvaluation(status, self._calls, self._wire)
 
     async def models(self) -> tuple[ModelInfo, ...]:
         """The models, the default first."""
@@ -116,10 +137,10 @@ class AsyncClient:
         """Have a certificate checked: signature, digests, and the radius from its counts."""
         return await self._wire.run(self._calls.verify(document))
 
-    async def covers(self, job: "AsyncJob | str", image: Image) -> Coverage:
+    async def covers(self, job: AsyncJob | str, image: Image) -> Coverage:
         """Whether another image is within a job's certified ball, by its exact distance."""
         job_id = job if isinstance(job, str) else job.id
-        return await self._wire.run(self._calls.covers(job_id, await _read(image)))
+        return await self._wire.run(self._calls.covers(job_id, await _read(read_image, image)))
 
     async def quota(self) -> JSON:
         """What the key may ask for, and what is left."""
@@ -130,127 +151,5 @@ class AsyncClient:
         return await self._wire.run(self._calls.alive())
 
 
-async def _read(image: Image) -> bytes:
-    return await anyio.to_thread.run_sync(read_image, image)
-
-
-class _Wire:
-    """Makes the calls of flows, one after the other."""
-
-    def __init__(self, http: httpx.AsyncClient) -> None:
-        self._http = http
-
-    async def run(self, flow: Flow[T]) -> T:
-        """The result of a flow."""
-        try:
-            step = next(flow)
-            while True:
-                try:
-                    answer = await self._do(step)
-                except httpx.RequestError as error:
-                    step = flow.throw(error)
-                else:
-                    step = flow.send(answer)
-        except StopIteration as done:
-            return done.value
-
-    async def listen(self, listening: Listening) -> AsyncIterator[JobStatus]:
-        """What a stream of events tells, until it ends or breaks off."""
-        try:
-            request = listening.call().request(self._http)
-            answer = await self._http.send(request, stream=True)
-            try:
-                if listening.begin(answer):
-                    async for piece in answer.aiter_bytes():
-                        for status in listening.feed(piece):
-                            yield status
-            finally:
-                await answer.aclose()
-        except httpx.RequestError:
-            return
-
-    async def _do(self, step: Call | Pause) -> httpx.Response | None:
-        if isinstance(step, Pause):
-            await anyio.sleep(step.seconds)
-            return None
-        return await self._http.send(step.request(self._http))
-
-
-class AsyncJob:
-    """A job of the service.
-
-    Attributes:
-        status: The job as it was when it was last looked at.
-    """
-
-    def __init__(self, status: JobStatus, calls: Calls, wire: _Wire) -> None:
-        self.status = status
-        self._calls = calls
-        self._wire = wire
-
-    def __repr__(self) -> str:
-        return f"AsyncJob({self.id!r}, {self.status.state!r})"
-
-    @property
-    def id(self) -> str:
-        """Of the job; `client.job(id)` finds it again."""
-        return self.status.id
-
-    async def wait(
-        self,
-        timeout: float | None = None,  # noqa: ASYNC109 - the same as of Job.wait
-        on_progress: Progress = lambda _: None,
-    ) -> Certificate:
-        """The certificate, once the job has ended. A service that restarts is waited for.
-
-        Args:
-            timeout: Longest wait, in seconds; None for as long as it takes.
-            on_progress: Told of each status.
-
-        Raises:
-            WaitedTooLong: It did not end in time; it goes on.
-            NoCertificate: It failed, was cancelled or has expired.
-        """
-
-        def seen(status: JobStatus) -> None:
-            self.status = status
-            on_progress(status)
-
-        return await self._wire.run(
-            self._calls.result(self.status, timeout_s=timeout, on_progress=seen)
-        )
-
-    async def events(self) -> AsyncIterator[JobStatus]:
-        """The job as it is, and then at each change until it has ended.
-
-        By Server-Sent Events as long as there are any, else by long polls.
-        """
-        yield self.status
-        listening = Listening(self.status)
-        while not self.status.ended:
-            async for status in self._wire.listen(listening):
-                self.status = status
-                yield status
-            if not self.status.ended:
-                before = self.status
-                self.status = await self._wire.run(self._calls.next_status(before))
-                listening.known = self.status
-                if self.status is not before:
-                    yield self.status
-
-    async def refresh(self) -> JobStatus:
-        """The job as it is now."""
-        self.status = await self._wire.run(self._calls.job(self.id))
-        return self.status
-
-    async def cancel(self) -> JobStatus:
-        """Stop the job; one of mode anytime succeeds with the certificate that it has.
-
-        Raises Conflict if it has ended already.
-        """
-        self.status = await self._wire.run(self._calls.cancel(self.id))
-        return self.status
-
-    async def delete(self) -> None:
-        """Erase image and record, and stop the job if need be."""
-        await self._wire.run(self._calls.delete(self.id))
+async def _read(read: Callable[[Image], bytes], source: Image) -> bytes:
+    return await anyio.to_thread.run_sync(read, source)

@@ -7,15 +7,18 @@ from urllib.parse import quote
 
 import httpx
 
+from app.client.answers import Coverage, EvaluationStatus, ModelInfo, Verification
 from app.client.errors import NoCertificate, WaitedTooLong
 from app.client.flows import NOT_MODIFIED, Call, Flow, Patience, asked
-from app.client.forms import image_part, once, text_fields
-from app.client.views import JSON, Certificate, Coverage, JobStatus, ModelInfo, Verification
+from app.client.forms import file_part, once, text_fields
+from app.client.views import JSON, Certificate, JobStatus
 
 POLL_S = 10.0
 """One long poll; it ends early whenever the job moves."""
 
 T = TypeVar("T")
+S = TypeVar("S", JobStatus, EvaluationStatus)
+Known = JobStatus | EvaluationStatus
 PAGE = "100"
 """Jobs of a page, the most there may be."""
 
@@ -42,7 +45,7 @@ class Calls:
             method="POST",
             path=path,
             data=text_fields(fields),
-            files=[image_part(image)],
+            files=[file_part("image", image)],
             headers=once(key),
         )
         return asked(call, self._patience, _status)
@@ -51,34 +54,53 @@ class Calls:
         """A job as it is now."""
         return self._get(_at("jobs", job_id), _status)
 
-    def next_status(self, known: JobStatus, *, held_s: float = POLL_S) -> Flow[JobStatus]:
-        """A job as soon as it is no longer as known, or after `held_s` seconds."""
+    def evaluate(self, archive: bytes, fields: Mapping[str, Any]) -> Flow[EvaluationStatus]:
+        """The evaluation of a zip of labelled images."""
+        call = Call(
+            method="POST",
+            path="/evaluations",
+            data=text_fields(fields),
+            files=[file_part("archive", archive)],
+            repeatable=False,
+        )
+        return asked(call, self._patience, _evaluation)
+
+    def evaluation(self, evaluation_id: str) -> Flow[EvaluationStatus]:
+        """An evaluation as it is now."""
+        return self._get(_at("evaluations", evaluation_id), _evaluation)
+
+    def text(self, path: str) -> Flow[str]:
+        """What is at a path, as text."""
+        return self._get(path, lambda answer: answer.text)
+
+    def next_status(self, known: S, *, held_s: float = POLL_S) -> Flow[S]:
+        """A job or evaluation as soon as it is no longer as known, or after `held_s` seconds."""
         call = Call(
             method="GET",
-            path=_at("jobs", known.id),
+            path=known.path,
             params={"wait": f"{held_s:.3f}"},
             headers={"If-None-Match": known.etag} if known.etag else {},
             held_s=held_s,
         )
 
-        def view(answer: httpx.Response) -> JobStatus:
-            return known if answer.status_code == NOT_MODIFIED else _status(answer)
+        def view(answer: httpx.Response) -> S:
+            if answer.status_code == NOT_MODIFIED:
+                return known
+            return type(known).of(answer.json(), etag=answer.headers.get("ETag", ""))
 
         return asked(call, self._patience.for_known, view)
 
     def end(
-        self, known: JobStatus, *, timeout_s: float | None, on_progress: Progress
-    ) -> Flow[JobStatus]:
-        """A job once it has ended. Raises WaitedTooLong."""
+        self, known: S, *, timeout_s: float | None, on_progress: Callable[[S], object]
+    ) -> Flow[S]:
+        """A job or evaluation once it has ended. Raises WaitedTooLong."""
         clock = self._patience.clock
         gives_up = None if timeout_s is None else clock() + timeout_s
         on_progress(known)
         while not known.ended:
             left = POLL_S if gives_up is None else gives_up - clock()
             if left <= 0:
-                raise WaitedTooLong(
-                    f"job {known.id} did not end within {timeout_s:g} s; it goes on"
-                )
+                raise WaitedTooLong(f"{known.id} did not end within {timeout_s:g} s; it goes on")
             known = yield from self.next_status(known, held_s=min(left, POLL_S))
             on_progress(known)
         return known
@@ -90,7 +112,7 @@ class Calls:
         """
         if ended.certificate is None:
             raise NoCertificate(ended)
-        call = Call(method="GET", path=_at("jobs", ended.id, "certificate"))
+        call = Call(method="GET", path=f"{ended.path}/certificate")
         return (yield from asked(call, self._patience.for_known, _certificate))
 
     def result(
@@ -100,15 +122,17 @@ class Calls:
         ended = yield from self.end(known, timeout_s=timeout_s, on_progress=on_progress)
         return (yield from self.certificate(ended))
 
-    def cancel(self, job_id: str) -> Flow[JobStatus]:
-        """A job after it was asked to stop."""
-        call = Call(method="POST", path=_at("jobs", job_id, "cancel"))
-        return asked(call, self._patience, _status)
+    def cancel(self, known: S) -> Flow[S]:
+        """A job or evaluation after it was asked to stop."""
 
-    def delete(self, job_id: str) -> Flow[None]:
-        """Nothing, once a job was erased."""
-        call = Call(method="DELETE", path=_at("jobs", job_id))
-        return asked(call, self._patience, lambda _: None)
+        def view(answer: httpx.Response) -> S:
+            return type(known).of(answer.json(), etag=answer.headers.get("ETag", ""))
+
+        return asked(Call(method="POST", path=f"{known.path}/cancel"), self._patience, view)
+
+    def delete(self, known: Known) -> Flow[None]:
+        """Nothing, once a job or evaluation was erased."""
+        return asked(Call(method="DELETE", path=known.path), self._patience, lambda _: None)
 
     def page(self, state: str | None, cursor: str) -> Flow[tuple[list[JobStatus], str | None]]:
         """The jobs of one page, and the cursor of the next."""
@@ -144,7 +168,9 @@ class Calls:
 
     def covers(self, job_id: str, image: bytes) -> Flow[Coverage]:
         """Whether an image is within a job's certificate."""
-        call = Call(method="POST", path=_at("jobs", job_id, "covers"), files=[image_part(image)])
+        call = Call(
+            method="POST", path=_at("jobs", job_id, "covers"), files=[file_part("image", image)]
+        )
         return asked(call, self._patience, lambda answer: Coverage.of(answer.json()))
 
     def quota(self) -> Flow[JSON]:
@@ -166,6 +192,10 @@ def _at(*names: str) -> str:
 
 def _status(answer: httpx.Response) -> JobStatus:
     return JobStatus.of(answer.json(), etag=answer.headers.get("ETag", ""))
+
+
+def _evaluation(answer: httpx.Response) -> EvaluationStatus:
+    return EvaluationStatus.of(answer.json(), etag=answer.headers.get("ETag", ""))
 
 
 def _certificate(answer: httpx.Response) -> Certificate:

@@ -2,13 +2,17 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 from uuid import uuid4
+from zipfile import ZipFile
 
 from app.client.errors import InvalidArgument
 
 LONGEST_KEY = 255
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+"""Of the files that are taken from a folder."""
 
 Image = str | os.PathLike[str] | bytes
 """A file's path, or the bytes of a PNG, JPEG or WebP file."""
@@ -71,9 +75,28 @@ def read_image(image: Image) -> bytes:
         raise InvalidArgument(f"cannot read {os.fspath(image)}: {error.strerror}") from error
 
 
-def image_part(image: bytes, field: str = "image") -> tuple[str, tuple[str, bytes]]:
+def read_archive(source: Image) -> bytes:
+    """The bytes of a zip: of a file, or made of a folder with a folder for each class.
+
+    Raises:
+        InvalidArgument: It cannot be read, or has no pictures in folders.
+    """
+    if isinstance(source, bytes) or not Path(source).is_dir():
+        return read_image(source)
+    folder = Path(source)
+    files = sorted(file for file in folder.glob("*/**/*") if file.suffix.lower() in SUFFIXES)
+    if not files:
+        raise InvalidArgument(f"{folder} has no folders of pictures; name each after its class")
+    content = BytesIO()
+    with ZipFile(content, "w") as archive:
+        for file in files:
+            archive.writestr(file.relative_to(folder).as_posix(), read_image(file))
+    return content.getvalue()
+
+
+def file_part(field: str, content: bytes) -> tuple[str, tuple[str, bytes]]:
     """A file part. Its name is always the same: the caller's own is nobody's business."""
-    return field, ("image", image)
+    return field, (field, content)
 
 
 def once(key: str | None) -> dict[str, str]:

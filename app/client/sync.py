@@ -1,19 +1,18 @@
 """The client that blocks."""
 
-import time
 from collections.abc import Iterator
-from typing import Self, TypeVar, Unpack
+from typing import Self, Unpack
 
 import httpx
 
-from app.client.calls import Calls, Document, Progress
+from app.client.answers import Coverage, ModelInfo, Verification
+from app.client.calls import Calls, Document
 from app.client.connection import Connection
-from app.client.events import Listening
-from app.client.flows import Call, Flow, Patience, Pause
-from app.client.forms import Image, Params, read_image
-from app.client.views import JSON, Certificate, Coverage, JobStatus, ModelInfo, Verification
-
-T = TypeVar("T")
+from app.client.flows import Patience
+from app.client.forms import Image, Params, read_archive, read_image
+from app.client.handles import Evaluation, Job
+from app.client.views import JSON
+from app.client.wire import Wire
 
 
 class Client:
@@ -45,7 +44,7 @@ class Client:
         self._calls = Calls(Patience(total_s=patience_s, absent_s=min(patience_s, 2.0)))
         http = httpx.Client(transport=transport, **self._connection.options())
         self._http = http
-        self._wire = _Wire(http)
+        self._wire = Wire(http)
 
     def __enter__(self) -> Self:
         return self
@@ -67,7 +66,7 @@ class Client:
         sigma: float,
         idempotency_key: str | None = None,
         **params: Unpack[Params],
-    ) -> "Job":
+    ) -> Job:
         """Ask for a certificate; the job has ended already if it was known.
 
         Args:
@@ -81,17 +80,17 @@ class Client:
         flow = self._calls.submit("/certify", read_image(image), fields, idempotency_key)
         return Job(self._wire.run(flow), self._calls, self._wire)
 
-    def predict(self, image: Image, *, sigma: float, **params: Unpack[Params]) -> "Job":
+    def predict(self, image: Image, *, sigma: float, **params: Unpack[Params]) -> Job:
         """Ask for the class alone, without a radius; otherwise as `certify`."""
         fields = {"sigma": sigma, **params}
         flow = self._calls.submit("/predict", read_image(image), fields, None)
         return Job(self._wire.run(flow), self._calls, self._wire)
 
-    def job(self, job_id: str) -> "Job":
+    def job(self, job_id: str) -> Job:
         """A job as it is now."""
         return Job(self._wire.run(self._calls.job(job_id)), self._calls, self._wire)
 
-    def jobs(self, *, state: str | None = None) -> Iterator["Job"]:
+    def jobs(self, *, state: str | None = None) -> Iterator[Job]:
         """The key's jobs, newest first, fetched a page at a time.
 
         Args:
@@ -102,6 +101,26 @@ class Client:
             found, cursor = self._wire.run(self._calls.page(state, cursor))
             for status in found:
                 yield Job(status, self._calls, self._wire)
+
+    def evaluate(
+        self, source: Image, *, sigma: float, name: str | None = None, **params: Unpack[Params]
+    ) -> Evaluation:
+        """Ask for certificates of labelled images, and for certified accuracy by radius.
+
+        Args:
+            source: A folder with a folder for each class, or such a zip: its path or bytes.
+            sigma: Standard deviation of the noise, in units of a [0, 1] pixel.
+            name: What to call it.
+            **params: As of `certify`; a set has no priority and no webhook.
+        """
+        fields = {"sigma": sigma, "name": name, **params}
+        flow = self._calls.evaluate(read_archive(source), fields)
+        return Evaluation(self._wire.run(flow), self._calls, self._wire)
+
+    def evaluation(self, evaluation_id: str) -> Evaluation:
+        """An evaluation as it is now."""
+        status = self._wire.run(self._calls.evaluation(evaluation_id))
+        return Evaluation(status, self._calls, self._wire)
 
     def models(self) -> tuple[ModelInfo, ...]:
         """The models, the default first."""
@@ -115,7 +134,7 @@ class Client:
         """Have a certificate checked: signature, digests, and the radius from its counts."""
         return self._wire.run(self._calls.verify(document))
 
-    def covers(self, job: "Job | str", image: Image) -> Coverage:
+    def covers(self, job: Job | str, image: Image) -> Coverage:
         """Whether another image is within a job's certified ball, by its exact distance."""
         job_id = job if isinstance(job, str) else job.id
         return self._wire.run(self._calls.covers(job_id, read_image(image)))
@@ -127,121 +146,3 @@ class Client:
     def is_alive(self) -> bool:
         """Whether the web process answers."""
         return self._wire.run(self._calls.alive())
-
-
-class _Wire:
-    """Makes the calls of flows, one after the other."""
-
-    def __init__(self, http: httpx.Client) -> None:
-        self._http = http
-
-    def run(self, flow: Flow[T]) -> T:
-        """The result of a flow."""
-        try:
-            step = next(flow)
-            while True:
-                try:
-                    answer = self._do(step)
-                except httpx.RequestError as error:
-                    step = flow.throw(error)
-                else:
-                    step = flow.send(answer)
-        except StopIteration as done:
-            return done.value
-
-    def listen(self, listening: Listening) -> Iterator[JobStatus]:
-        """What a stream of events tells, until it ends or breaks off."""
-        try:
-            request = listening.call().request(self._http)
-            answer = self._http.send(request, stream=True)
-            try:
-                if listening.begin(answer):
-                    for piece in answer.iter_bytes():
-                        yield from listening.feed(piece)
-            finally:
-                answer.close()
-        except httpx.RequestError:
-            return
-
-    def _do(self, step: Call | Pause) -> httpx.Response | None:
-        if isinstance(step, Pause):
-            time.sleep(step.seconds)
-            return None
-        return self._http.send(step.request(self._http))
-
-
-class Job:
-    """A job of the service.
-
-    Attributes:
-        status: The job as it was when it was last looked at.
-    """
-
-    def __init__(self, status: JobStatus, calls: Calls, wire: _Wire) -> None:
-        self.status = status
-        self._calls = calls
-        self._wire = wire
-
-    def __repr__(self) -> str:
-        return f"Job({self.id!r}, {self.status.state!r})"
-
-    @property
-    def id(self) -> str:
-        """Of the job; `client.job(id)` finds it again."""
-        return self.status.id
-
-    def wait(
-        self, timeout: float | None = None, on_progress: Progress = lambda _: None
-    ) -> Certificate:
-        """The certificate, once the job has ended. A service that restarts is waited for.
-
-        Args:
-            timeout: Longest wait, in seconds; None for as long as it takes.
-            on_progress: Told of each status.
-
-        Raises:
-            WaitedTooLong: It did not end in time; it goes on.
-            NoCertificate: It failed, was cancelled or has expired.
-        """
-
-        def seen(status: JobStatus) -> None:
-            self.status = status
-            on_progress(status)
-
-        flow = self._calls.result(self.status, timeout_s=timeout, on_progress=seen)
-        return self._wire.run(flow)
-
-    def events(self) -> Iterator[JobStatus]:
-        """The job as it is, and then at each change until it has ended.
-
-        By Server-Sent Events as long as there are any, else by long polls.
-        """
-        yield self.status
-        listening = Listening(self.status)
-        while not self.status.ended:
-            for status in self._wire.listen(listening):
-                self.status = status
-                yield status
-            if not self.status.ended:
-                before = self.status
-                self.status = self._wire.run(self._calls.next_status(before))
-                listening.known = self.status
-                if self.status is not before:
-                    yield self.status
-
-    def refresh(self) -> JobStatus:
-        """The job as it is now."""
-        self.status = self._wire.run(self._calls.job(self.id))
-        return self.status
-
-    def cancel(self) -> JobStatus:
-        """Stop the job; one of mode anytime succeeds with the certificate that it has.
-
-        Raises Conflict if it has ended already.
-        """
-        self.status = self._wire.run(self._calls.cancel(self.id))
-        return self.status
-
-    def delete(self) -> None:
-        """Erase image and record, and stop the job if need be."""
-        self._wire.run(self._calls.delete(self.id))

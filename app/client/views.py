@@ -119,6 +119,11 @@ class JobStatus:
     body: JSON = field(repr=False)
 
     @property
+    def path(self) -> str:
+        """Where it is, below the service's URL."""
+        return f"/jobs/{self.id}"
+
+    @property
     def ended(self) -> bool:
         """Whether nothing will change any more."""
         return self.state in TERMINAL
@@ -140,100 +145,6 @@ class JobStatus:
             interim=_certificate(body["interim"]),
             error=error and f"{error['message']} ({error['code']})",
             etag=etag,
-            body=body,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelInfo:
-    """A model as the service shows it.
-
-    Attributes:
-        id: Of the model.
-        default: Whether requests that name none get it.
-        description: What it is.
-        labels: Its classes, in order.
-        sigmas: Noise levels that it was trained for.
-        input_size: Side of the square that is certified, in pixels.
-        workers_ready: Workers that hold it.
-        draws_per_s: Of these workers together, else as measured when it was made.
-        body: The JSON, with the card and its measured certified accuracy.
-    """
-
-    id: str
-    default: bool
-    description: str
-    labels: tuple[str, ...]
-    sigmas: tuple[float, ...]
-    input_size: int
-    workers_ready: int
-    draws_per_s: float
-    body: JSON = field(repr=False)
-
-    @classmethod
-    def of(cls, body: JSON) -> "ModelInfo":
-        """From a model's JSON."""
-        card, live = body["card"], body["live"]
-        return cls(
-            id=body["id"],
-            default=body["default"],
-            description=card["description"],
-            labels=tuple(card["labels"]),
-            sigmas=tuple(card["sigmas"]),
-            input_size=card["preprocessing"]["size"],
-            workers_ready=live["workers_ready"],
-            draws_per_s=live["draws_per_s"],
-            body=body,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verification:
-    """What the service says of a certificate.
-
-    Attributes:
-        outcome: "valid", "invalid", or "unchecked" where nothing is wrong and not all can be told.
-        checks: Each question, and (passed or None, what was found).
-        body: The JSON.
-    """
-
-    outcome: str
-    checks: Mapping[str, tuple[bool | None, str]]
-    body: JSON = field(repr=False)
-
-    @classmethod
-    def of(cls, body: JSON) -> "Verification":
-        """From its JSON."""
-        checks = {check["name"]: (check["passed"], check["detail"]) for check in body["checks"]}
-        return cls(outcome=body["outcome"], checks=checks, body=body)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
-    """What a certificate says about another image.
-
-    Attributes:
-        covered: Whether its claim is about that one too.
-        distance: L2 between the two certified tensors, rounded up.
-        radius: Of the certificate.
-        explanation: What follows, in words.
-        body: The JSON.
-    """
-
-    covered: bool
-    distance: float
-    radius: float
-    explanation: str
-    body: JSON = field(repr=False)
-
-    @classmethod
-    def of(cls, body: JSON) -> "Coverage":
-        """From its JSON."""
-        return cls(
-            covered=body["covered"],
-            distance=body["distance"],
-            radius=body["radius"],
-            explanation=body["explanation"],
             body=body,
         )
 

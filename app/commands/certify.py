@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from app.client import Client
     from app.commands.certifying import Batch, Outcome, Picture
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 HEADS = ("file", "result", "class", "radius", "draws", "job")
 HELP = f"""
 Certify pictures: the class of each, and the L2 radius within which it cannot change.
@@ -144,6 +143,7 @@ def _pictures(paths: list[Path]) -> list["Picture"]:
     Raises:
         typer.BadParameter: A folder without pictures, or two files of one name.
     """
+    from app.client.forms import SUFFIXES
     from app.commands.certifying import Picture
 
     found: dict[str, Picture] = {}
@@ -160,6 +160,8 @@ def _pictures(paths: list[Path]) -> list["Picture"]:
 
 
 def _below(folder: Path) -> list[Path]:
+    from app.client.forms import SUFFIXES
+
     return sorted(
         file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()
     )

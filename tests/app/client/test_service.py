@@ -9,7 +9,14 @@ import httpx
 import pytest
 
 from app.client import AsyncClient, Client
-from app.client.errors import Conflict, NoCertificate, NotFound, RequestRefused, Unauthorized
+from app.client.errors import (
+    Conflict,
+    InvalidArgument,
+    NoCertificate,
+    NotFound,
+    RequestRefused,
+    Unauthorized,
+)
 from app.main import create_app
 from app.services import build_services
 from app.settings import AppSettings
@@ -105,6 +112,40 @@ def test_a_class_alone_is_predicted(client: Client, picture_file: Path) -> None:
     certificate = client.predict(picture_file, sigma=0.25, n=200).wait(20)
 
     assert (certificate.verdict, certificate.radius) == ("predicted", 0)
+
+
+@pytest.fixture
+def labelled(picture: Picture, tmp_path: Path) -> Path:
+    """Three cats and a dog, as the worker sees them all as cats."""
+    folder = tmp_path / "pictures"
+    for name, seed in (("cat/a.png", 1), ("cat/b.png", 2), ("cat/c.png", 3), ("dog/d.png", 4)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(picture(seed))
+    (folder / "cat" / "readme.txt").write_text("no picture")
+    return folder
+
+
+@pytest.mark.usefixtures("working")
+def test_a_folder_of_classes_is_evaluated(client: Client, labelled: Path) -> None:
+    seen: list[int] = []
+
+    evaluation = client.evaluate(labelled, sigma=0.25, mode="fixed", n=200, name="pets")
+    status = evaluation.wait(20, on_progress=lambda status: seen.append(status.items_done))
+
+    assert (status.state, status.items, seen[-1]) == ("succeeded", 4, 4)
+    assert (status.curve[0].radius, status.curve[0].accuracy) == (0.0, 0.75)
+    assert status.curve[0].low < 0.75 < status.curve[0].high
+    assert len(evaluation.table().splitlines()) == 5
+    assert evaluation.plot().lstrip().startswith("<")
+    assert client.evaluation(evaluation.id).status == status
+    evaluation.delete()
+
+
+def test_a_folder_without_classes_is_not_sent(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+
+    with pytest.raises(InvalidArgument, match="folders of pictures"):
+        client.evaluate(tmp_path, sigma=0.25)
 
 
 def test_models_are_views(client: Client) -> None:

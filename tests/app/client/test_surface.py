@@ -15,17 +15,13 @@ KEY = "dmae_abc_s3cr3t"
 
 
 def test_ten_names_are_the_whole_surface() -> None:
-    assert app.client.__all__ == [
-        "AsyncClient",
-        "AsyncJob",
-        "Certificate",
-        "Client",
-        "ClientError",
-        "Job",
-        "NoCertificate",
-        "ProblemAnswer",
-        "verify_webhook",
-    ]
+    kinds = {"Client", "Job", "Evaluation"}
+
+    assert set(app.client.__all__) == {
+        *kinds,
+        *(f"Async{kind}" for kind in kinds),
+        *("Certificate", "ClientError", "ProblemAnswer", "verify_webhook"),
+    }
 
 
 def test_both_clients_can_do_the_same() -> None:
@@ -34,6 +30,7 @@ def test_both_clients_can_do_the_same() -> None:
 
     assert able(Client) == able(AsyncClient)
     assert able(app.client.Job) == able(app.client.AsyncJob)
+    assert able(app.client.Evaluation) == able(app.client.AsyncEvaluation)
 
 
 @pytest.mark.usefixtures("clean_environment")
