@@ -19,6 +19,10 @@ CHUNKS_PER_WORKER = 3
 """One on the device, one behind it, one on its way: a worker so always has work of a job that is
 alone, and what comes later need not wait long."""
 
+LOOKS_AT_ONCE = 100
+LONGEST_PAUSE = 20.0
+"""Well under the time after which a consumer that hears nothing counts as deaf."""
+
 
 def window_for(workers: tuple[WorkerInfo, ...], model_id: str) -> int:
     """Whole chunks of a model that may be under way: enough to keep every worker busy.
@@ -35,6 +39,18 @@ def window_for(workers: tuple[WorkerInfo, ...], model_id: str) -> int:
         for info in workers
     )
     return CHUNKS_PER_WORKER * max(serving, 1)
+
+
+def look_every(workers: int) -> float:
+    """How many times longer than a heartbeat's the pause between looks after jobs is.
+
+    Any worker can look after all jobs, and each look reads all heartbeats: together they look about
+    a hundred times a second, however many they are.
+
+    Args:
+        workers: All that live.
+    """
+    return min(max(workers / LOOKS_AT_ONCE, 1.0), LONGEST_PAUSE)
 
 
 class Windows:
@@ -91,9 +107,10 @@ class Presence:
         self._interval_s = interval_s
         self._stopping = Event()
         self._lock = Lock()
+        self._look_every_s = interval_s
         self._threads = [
-            Thread(target=self._repeat, args=(tick,), name=tick.__name__, daemon=True)
-            for tick in (self.say_alive, self.look_after_jobs)
+            Thread(target=target, name=target.__name__, daemon=True)
+            for target in (self._keep_saying, self._keep_looking)
         ]
 
     def start(self) -> None:
@@ -153,6 +170,7 @@ class Presence:
             return
         model_ids = tuple(model.id for model in info.models)
         workers = self._runner.run(store.workers())
+        self._look_every_s = self._interval_s * look_every(len(workers))
         self._windows.update({model_id: window_for(workers, model_id) for model_id in model_ids})
         for model_id in model_ids:
             self._drawing.admit(model_id)
@@ -164,7 +182,12 @@ class Presence:
             messages_waiting=waiting, draws_begun=self._drawing.draws_begun
         )
 
-    def _repeat(self, tick: Callable[[], None]) -> None:
+    def _keep_saying(self) -> None:
         while not self._stopping.is_set():
-            tick()
+            self.say_alive()
             self._stopping.wait(self._interval_s)
+
+    def _keep_looking(self) -> None:
+        while not self._stopping.is_set():
+            self.look_after_jobs()
+            self._stopping.wait(self._look_every_s)

@@ -8,7 +8,7 @@ import pytest
 from jobs import ledger
 from jobs.errors import StoreUnavailable
 from jobs.record import WorkerInfo, WorkerModel
-from worker.presence import Presence, Windows, window_for
+from worker.presence import Presence, Windows, look_every, window_for
 from worker.telemetry import Counters
 from worker.watchdog import MemoryLimit, Watchdog, resident_mib
 
@@ -69,6 +69,13 @@ def test_the_window_feeds_all_workers_that_serve_a_model(model_id: str, window: 
     workers = (info("a"), info("b", threads=8), info("c", state="starting"))
 
     assert window_for(workers, model_id) == window
+
+
+@pytest.mark.parametrize(
+    ("workers", "times"), [(1, 1), (100, 1), (250, 2.5), (2_000, 20), (9_000, 20)]
+)
+def test_many_workers_take_turns_in_looking_after_jobs(workers: int, times: float) -> None:
+    assert look_every(workers) == times
 
 
 @pytest.mark.redis
