@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.record import ImageRef
+
 _RELATIVE_ERROR = 2.0**-50
 """Each difference, square, the sum, which `fsum` rounds once, and the root are off by 2^-53 of
 themselves: together by less than three and a half times that, and this is eight times."""
@@ -25,6 +27,15 @@ class Distance:
 
     at_least: float
     at_most: float
+
+    def of_uploads_at_least(self, image: ImageRef) -> float:
+        """How far apart two uploads of one size are at least, in their own pixels.
+
+        Preprocessing moves two images that are d apart to at most `spectral_norm` d + 2
+        `rounding_slack` apart; this is what follows for d.
+        """
+        room = self.at_least - 2 * image.rounding_slack
+        return max(room / image.spectral_norm * (1 - _RELATIVE_ERROR), 0.0)
 
     def within(self, radius: float) -> bool:
         """Whether the distance is surely below a radius."""

@@ -1,6 +1,7 @@
 """POST /jobs/<id>/covers: is another image inside the certified ball? No model is asked."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from app.access.caller import require
 from app.certificates.coverage import Reason, coverage
 from app.certificates.distance import Distance, distance
+from app.certificates.errors import DoesNotVerify
 from app.certificates.evidence import same_preprocessing
 from app.errors import InvalidRequest
 from app.images import PreparedUpload
@@ -26,6 +28,7 @@ from jobs.caller import Caller
 from jobs.errors import JobNotFound
 from model_store.card import Preprocessing
 from model_store.errors import ModelNotFound
+from model_store.preprocessing import tensor_sha256
 
 router = APIRouter(prefix="/jobs", tags=["certificates"])
 
@@ -57,6 +60,12 @@ class CoverageBody(BaseModel):
     )
     distance_255: float = Field(description="The same in units of a 0..255 pixel; rounded up.")
     radius: float = Field(description="Of the certificate; 0 where it claims none.")
+    radius_original: float = Field(description="The same for the pixels of the upload.")
+    original_distance_at_least: float | None = Field(
+        description="How far apart the two uploads are at least, in their own pixels, which "
+        "follows from their tensors; null where their sizes differ. The upload is not kept, so "
+        "nothing more is known."
+    )
     upload_sha256: str = Field(description="Of the other image, byte for byte.")
     tensor_sha256: str = Field(description="Of its tensor.")
 
@@ -104,9 +113,11 @@ async def covers(
     other = await services.images.prepare(
         await _image(request, services), _preprocessing(job, services)
     )
-    found = await asyncio.to_thread(_distance, tensor, other)
-    same = other.ref.tensor_sha256 == job.job.spec.image.tensor_sha256
+    image = job.job.spec.image
+    found = await asyncio.to_thread(_distance, tensor, other, document["image"])
+    same = other.ref.tensor_sha256 == document["image"]["tensor_sha256"]
     answer = coverage(document, found, same=same)
+    alike = image.original_size == other.ref.original_size
     return json_answer(
         CoverageBody(
             covered=answer.covered,
@@ -115,6 +126,8 @@ async def covers(
             distance=found.at_most,
             distance_255=255 * found.at_most * (1 + 2.0**-50),
             radius=document["radius"],
+            radius_original=document["radius_original"],
+            original_distance_at_least=found.of_uploads_at_least(image) if alike else None,
             upload_sha256=other.ref.upload_sha256,
             tensor_sha256=other.ref.tensor_sha256,
         )
@@ -144,5 +157,10 @@ def _preprocessing(job: Finished, services: Services) -> Preprocessing:
     return card.preprocessing
 
 
-def _distance(tensor: bytes, other: PreparedUpload) -> Distance:
-    return distance(np.frombuffer(tensor, "<f4"), np.frombuffer(other.tensor, "<f4"))
+def _distance(tensor: bytes, other: PreparedUpload, certified: Mapping[str, Any]) -> Distance:
+    one, two = (
+        np.frombuffer(each, "<f4").reshape(certified["shape"]) for each in (tensor, other.tensor)
+    )
+    if tensor_sha256(one) != certified["tensor_sha256"]:
+        raise DoesNotVerify("the stored tensor is not that of the certificate")
+    return distance(one, two)

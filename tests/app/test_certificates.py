@@ -10,6 +10,7 @@ import pytest
 
 from app.certificates.keys import read_key_set
 from app.certificates.verification import verify
+from jobs.connection import make_redis
 from jobs.document import certificate_document
 
 pytestmark = [pytest.mark.anyio, pytest.mark.redis]
@@ -197,11 +198,12 @@ async def test_an_image_inside_the_ball_is_covered_and_one_outside_is_not(
     assert (near["covered"], near["reason"]) == (True, "inside")
     assert 0.2 <= near["distance"] < 0.2 + 1e-6
     assert 51 <= near["distance_255"] < 51 + 1e-4
+    assert 0.2 - 1e-4 < near["original_distance_at_least"] <= 0.2
     assert (await covers(service, job_id, image))["reason"] == "same_tensor"
     far = await covers(service, job_id, picture(seed=1))
     assert (far["covered"], far["reason"]) == (False, "outside")
     larger = await covers(service, job_id, picture(size=(64, 48)))
-    assert not larger["covered"]
+    assert (larger["covered"], larger["original_distance_at_least"]) == (False, None)
 
 
 async def test_a_prediction_covers_its_own_image_alone(
@@ -212,6 +214,19 @@ async def test_a_prediction_covers_its_own_image_alone(
 
     assert (await covers(service, job_id, image))["covered"]
     assert (await covers(service, job_id, moved(image, 1)))["reason"] == "no_radius"
+
+
+async def test_a_stored_tensor_that_was_changed_is_not_measured_from(
+    service: Any, worker: Any, picture: Any, problem: Any, redis_url: str
+) -> None:
+    job_id = await certified(service, worker, picture())
+    with make_redis(redis_url) as connection:
+        name = f"dmae:job:{{{job_id}}}:image"
+        connection.set(name, connection.get(name)[::-1])
+
+    answer = await service.http.post(f"/jobs/{job_id}/covers", files={"image": picture()})
+
+    problem(answer, 409, "certificate-not-proved")
 
 
 async def test_bad_forms_are_refused_by_covers(
