@@ -1,7 +1,8 @@
 """Labelled sets of pictures, as archives and as parts."""
 
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
@@ -49,3 +50,24 @@ def evaluate() -> Callable[..., Any]:
         return await http.post("/evaluations", files=files, data=data, headers=headers)
 
     return post
+
+
+@pytest.fixture(scope="session")
+def counted() -> Callable[..., Any]:
+    """Notes what a service asks of Redis."""
+
+    @contextmanager
+    def noting(service: Any) -> Iterator[list[Any]]:
+        runner = service.http._transport.app.state.services.runner
+        inner, calls = runner._runner, []
+
+        class _Noting:
+            async def run(self, command: Any) -> Any:
+                calls.append(command.call)
+                return await inner.run(command)
+
+        runner._runner = _Noting()
+        yield calls
+        runner._runner = inner
+
+    return noting
