@@ -1,13 +1,11 @@
 """What can be wrong with a certificate, or with a key that one is signed with.
 
 CertificateError
-+-- Malformed              not a certificate's text: no JSON, two members of one name, other bytes
-+-- SignatureRefused       signed in another way, by an unknown key, or not by that key
-+-- DoesNotVerify          a stored certificate says what its counts do not prove
-+-- NotSigned              a signed form is asked for where nothing signs
-+-- NoRadius               a job's certificate cannot be asked what it covers
-KeyError_
-+-- KeyUnusable            a file of keys cannot be read, or may be read by others
++-- Malformed         not the text of a certificate: no JSON, two members of one name, other bytes
++-- SignatureRefused  signed in another way, by an unknown key, or not by that key
++-- DoesNotVerify     a stored certificate says what its counts do not prove
++-- NotSigned         a signed form is asked for where nothing signs
+KeyUnusable           a file of keys cannot be read, or may be read by others
 """
 
 

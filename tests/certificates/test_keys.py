@@ -191,3 +191,16 @@ def test_the_issuer_is_named_and_signed(document: dict[str, Any], tmp_path: Path
     assert report.outcome == "valid"
     assert "of Example lab" in report.checks[1].detail
     assert verify(text.replace(b"Example", b"Another"), signer.keys).outcome == "invalid"
+
+
+def test_a_document_of_schema_1_is_served_as_it_is(
+    document: dict[str, Any], tmp_path: Path
+) -> None:
+    signer = Signer(tmp_path, issuer="Example lab")
+    statement = document["statement"].partition(" By then the service had been asked 2")[0]
+    old = {name: value for name, value in document.items() if name != "attempts"}
+
+    text = signer.text(old | {"schema_version": 1, "statement": statement})
+
+    assert verify(text, signer.keys).outcome == "valid"
+    assert b"Example lab" not in text
