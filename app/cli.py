@@ -7,7 +7,19 @@ from collections.abc import Callable
 
 import typer
 
-from app.commands import certify, demo, doctor, jobs, keys, models, parts, serve, signing, verify
+from app.commands import (
+    certify,
+    demo,
+    doctor,
+    evaluate,
+    jobs,
+    keys,
+    models,
+    parts,
+    serve,
+    signing,
+    verify,
+)
 
 cli = typer.Typer(
     name="dmae",
@@ -28,6 +40,7 @@ def _command(function: Callable[..., None], text: str) -> None:
 
 _command(serve.serve, serve.HELP)
 _command(certify.certify, certify.HELP)
+_command(evaluate.evaluate, evaluate.HELP)
 _command(verify.verify, verify.HELP)
 _command(models.models, models.HELP)
 _command(doctor.doctor, doctor.HELP)

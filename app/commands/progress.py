@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
+from app.client.answers import EvaluationStatus
 from app.client.views import JobStatus
 
 
@@ -48,6 +49,33 @@ class Bars:
 @contextmanager
 def shown_bars(total: int) -> Generator[Bars]:
     """Bars for so many jobs, gone at the end of the block."""
+    with _shown() as progress:
+        yield Bars(progress, total)
+
+
+@contextmanager
+def shown_evaluation() -> Generator[Callable[[EvaluationStatus], None]]:
+    """What to call with each status of an evaluation; its bar is gone at the end of the block."""
+    with _shown() as progress:
+        bar = progress.add_task("pictures", total=None, rest="")
+
+        def show(evaluation: EvaluationStatus) -> None:
+            left = (
+                "" if evaluation.eta_s is None else f"at most about {evaluation.eta_s:,.0f} s left"
+            )
+            progress.update(
+                bar,
+                description=evaluation.state,
+                completed=evaluation.items_done,
+                total=evaluation.items,
+                rest=left,
+            )
+
+        yield show
+
+
+@contextmanager
+def _shown() -> Generator[Progress]:
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -58,7 +86,7 @@ def shown_bars(total: int) -> Generator[Bars]:
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as progress:
-        yield Bars(progress, total)
+        yield progress
 
 
 def _rest(job: JobStatus) -> str:
