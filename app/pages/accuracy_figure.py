@@ -38,6 +38,7 @@ def accuracy_figure(card: ModelCard, *, sigma: float, radius: float | None) -> P
             x=x.across(radius),
             y=y.down(_interpolated(points, radius)),
             label=f"this image {words.floored(radius, 3)}",
+            falling=True,
         ),
         rule=None,
         table=Table(

@@ -53,7 +53,12 @@ def draws_figure(certificate: Certificate, *, draws_per_s: float) -> Plot | None
         dots=(),
         mark=None
         if here is None
-        else Mark(x=x.across(votes.total), y=y.down(here), label=f"now {words.floored(here, 3)}"),
+        else Mark(
+            x=x.across(votes.total),
+            y=y.down(here),
+            label=f"now {words.floored(here, 3)}",
+            falling=False,
+        ),
         rule=Tick(at=y.down(asked), label=f"asked {asked:g}") if asked else None,
         table=_table(radii, draws_per_s),
     )

@@ -178,7 +178,7 @@ def expected_time(card: ModelCard, crew: Crew, mode: str, max_draws: int) -> str
     draws = n if question.at_most else most_draws(params)
     time = words.duration(draws / crew.draws_per_s)
     speed = f"at {words.whole(crew.draws_per_s)} draws a second"
-    how = f"At most {n:,} draws, {time} {speed}; mostly far fewer." if question.at_most else ""
+    how = f"At most {n:,} draws, {time} {speed}; usually far fewer." if question.at_most else ""
     waiting = "" if crew.ready else " No worker holds this model at the moment: the job would wait."
     return (how or f"{draws:,} draws, about {time} {speed}.") + waiting
 

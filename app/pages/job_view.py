@@ -17,8 +17,8 @@ from model_store.errors import ModelStoreError
 from smoothing.certificate import Phase
 
 _PHASES = {
-    Phase.SELECTION: "choosing the class",
-    Phase.ESTIMATION: "bounding how often the class wins",
+    Phase.SELECTION: "A first look at noisy draws, to choose the class and plan the rest.",
+    Phase.ESTIMATION: "Counting which class wins under fresh noise, draw by draw.",
 }
 
 
@@ -29,6 +29,7 @@ class JobView:
     Attributes:
         job: As read.
         heading: State, in words.
+        phase: What is being done, in a sentence.
         percent: How far it is, a whole number.
         figures: How far it is, and how fast, in words; one a line.
         question: Its mode.
@@ -41,6 +42,7 @@ class JobView:
 
     job: Job
     heading: str
+    phase: str
     percent: int
     figures: Sequence[str]
     question: Question
@@ -79,7 +81,8 @@ async def job_view(job: Job, services: Services, *, url: str, with_key: bool) ->
     progress = job.progress
     return JobView(
         job=job,
-        heading=_heading(job),
+        heading=words.STATES[job.state],
+        phase=_phase(job),
         percent=math.floor(100 * progress.draws_done / max(progress.draws_planned, 1)),
         figures=_figures(estimate),
         question=BY_MODE[job.spec.params.mode],
@@ -106,10 +109,10 @@ def _card(services: Services, job: Job) -> ModelCard | None:
         return None
 
 
-def _heading(job: Job) -> str:
+def _phase(job: Job) -> str:
     if job.state is JobState.RUNNING:
-        return f"Running: {_PHASES[job.progress.phase]}"
-    return words.STATES[job.state]
+        return _PHASES[job.progress.phase]
+    return "It starts as soon as a worker is free."
 
 
 def _figures(estimate: Expected) -> list[str]:

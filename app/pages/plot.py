@@ -7,11 +7,31 @@ from app.pages.axes import Tick
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """Where this certificate is; in percent from the left and from the top."""
+    """Where this certificate is; in percent from the left and from the top.
+
+    Attributes:
+        x: From the left.
+        y: From the top.
+        label: Beside it.
+        falling: Whether the curve falls, so that the label stands where it is not.
+    """
 
     x: float
     y: float
     label: str
+    falling: bool
+
+    @property
+    def anchor(self) -> str:
+        """The end of the label that is next to the place."""
+        near_left = self.x < (60 if self.falling else 25)
+        return "start" if near_left else "end"
+
+    @property
+    def dy(self) -> int:
+        """How far below the place the label's line is, in pixels."""
+        free_above = self.y > 85 or (self.anchor == "start") == self.falling
+        return -12 if free_above else 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

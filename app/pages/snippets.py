@@ -1,5 +1,6 @@
 """How to make exactly this request without the page."""
 
+import json
 import shlex
 from dataclasses import dataclass
 
@@ -40,12 +41,12 @@ def _curl(fields: dict[str, str | int | float], url: str, *, with_key: bool) -> 
 
 
 def _python(fields: dict[str, str | int | float], url: str, *, with_key: bool) -> str:
-    arguments = "".join(f"        {name}={fields[name]!r},\n" for name in fields)
+    arguments = "".join(f"        {name}={json.dumps(fields[name])},\n" for name in fields)
     note = "  # the key is in DMAE_API_KEY" if with_key else ""
     return (
         "from app.client import Client\n\n"
-        f"with Client({url!r}) as client:{note}\n"
-        f"    job = client.certify(\n        {FILE!r},\n{arguments}    )\n"
+        f"with Client({json.dumps(url)}) as client:{note}\n"
+        f"    job = client.certify(\n        {json.dumps(FILE)},\n{arguments}    )\n"
         "    print(job.wait())"
     )
 

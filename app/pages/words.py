@@ -37,16 +37,20 @@ def chance(alpha: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """About how long, in one or two units."""
+    """About how long, in one or two units; the script of the page says the same."""
     if seconds < 1:
         return "under a second"
     if seconds < 59.5:
-        return f"{round(seconds)} s"
+        return f"{_nearest(seconds)} s"
     if seconds < 3_570:
-        minutes, rest = divmod(round(seconds), 60)
+        minutes, rest = divmod(_nearest(seconds), 60)
         return f"{minutes} min {rest} s" if rest and minutes < 10 else f"{minutes} min"
-    hours, minutes = divmod(round(seconds / 60), 60)
+    hours, minutes = divmod(_nearest(seconds / 60), 60)
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def _nearest(number: float) -> int:
+    return math.floor(number + 0.5)
 
 
 def moment(seconds: float) -> datetime:

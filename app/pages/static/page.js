@@ -128,7 +128,7 @@ function duration(seconds) {
     return rest && minutes < 10 ? `${minutes} min ${rest} s` : `${minutes} min`;
   }
   const minutes = Math.round(seconds / 60);
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return `${Math.floor(minutes / 60)} h${minutes % 60 ? ` ${minutes % 60} min` : ""}`;
 }
 
 // One standard normal number (Box and Muller, 1958).
@@ -225,7 +225,7 @@ function enlivenForm(form) {
     if (!mode || !speed || !n) return;
     const time = `${duration(n / speed)} at ${whole(speed)} draws a second`;
     find("#expected").textContent = mode.dataset.atMost
-      ? `At most ${whole(n)} draws, ${time}; mostly far fewer.`
+      ? `At most ${whole(n)} draws, ${time}; usually far fewer.`
       : `${whole(n)} draws, about ${time}.`;
   }
 
