@@ -1,6 +1,5 @@
 """The web application: routes, middleware and error handlers put together, nothing at import."""
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from app.allow import Handler, method_not_allowed
+from app.background import in_background
 from app.draining import draining_on_signals
 from app.edge import QUIET_PATHS, Edge
 from app.evaluations.submission import submit_all
@@ -30,6 +30,7 @@ from app.routes import (
     evaluations,
     health,
     inference_protocol,
+    job,
     jobs,
     jwks,
     metrics,
@@ -49,7 +50,9 @@ logger = logging.getLogger(__name__)
 DISTRIBUTION = "dmae-certify"
 FORM_OVERHEAD_BYTES = 64 * 1024
 ROUTERS = (
+    # The first are found fastest.
     certify.router,
+    job.router,
     predict.router,
     evaluations.router,
     jobs.router,
@@ -88,12 +91,9 @@ def create_app(services: Services) -> FastAPI:
         work = [submit_all(services)]
         if courier := services.courier():
             work.append(courier.run())
-        running = [asyncio.create_task(each) for each in work]
-        with draining_on_signals(services.settings.drain_s):
-            yield
-        for task in running:
-            task.cancel()
-        await asyncio.wait(running)
+        async with in_background(work):
+            with draining_on_signals(services.settings.drain_s):
+                yield
         await services.aclose()
 
     settings = services.settings

@@ -54,6 +54,7 @@ class Pace:
         per_host: Of them, to one host, so that one that hangs holds up no other.
         lease_s: For how long a message is this process's; longer than any attempt.
         busy_s: When a message to a busy host is looked at again.
+        patience_s: For what is under way at the end; less than `in_background` grants.
     """
 
     poll_s: float = 0.5
@@ -61,6 +62,7 @@ class Pace:
     per_host: int = 4
     lease_s: float = 4 * TIMEOUT_S
     busy_s: float = 1.0
+    patience_s: float = TIMEOUT_S / 4
 
 
 @dataclass(slots=True)
@@ -89,7 +91,7 @@ class Courier:
                 await self._turn()
                 await asyncio.sleep(self.pace.poll_s)
         finally:
-            await self._stop()
+            await self._end()
 
     async def _turn(self) -> None:
         try:
@@ -178,9 +180,9 @@ class Courier:
         )
         return Attempt(at=now, duration_s=round(took, 3), status=status, error=error), final
 
-    async def _stop(self) -> None:
+    async def _end(self) -> None:
         if self._sending:
-            await asyncio.wait(self._sending, timeout=TIMEOUT_S / 4)
+            await asyncio.wait(self._sending, timeout=self.pace.patience_s)
         for task in self._sending:
             task.cancel()
         with contextlib.suppress(JobsError):
