@@ -19,7 +19,8 @@ from jobs import keys, store
 from jobs.answers import Allowance, Outcome, Submitted
 from jobs.caller import Caller, Idempotency
 from jobs.logs import also_concerns
-from jobs.record import ImageRef, Job, JobSpec, JobState, Progress, WebhookRef
+from jobs.record import ImageRef, Job, JobSpec, JobState, ModelRef, Progress, WebhookRef
+from model_store.card import ModelCard
 from model_store.errors import ModelStoreError
 from smoothing.certificate import Phase, SmoothingParams
 from smoothing.procedures import DrawMore, procedure_for
@@ -164,7 +165,7 @@ async def expected(job: Job, services: Services) -> Expected:
     except ModelStoreError:  # the model has left the store since
         return Expected(job=job, seconds=None)
     crew = await services.fleet.crew(card)
-    backlog = await services.runner.run(store.backlog(card.id, now=time.time()))
+    backlog = await services.fleet.backlog(card)
     return Expected(job=job, seconds=_expected_s(job, backlog.draws, crew))
 
 
@@ -188,7 +189,7 @@ def _spec(
     seconds: float,
     chunk: int,
 ) -> JobSpec:
-    model, now = keys.model_ref(request.card), time.time()
+    model, now = _model_ref(request.card), time.time()
     return JobSpec(
         id=naming.job_id or keys.new_job_id(),
         model=model,
@@ -205,6 +206,17 @@ def _spec(
         webhook=receiver,
         group=naming.group,
     )
+
+
+_REFS: dict[str, tuple[ModelCard, ModelRef]] = {}
+
+
+def _model_ref(card: ModelCard) -> ModelRef:
+    """As `keys.model_ref`, which digests the whole card: once for each that the store gives."""
+    known = _REFS.get(card.id)
+    if known is None or known[0] is not card:
+        known = _REFS[card.id] = (card, keys.model_ref(card))
+    return known[1]
 
 
 def _idempotency(

@@ -3,6 +3,7 @@
 import difflib
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, cast, get_args
 
 from app.certify_form import DEFAULT_MODE
@@ -25,10 +26,15 @@ def limits_of(
         mode: As asked for, whether there is such a mode or not.
         max_draws: Largest `n` and `n0`.
     """
+    limits = {"model": {"supported": list(registry.ids())}, **_ranges(mode, max_draws)}
+    return limits | ({} if card is None else {"sigma": {"supported": list(card.sigmas)}})
+
+
+@lru_cache(maxsize=64)
+def _ranges(mode: str | None, max_draws: int) -> Mapping[str, Limit]:
     modes = get_args(Mode)
     known = mode if mode in modes else DEFAULT_MODE
-    limits: dict[str, Limit] = {
-        "model": {"supported": list(registry.ids())},
+    return {
         "mode": {"supported": list(modes)},
         "numerics": {"supported": list(get_args(Numerics))},
         "bound": {"supported": list(get_args(Bound))},
@@ -40,7 +46,6 @@ def limits_of(
         "family_size": {"minimum": 1},
         "priority": {"supported": list(get_args(Priority))},
     }
-    return limits | ({} if card is None else {"sigma": {"supported": list(card.sigmas)}})
 
 
 def fault(field: str, sent: str | None, detail: str, limit: Limit | None) -> FieldError:

@@ -2,11 +2,13 @@
 
 import logging
 import math
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from app.prompt_runner import PromptRunner
 from jobs import store
+from jobs.answers import Backlog
 from jobs.record import WorkerInfo
 from model_store.card import ModelCard
 from model_store.errors import ModelStoreError
@@ -52,6 +54,7 @@ class Fleet:
         self._runner = runner
         self._clock = clock
         self._seen: tuple[float, tuple[WorkerInfo, ...]] | None = None
+        self._backlogs: dict[str, tuple[float, Backlog]] = {}
 
     async def workers(self) -> tuple[WorkerInfo, ...]:
         """The live workers, now.
@@ -72,6 +75,18 @@ class Fleet:
         if self._seen is None or self._clock() - self._seen[0] > FRESH_S:
             return crew_of(card, await self.workers())
         return crew_of(card, self._seen[1])
+
+    async def backlog(self, card: ModelCard) -> Backlog:
+        """The work that waits for a model, as of at most a second ago.
+
+        Raises:
+            StoreUnavailable: Redis is away, and was already a second ago.
+        """
+        now, known = self._clock(), self._backlogs.get(card.id)
+        if known is None or now - known[0] > FRESH_S:
+            waiting = await self._runner.run(store.backlog(card.id, now=time.time()))
+            known = self._backlogs[card.id] = (now, waiting)
+        return known[1]
 
 
 def crew_of(card: ModelCard, workers: Sequence[WorkerInfo]) -> Crew:

@@ -11,6 +11,9 @@ from model_store.decoding import ImageLimits, decode
 from model_store.errors import ImageError
 from model_store.preprocessing import prepare
 
+INLINE_BYTES = 4096
+"""So short a file holds a megapixel or two at the very most: a thread would cost more than it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedUpload:
@@ -43,12 +46,14 @@ class Images:
         Raises:
             BadImage: It is no image, a damaged one, or of a kind or size that is not certified.
         """
-        async with self._slots:
-            try:
+        try:
+            if len(data) <= INLINE_BYTES:
+                return _prepare(data, preprocessing, self._limits)
+            async with self._slots:
                 return await asyncio.to_thread(_prepare, data, preprocessing, self._limits)
-            except ImageError as error:
-                limit = describe(self._limits)
-                raise BadImage(error, num_bytes=len(data), limit=limit) from error
+        except ImageError as error:
+            limit = describe(self._limits)
+            raise BadImage(error, num_bytes=len(data), limit=limit) from error
 
 
 def describe(limits: ImageLimits) -> Limit:

@@ -76,6 +76,19 @@ PREFER = {
     "description": "`wait=<s>` holds the answer back until the job has ended (RFC 7240).",
     "schema": {"type": "string"},
 }
+WAIT = {
+    "name": "wait",
+    "in": "query",
+    "description": "Seconds to hold the answer back until the job has ended, or, with "
+    "If-None-Match, until it has changed. Cut to the service's limit.",
+    "schema": {"type": "number", "minimum": 0, "default": 0},
+}
+IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The ETag of an earlier answer; 304 if the job is as it was.",
+    "schema": {"type": "string"},
+}
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",

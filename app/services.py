@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from app.access.authenticator import Authenticator
 from app.access.limits import Refusals
+from app.catalogue import Catalogue
 from app.certificates.signer import Signer
 from app.fleet import Fleet
 from app.images import Images
@@ -143,7 +144,9 @@ def build_services(settings: AppSettings, *, waker: WakesWorkers | None = None) 
     given = settings.dmae_secret
     return Services(
         settings=settings,
-        registry=Registry(settings.model_store_dir, default_id=settings.default_model),
+        registry=Catalogue(
+            settings.model_store_dir, default_id=settings.default_model, clock=time.monotonic
+        ),
         authenticator=Authenticator(runner, mode=settings.keys),
         refusals=Refusals(),
         runner=runner,

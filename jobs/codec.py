@@ -1,6 +1,7 @@
 """Records to and from JSON, for the store. The only module of `jobs` that knows pydantic."""
 
 import json
+from functools import lru_cache
 from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -21,8 +22,9 @@ def dump_spec(spec: JobSpec) -> bytes:
     return _SPEC.dump_json(spec)
 
 
+@lru_cache(maxsize=512)
 def load_spec(text: bytes) -> JobSpec:
-    """The spec from its JSON.
+    """The spec from its JSON; the same object for the same text, which is read again and again.
 
     Raises:
         MalformedRecord: The text is not a spec of this version.

@@ -17,8 +17,13 @@ from jobs.errors import JobNotFound
 from jobs.record import Job
 
 
-async def _services(request: Request) -> Services:
+def services_of(request: Request) -> Services:
+    """What the request's application works with."""
     return request.app.state.services
+
+
+async def _services(request: Request) -> Services:
+    return services_of(request)
 
 
 ServicesOf = Annotated[Services, Depends(_services)]

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.access.caller import CallerOf
+from app.access.caller import DOCUMENTED, caller_of
 from app.certifications import Naming
 from app.errors import FieldError, InvalidRequest, echo
 from app.intake import idempotency_key, read_request
@@ -23,11 +23,12 @@ from app.openapi_parts import (
     certify_body,
     certify_query,
 )
-from app.routes.answers import JobId, ServicesOf, is_job_id
+from app.routes.answers import JobId, is_job_id, services_of
+from app.routes.lean import LeanRoute
 from app.routes.submission import submit_and_answer
 from app.schemas import JobBody
 
-router = APIRouter(tags=["certificates"])
+router = APIRouter(tags=["certificates"], route_class=LeanRoute)
 
 _HEADERS = {
     "Location": LOCATION,
@@ -72,19 +73,21 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     status_code=202,
     response_model=JobBody,
     summary="Certify an image",
+    dependencies=[DOCUMENTED],
     responses=RESPONSES,
     openapi_extra={
         "requestBody": certify_body(),
         "parameters": [*certify_query(), PREFER, IDEMPOTENCY_KEY],
     },
 )
-async def certify(request: Request, services: ServicesOf, caller: CallerOf) -> Response:
+async def certify(request: Request) -> Response:
     """Queues a certificate for an image, unless it is known or already being computed.
 
     Equal requests share one job and one certificate: asking again is no second roll of the dice.
     The radius is in units of a [0, 1] pixel over the certified tensor; the certificate also gives
     it for the pixels of the upload.
     """
+    services, caller = services_of(request), await caller_of(request)
     services.refusals.check(caller.tenant)
     naming = Naming(idempotency_key=idempotency_key(request))
     wanted = await read_request(request, services)
@@ -96,20 +99,20 @@ async def certify(request: Request, services: ServicesOf, caller: CallerOf) -> R
     status_code=202,
     response_model=JobBody,
     summary="Certify an image as a job of a given id",
+    dependencies=[DOCUMENTED],
     responses=RESPONSES,
     openapi_extra={
         "requestBody": certify_body(),
         "parameters": [*certify_query(), PREFER],
     },
 )
-async def put_job(
-    request: Request, job_id: JobId, services: ServicesOf, caller: CallerOf
-) -> Response:
+async def put_job(request: Request, job_id: JobId) -> Response:
     """The same as `POST /certify`, under an id that the client has made up: any UUID.
 
     It can be sent again without harm. Where an equal request has a job already, that one answers,
     under its own id: `Location` names it.
     """
+    services, caller = services_of(request), await caller_of(request)
     services.refusals.check(caller.tenant)
     if not is_job_id(job_id):
         detail = "must be a UUID in lower case, such as uuid.uuid4() makes"

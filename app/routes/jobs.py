@@ -12,45 +12,26 @@ from app.access.caller import CallerOf
 from app.certifications import Expected, expected
 from app.events import job_events, seen_all
 from app.openapi import problems
-from app.openapi_parts import APPLIED, ETAG, EVENTS, LINK
+from app.openapi_parts import EVENTS, LINK
 from app.routes.answers import (
     JobId,
-    Prefer,
     ServicesOf,
     checked_id,
-    etag,
     job_answer,
     job_body,
     json_answer,
-    names_version,
     own_job,
     prefix_of,
 )
 from app.schemas import JobBody, JobsBody
-from app.waiting import preferred_wait, read_job, wait_for_change, while_connected
+from app.waiting import read_job
 from jobs import store
 from jobs.answers import Page
 from jobs.listing import LARGEST_PAGE
-from jobs.record import Job, JobState
+from jobs.record import JobState
 
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
-Wait = Annotated[
-    float,
-    Query(
-        ge=0,
-        allow_inf_nan=False,
-        description="Seconds to hold the answer back until the job has ended, or, with "
-        "If-None-Match, until it has changed. Cut to the service's limit.",
-    ),
-]
-IfNoneMatch = Annotated[
-    str | None,
-    Header(
-        alias="If-None-Match",
-        description="The ETag of an earlier answer; 304 if the job is as it was.",
-    ),
-]
 States = Annotated[
     list[JobState],
     Query(alias="state", description="Only jobs in this state; may be given several times."),
@@ -90,45 +71,6 @@ async def list_jobs(
     jobs = [job_body(Expected(job=job, seconds=None), request) for job in page.jobs]
     headers = {} if following is None else {"Link": f'<{following}>; rel="next"'}
     return json_answer(JobsBody(jobs=jobs, next=following), headers=headers)
-
-
-@router.get(
-    "/{job_id}",
-    response_model=JobBody,
-    summary="Where a job stands",
-    responses={
-        200: {"headers": {"ETag": ETAG, "Preference-Applied": APPLIED}},
-        304: {"description": "The job is as it was."},
-        **problems(
-            "bad-request", "job-not-found", "job-gone", "invalid-parameter", "store-unavailable"
-        ),
-    },
-)
-async def get_job(
-    request: Request,
-    job_id: JobId,
-    services: ServicesOf,
-    caller: CallerOf,
-    wait: Wait = 0,
-    prefer: Prefer = None,
-    if_none_match: IfNoneMatch = None,
-) -> Response:
-    """The job; with a wait, as soon as there is something to say."""
-    job = await own_job(services, caller, job_id)
-    preferred = preferred_wait(prefer)
-    seconds = min(max(wait, preferred or 0), services.settings.max_wait_s)
-    headers = {} if preferred is None else {"Preference-Applied": f"wait={int(seconds)}"}
-    if seconds > 0:
-        known = job.version if names_version(if_none_match, job.version) else None
-
-        def enough(job: Job) -> bool:
-            return job.state.terminal or (known is not None and job.version != known)
-
-        waiting = wait_for_change(services.runner, job, seconds=seconds, enough=enough)
-        job = await while_connected(waiting, request.receive)
-    if names_version(if_none_match, job.version):
-        return Response(status_code=304, headers={"ETag": etag(job.version), **headers})
-    return job_answer(await expected(job, services), request, headers=headers)
 
 
 @router.get(
