@@ -42,6 +42,7 @@ class EvaluationSpec:
         created_at: Seconds since 1970, UTC.
         deadline_at: When it expires if it has not ended, seconds since 1970.
         request_id: Id of the HTTP request that asked for it.
+        payload_sha256: Hex digest of what was sent, for one that the client has named.
     """
 
     id: str
@@ -53,6 +54,7 @@ class EvaluationSpec:
     created_at: float
     deadline_at: float
     request_id: str | None = None
+    payload_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

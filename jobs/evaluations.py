@@ -22,6 +22,7 @@ from jobs.evaluation_view import evaluation_of
 from jobs.view import decode
 
 MOST_LOOKS = 1_000
+_NAMES = uuid.UUID("5e1f0c1e-7a54-4c0b-9a43-6a8d3a3d9a51")
 Admission = Literal["admitted", "busy", "full"]
 """Whether there is room: "busy", the caller has as many under way as it may; "full", too many bytes
 of images wait in all."""
@@ -58,6 +59,11 @@ def child_id(evaluation_id: str, index: int) -> str:
     return str(uuid.uuid5(uuid.UUID(evaluation_id), str(index)))
 
 
+def named_id(tenant: str, name: str) -> str:
+    """The id of the evaluation that a tenant has named, so that asking for it again finds it."""
+    return str(uuid.uuid5(_NAMES, f"{tenant}\0{name}"))
+
+
 def _images(evaluation_id: str) -> str:
     return f"dmae:evaluation:{{{evaluation_id}}}:images"
 
@@ -72,9 +78,9 @@ def admits(tenant: str, *, num_bytes: int, room: Room, now: float) -> Command[Ad
     return Command(call=script("evaluation"), args=args, parse=_admission)
 
 
-def upload(evaluation_id: str, index: int, data: bytes, *, now: float) -> Command[None]:
-    """Keep an image until it is submitted; for an hour if no record follows."""
-    args = _call("upload", evaluation_id, now, index, data)
+def upload(upload_id: str, index: int, data: bytes, *, now: float) -> Command[None]:
+    """Keep an image for the evaluation that is made of these uploads, within the hour."""
+    args = _call("upload", upload_id, now, index, data)
     return Command(call=script("evaluation"), args=args, parse=lambda _: None)
 
 
@@ -83,19 +89,26 @@ def image(evaluation_id: str, index: int) -> Command[bytes | None]:
     return Command(call="HGET", args=(_images(evaluation_id), index), parse=lambda answer: answer)
 
 
-def forget_uploads(evaluation_id: str) -> Command[None]:
-    """Erase the images of an evaluation that has no record."""
-    return Command(call="DEL", args=(_images(evaluation_id),), parse=lambda _: None)
+def forget_uploads(upload_id: str) -> Command[None]:
+    """Erase images of which no evaluation was made."""
+    return Command(call="DEL", args=(_images(upload_id),), parse=lambda _: None)
 
 
 def create(
-    spec: EvaluationSpec, items: Sequence[Item], *, num_bytes: int, room: Room, now: float
+    spec: EvaluationSpec,
+    items: Sequence[Item],
+    *,
+    upload_id: str,
+    num_bytes: int,
+    room: Room,
+    now: float,
 ) -> Command[Admission]:
-    """Begin an evaluation whose images are uploaded; sent again it changes nothing.
+    """Begin an evaluation of images that were uploaded; sent again it changes nothing.
 
     Args:
         spec: What is asked.
         items: Its images; those with an error have ended.
+        upload_id: Under which the images were uploaded.
         num_bytes: Of the images that were uploaded.
         room: How much there may be at a time.
         now: Current time.
@@ -110,6 +123,7 @@ def create(
         room.image_bytes,
         dump_evaluation(spec),
         spec.deadline_at,
+        upload_id,
     )
     for item in items:
         error = item.error

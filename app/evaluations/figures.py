@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import fsum
 
-from jobs.evaluation_record import Evaluation, Item, Result
+from jobs.evaluation_record import Evaluation, Result
 from smoothing.accuracy import CertifiedAccuracy, curve_at, radii_up_to, steps
 from smoothing.certificate import SmoothingParams
 
@@ -109,8 +109,3 @@ def statement(evaluation: Evaluation) -> str:
         "out of it. While the evaluation runs, the images that have ended are those that ended "
         "first, which is no random sample."
     )
-
-
-def without_result(items: Sequence[Item], answers: Sequence[Answer]) -> int:
-    """Images that are left out of the figures."""
-    return len(items) - len(answers)

@@ -1,5 +1,6 @@
 """From the form of an evaluation to what is asked of each image, and the images."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,6 +37,14 @@ class EvaluationForm:
     name: str
     request: CertifyRequest
     parts: list[Part]
+
+    def sha256(self) -> str:
+        """Hex digest of what was sent, part by part."""
+        digest = hashlib.sha256()
+        for part in self.parts:
+            digest.update(f"{len(part.name)} {part.name} {len(part.data)} ".encode())
+            digest.update(part.data)
+        return digest.hexdigest()
 
 
 async def read_evaluation(request: Request, services: Services) -> EvaluationForm:

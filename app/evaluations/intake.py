@@ -1,42 +1,33 @@
 """The use case: labelled images become an evaluation, and are kept until it is their turn."""
 
 import asyncio
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 
-from app.access.errors import OverQuota
-from app.access.limits import limit_headers
-from app.errors import BadImage, FieldError
+from app.errors import BadImage, FieldError, IdempotencyConflict
+from app.evaluations.admission import require, require_draws, require_room, room
 from app.evaluations.archive import UnreadableEntry
-from app.evaluations.errors import (
-    EvaluationsFull,
-    EvaluationTooLarge,
-    NothingToEvaluate,
-    TooManyEvaluations,
-)
+from app.evaluations.errors import NothingToEvaluate
 from app.evaluations.form import EvaluationForm, archive_limits, read_evaluation
 from app.evaluations.labels import Labels
 from app.evaluations.pictures import Picture, pictures_of
-from app.pacing import LONGEST_RETRY_S, default_n, most_draws
+from app.intake import IDEMPOTENCY_KEY, idempotency_key
+from app.pacing import default_n, most_draws
 from app.parameters import smoothing_params
 from app.request_id import current_request_id
 from app.services import Services
-from jobs import evaluations, keys, store
+from jobs import evaluations, keys
 from jobs.caller import Caller
-from jobs.evaluation_record import EvaluationSpec, Item, ItemError
-from jobs.evaluations import Admission, Room
+from jobs.errors import EvaluationGone, EvaluationNotFound
+from jobs.evaluation_record import Evaluation, EvaluationSpec, Item, ItemError
 from model_store.card import ModelCard
-from model_store.errors import ModelStoreError
 from smoothing.certificate import SmoothingParams
 
 LONGEST_NAME = 100
 FAULTS_SHOWN = 10
-FULL_RETRY_S = 60
-LOOKED_AT = 100
 
 
 @dataclass(slots=True)
@@ -54,8 +45,21 @@ class _Entry:
         self.item = replace(self.item, error=ItemError(code=code, message=message))
 
 
-async def begin(request: Request, services: Services, caller: Caller) -> str:
-    """The id of the evaluation that a request asks for; none of its jobs is submitted yet.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """What became of a request for an evaluation.
+
+    Attributes:
+        evaluation_id: Of the evaluation.
+        replayed: Whether the same was asked before under the same name.
+    """
+
+    evaluation_id: str
+    replayed: bool
+
+
+async def begin(request: Request, services: Services, caller: Caller) -> Begun:
+    """The evaluation that a request asks for; none of its jobs is submitted yet.
 
     What is wrong with one image ends that image alone, unless no image is left.
 
@@ -66,41 +70,63 @@ async def begin(request: Request, services: Services, caller: Caller) -> str:
         OverQuota: The caller may not make so many draws.
         TooManyEvaluations: The caller has as many under way as it may.
         EvaluationsFull: There is no room for its images.
+        IdempotencyConflict: The name was given to another request.
         StoreUnavailable: Redis is away.
         And what `read_evaluation` raises.
     """
-    await _require_room(services, caller, num_bytes=0)
+    name = idempotency_key(request)
+    earlier = None if name is None else await _earlier(services, caller, name)
+    if earlier is None:
+        await require_room(services, caller, num_bytes=0)
     async with services.evaluation_uploads:
         form = await read_evaluation(request, services)
+        digest = None if name is None else await asyncio.to_thread(form.sha256)
+        if earlier is not None:
+            if earlier.spec.payload_sha256 != digest:
+                raise IdempotencyConflict(field=IDEMPOTENCY_KEY, value=name or "")
+            return Begun(evaluation_id=earlier.spec.id, replayed=True)
         limits = archive_limits(services.settings)
         pictures = await asyncio.to_thread(pictures_of, form.parts, limits)
-        return await _begin(form, pictures, services, caller)
+        spec = await _spec(form, services, caller, name=name, digest=digest)
+        await _begin(spec, pictures, form.request.card, services)
+    return Begun(evaluation_id=spec.id, replayed=False)
+
+
+async def _earlier(services: Services, caller: Caller, name: str) -> Evaluation | None:
+    evaluation_id = evaluations.named_id(caller.tenant, name)
+    read = evaluations.read(evaluation_id, tenant=caller.tenant, now=time.time())
+    try:
+        return await services.runner.run(read)
+    except EvaluationGone:
+        raise
+    except EvaluationNotFound:
+        return None
 
 
 async def _begin(
-    form: EvaluationForm, pictures: Sequence[Picture], services: Services, caller: Caller
-) -> str:
-    card, settings = form.request.card, services.settings
-    params = await _params(form, services)
-    labels = Labels(card.labels)
-    entries = [_entry(picture, labels, settings.max_upload_bytes) for picture in pictures]
-    spec = _spec(form, params, services, caller)
-    await _require_draws(spec, sum(entry.fine for entry in entries), services)
+    spec: EvaluationSpec, pictures: Sequence[Picture], card: ModelCard, services: Services
+) -> None:
+    labels, max_bytes = Labels(card.labels), services.settings.max_upload_bytes
+    entries = [_entry(picture, labels, max_bytes) for picture in pictures]
+    await require_draws(spec, sum(entry.fine for entry in entries), services)
     await _require_one_image(entries, card, services)
     num_bytes = sum(entry.picture.size for entry in entries if entry.fine)
-    await _require_room(services, caller, num_bytes=num_bytes)
+    await require_room(services, spec.caller, num_bytes=num_bytes)
+    upload_id = keys.new_job_id()
     try:
-        await _upload(spec.id, entries, services)
-        items = [entry.item for entry in entries]
-        now = time.time()
-        admission = await services.runner.run(
-            evaluations.create(spec, items, num_bytes=num_bytes, room=_room(services), now=now)
+        await _upload(upload_id, entries, services)
+        create = evaluations.create(
+            spec,
+            [entry.item for entry in entries],
+            upload_id=upload_id,
+            num_bytes=num_bytes,
+            room=room(services),
+            now=time.time(),
         )
-        await _require(admission, services, caller)
+        await require(await services.runner.run(create), services, spec.caller)
     except Exception:
-        await services.runner.run(evaluations.forget_uploads(spec.id))
+        await services.runner.run(evaluations.forget_uploads(upload_id))
         raise
-    return spec.id
 
 
 def _entry(picture: Picture, labels: Labels, max_bytes: int) -> _Entry:
@@ -125,12 +151,17 @@ async def _params(form: EvaluationForm, services: Services) -> SmoothingParams:
     return smoothing_params(request, default_n=n)
 
 
-def _spec(
-    form: EvaluationForm, params: SmoothingParams, services: Services, caller: Caller
+async def _spec(
+    form: EvaluationForm,
+    services: Services,
+    caller: Caller,
+    *,
+    name: str | None,
+    digest: str | None,
 ) -> EvaluationSpec:
-    now = time.time()
+    now, params = time.time(), await _params(form, services)
     return EvaluationSpec(
-        id=keys.new_job_id(),
+        id=keys.new_job_id() if name is None else evaluations.named_id(caller.tenant, name),
         name=form.name,
         caller=caller,
         model=keys.model_ref(form.request.card),
@@ -139,37 +170,8 @@ def _spec(
         created_at=now,
         deadline_at=now + services.settings.evaluation_deadline_s,
         request_id=current_request_id(),
+        payload_sha256=digest,
     )
-
-
-async def _require_draws(spec: EvaluationSpec, num_images: int, services: Services) -> None:
-    total, limit = spec.draws_each * num_images, services.settings.max_evaluation_draws
-    if total > limit:
-        detail = (
-            f"{num_images} images of up to {spec.draws_each} draws are {total} draws, at most "
-            f"{limit} are made for one evaluation"
-        )
-        raise EvaluationTooLarge(
-            FieldError(field="n", value=total, detail=detail, limit={"max_draws": limit})
-        )
-    allowances = await services.runner.run(store.usage(spec.caller, now=time.time()))
-    needed = {
-        "live_jobs": 1,
-        "draws_queued": spec.draws_each,
-        "draws_per_day": total,
-    }
-    for allowance in allowances:
-        # Jobs and draws that wait are made room for by waiting; a day's draws are not.
-        daily = allowance.limit == "draws_per_day"
-        available = allowance.remaining if daily else allowance.allowed
-        if needed.get(allowance.limit, 0) > available:
-            waiting_helps = daily and total <= allowance.allowed and allowance.reset_s is not None
-            raise OverQuota(
-                limit=allowance.limit,
-                allowed=allowance.allowed,
-                retry_after_s=int(allowance.reset_s or 0) + 1 if waiting_helps else None,
-                headers=limit_headers(allowances),
-            )
 
 
 async def _require_one_image(
@@ -211,7 +213,7 @@ def _no_image() -> FieldError:
     return FieldError(field="archive", value=None, detail="holds no image in a class folder")
 
 
-async def _upload(evaluation_id: str, entries: Sequence[_Entry], services: Services) -> None:
+async def _upload(upload_id: str, entries: Sequence[_Entry], services: Services) -> None:
     for index, entry in enumerate(entries):
         if not entry.fine:
             continue
@@ -220,43 +222,5 @@ async def _upload(evaluation_id: str, entries: Sequence[_Entry], services: Servi
         except UnreadableEntry as error:
             entry.refuse(*refusal_of(error))
             continue
-        upload = evaluations.upload(evaluation_id, index, data, now=time.time())
+        upload = evaluations.upload(upload_id, index, data, now=time.time())
         await services.runner.run(upload)
-
-
-def _room(services: Services) -> Room:
-    settings = services.settings
-    return Room(evaluations=settings.max_evaluations, image_bytes=settings.evaluation_room_bytes)
-
-
-async def _require_room(services: Services, caller: Caller, *, num_bytes: int) -> None:
-    asked = evaluations.admits(
-        caller.tenant, num_bytes=num_bytes, room=_room(services), now=time.time()
-    )
-    await _require(await services.runner.run(asked), services, caller)
-
-
-async def _require(admission: Admission, services: Services, caller: Caller) -> None:
-    if admission == "admitted":
-        return
-    settings = services.settings
-    if admission == "full":
-        raise EvaluationsFull(settings.evaluation_room_bytes, retry_after_s=FULL_RETRY_S)
-    page, _ = await services.runner.run(
-        evaluations.list_evaluations(caller.tenant, now=time.time(), limit=LOOKED_AT)
-    )
-    live = [each for each in page if not each.state.terminal]
-    left = min((each.draws_planned - each.draws_done for each in live), default=0)
-    models = {each.spec.model.id for each in live}
-    speeds = [speed for model in models if (speed := await draws_per_s(services, model))]
-    seconds = min(math.ceil(left / max(speeds)) + 1, LONGEST_RETRY_S) if speeds else FULL_RETRY_S
-    raise TooManyEvaluations(settings.max_evaluations, retry_after_s=seconds)
-
-
-async def draws_per_s(services: Services, model_id: str) -> float | None:
-    """The speed of all workers of a model together; None where the model has left the store."""
-    try:
-        card = services.registry.get(model_id)
-    except ModelStoreError:
-        return None
-    return (await services.fleet.crew(card)).draws_per_s

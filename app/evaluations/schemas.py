@@ -6,14 +6,7 @@ from typing import Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.evaluations.figures import (
-    Answer,
-    Figures,
-    answers_of,
-    figures_of,
-    statement,
-    without_result,
-)
+from app.evaluations.figures import Answer, Figures, answers_of, figures_of, statement
 from app.schemas import JobModelBody
 from jobs.evaluation_record import Child, Evaluation, EvaluationState, Item, ItemError
 from smoothing.accuracy import CertifiedAccuracy
@@ -201,7 +194,7 @@ class EvaluationBody(EvaluationSummaryBody):
                 and FiguresBody.of(
                     figures,
                     params,
-                    left_out=without_result(evaluation.items, answers),
+                    left_out=evaluation.num_items - len(answers),
                     provisional=not evaluation.state.terminal,
                 ),
                 "statement": statement(evaluation),

@@ -121,7 +121,8 @@ class _Submitter:
     async def _submit(self, index: int, card: ModelCard) -> bool:
         run = self.services.runner.run
         image = await run(evaluations.image(self.spec.id, index))
-        if image is None:  # another process was faster
+        if image is None:  # another process was faster, or else it is lost
+            await self._refuse(index, "image-lost", "the image is no longer kept")
             return True
         job_id = evaluations.child_id(self.spec.id, index)
         request = CertifyRequest(image=image, card=card, form=_form(self.spec), limits={})

@@ -9,9 +9,10 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response
 
 from app.access.caller import CallerOf
+from app.evaluations.admission import draws_per_s
 from app.evaluations.documentation import EXAMPLE, LOCATION, SVG, TSV, evaluation_body
 from app.evaluations.figures import answers_of, figures_of
-from app.evaluations.intake import begin, draws_per_s
+from app.evaluations.intake import begin
 from app.evaluations.plot import plot
 from app.evaluations.reading import read_evaluation, wait_for_evaluation
 from app.evaluations.schemas import (
@@ -23,7 +24,7 @@ from app.evaluations.schemas import (
 from app.evaluations.submission import submit_some
 from app.evaluations.table import table
 from app.openapi import problems
-from app.openapi_parts import APPLIED, ETAG, LINK, RETRY_AFTER
+from app.openapi_parts import APPLIED, ETAG, IDEMPOTENCY_KEY, LINK, REPLAYED, RETRY_AFTER
 from app.pacing import poll_after_s
 from app.routes.answers import (
     Prefer,
@@ -79,7 +80,12 @@ _JSON = {"application/json": {"example": EXAMPLE}}
     responses={
         202: {
             "description": "The evaluation is under way.",
-            "headers": {"Location": LOCATION, "Retry-After": RETRY_AFTER, "ETag": ETAG},
+            "headers": {
+                "Location": LOCATION,
+                "Retry-After": RETRY_AFTER,
+                "ETag": ETAG,
+                "Idempotency-Replayed": REPLAYED,
+            },
             "content": _JSON,
         },
         **problems(
@@ -92,13 +98,15 @@ _JSON = {"application/json": {"example": EXAMPLE}}
             "unsupported-media-type",
             "invalid-parameter",
             "invalid-archive",
+            "idempotency-conflict",
+            "evaluation-gone",
             "over-quota",
             "too-many-evaluations",
             "evaluations-full",
             "store-unavailable",
         ),
     },
-    openapi_extra={"requestBody": evaluation_body()},
+    openapi_extra={"requestBody": evaluation_body(), "parameters": [IDEMPOTENCY_KEY]},
 )
 async def post_evaluation(request: Request, services: ServicesOf, caller: CallerOf) -> Response:
     """One certificate an image, and what they say together: certified accuracy by radius.
@@ -109,9 +117,11 @@ async def post_evaluation(request: Request, services: ServicesOf, caller: Caller
     room, behind your single images; nothing is lost if the service stops meanwhile.
     """
     services.refusals.check(caller.tenant)
-    evaluation_id = await begin(request, services, caller)
-    answer = await _answer(request, services, caller, evaluation_id, status=202)
-    answer.headers["Location"] = f"{prefix_of(request)}/evaluations/{evaluation_id}"
+    begun = await begin(request, services, caller)
+    answer = await _answer(request, services, caller, begun.evaluation_id, status=202)
+    answer.headers["Location"] = f"{prefix_of(request)}/evaluations/{begun.evaluation_id}"
+    if begun.replayed:
+        answer.headers["Idempotency-Replayed"] = "true"
     return answer
 
 

@@ -159,7 +159,7 @@ function answers.admits()
   return admits(ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]))
 end
 
--- Before there is a record: forgotten within the hour if none comes.
+-- Before there is a record, under a name of its own: forgotten within the hour if none comes.
 function answers.upload()
   local images = open(id).images
   redis.call('HSET', images, ARGV[4], ARGV[5])
@@ -168,14 +168,16 @@ end
 
 function answers.create()
   local tenant, bytes, spec, deadline = ARGV[4], tonumber(ARGV[5]), ARGV[8], tonumber(ARGV[9])
+  local uploads, first_item = open(ARGV[10]).images, 11
   local e = open(id)
   if e.state then return 'admitted' end
   local admitted = admits(tenant, bytes, tonumber(ARGV[6]), tonumber(ARGV[7]))
   if admitted ~= 'admitted' then return admitted end
   redis.call('HSET', e.name, 'state', 'running', 'tenant', tenant, 'spec', spec, 'version', 1,
     'bytes', bytes, 'deadline_at', text(deadline), 'draws', 0)
-  for i = 10, #ARGV, 2 do
-    local index = (i - 10) / 2
+  if redis.call('EXISTS', uploads) == 1 then redis.call('RENAME', uploads, e.images) end
+  for i = first_item, #ARGV, 2 do
+    local index = (i - first_item) / 2
     redis.call('HSET', e.items, index, ARGV[i])
     if ARGV[i + 1] == '' then
       redis.call('ZADD', e.pending, index, index)

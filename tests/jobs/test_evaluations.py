@@ -44,9 +44,16 @@ class _Set:
 
     def begin(self, room: evaluations.Room = ROOM) -> str:
         for index in (0, 2):
-            self.run(evaluations.upload(self.id, index, b"x" * 20, now=self.life.now))
+            self.run(evaluations.upload("uploads", index, b"x" * 20, now=self.life.now))
         return self.run(
-            evaluations.create(self.spec, ITEMS, num_bytes=40, room=room, now=self.life.now)
+            evaluations.create(
+                self.spec,
+                ITEMS,
+                upload_id="uploads",
+                num_bytes=40,
+                room=room,
+                now=self.life.now,
+            )
         )
 
     def take(self, claimer: str = "me", *, window: int = 10, most: int = 10) -> Any:

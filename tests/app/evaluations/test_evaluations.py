@@ -355,6 +355,24 @@ async def test_to_others_it_does_not_exist(
     assert listed.json()["evaluations"] == []
 
 
+async def test_a_request_that_is_sent_again_under_its_name_begins_nothing(
+    service: Any, archive: bytes, evaluate: Evaluate, problem: Any
+) -> None:
+    named = {"Idempotency-Key": "mine"}
+    first = await evaluate(service.http, archive, headers=named)
+
+    again = await evaluate(service.http, archive, headers=named)
+    other = await evaluate(service.http, archive, headers=named, n=201)
+
+    assert again.status_code == 202
+    assert again.headers["location"] == first.headers["location"]
+    assert again.headers["idempotency-replayed"] == "true"
+    assert "idempotency-replayed" not in first.headers
+    problem(other, 422, "idempotency-conflict")
+    listed = await service.http.get("/evaluations")
+    assert len(listed.json()["evaluations"]) == 1
+
+
 async def test_reading_many_images_asks_redis_once(
     service: Any, picture: Picture, zipped: Any, evaluate: Evaluate, counted: Any
 ) -> None:

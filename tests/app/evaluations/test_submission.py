@@ -202,6 +202,19 @@ async def test_a_model_that_changed_meanwhile_is_not_mixed_in(
     assert now["items"][0]["error"]["code"] == "model-changed"
 
 
+async def test_an_image_that_was_lost_is_said_to_be(
+    service: Any, worker: Any, archive: bytes, evaluate: Evaluate, monkeypatch: Any
+) -> None:
+    begun = await stuck(service, monkeypatch, archive, evaluate)
+    worker._client.delete(f"dmae:evaluation:{{{begun['id']}}}:images")
+
+    await submission.submit_some(services_of(service), begun["id"])
+    now = await read(service, begun)
+
+    assert now["state"] == "failed"
+    assert {item["error"]["code"] for item in now["items"]} == {"image-lost"}
+
+
 async def test_an_error_nobody_thought_of_ends_one_image_and_is_logged(
     service: Any, worker: Any, archive: bytes, evaluate: Evaluate, monkeypatch: Any, caplog: Any
 ) -> None:
