@@ -128,11 +128,10 @@ def answered(call: Call, patience: Patience) -> Flow[httpx.Response]:
         except httpx.RequestError as error:
             if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
                 allowed_s = patience.absent_s
-            failure = ServiceUnreachable(f"nothing answers: {error or type(error).__name__}")
-            failure.__cause__ = error
-        pause = _pause_after(failure, tries, patience.chance())
-        if not (call.repeatable or _untouched(failure)):
-            raise failure
+            failure = _unreachable(error)
+        pause = None
+        if call.repeatable or _untouched(failure):
+            pause = _pause_after(failure, tries, patience.chance())
         if pause is None or patience.clock() + pause > began + allowed_s:
             raise failure
         tries += 1
@@ -173,6 +172,16 @@ def problem_in(answer: httpx.Response) -> ProblemAnswer:
         request_id=answer.headers.get("X-Request-Id"),
         retry_after_s=_seconds(answer.headers.get("Retry-After")),
     )
+
+
+def _unreachable(error: httpx.RequestError) -> ServiceUnreachable:
+    try:
+        where = error.request.url.netloc.decode("ascii")
+    except RuntimeError:  # it never became a request
+        where = "the service"
+    failure = ServiceUnreachable(f"{where} does not answer: {error or type(error).__name__}")
+    failure.__cause__ = error
+    return failure
 
 
 def _accepted(answer: httpx.Response) -> httpx.Response:

@@ -108,14 +108,19 @@ def certify(
         timeout_s=timeout,
         out=out,
     )
+    alone = len(images) == 1 and images[0].is_file()
     with errors_in_words():
         interrupted = _run(batch, url, api_key)
-        if not (len(images) == 1 and images[0].is_file()):
+        if batch.ended_by is not None and not any(each.certificate for each in batch.outcomes):
+            raise batch.ended_by
+        if not alone:
             _say_all(batch.outcomes, as_json=as_json)
         elif as_json:
             _say_document(batch.outcomes[0])
         else:
             _say_words(batch.outcomes[0], client_for(url, api_key))
+        if batch.ended_by is not None:
+            raise batch.ended_by
     if any(outcome.certificate is None for outcome in batch.outcomes):
         raise typer.Exit(INTERRUPTED if interrupted else FAILED)
 
@@ -212,4 +217,4 @@ def _row(outcome: "Outcome") -> tuple[str, ...]:
 def _why(outcome: "Outcome") -> str:
     if outcome.error is not None:
         return in_words(outcome.error)
-    return "interrupted before the service had taken the job"
+    return "given up before the service had taken it"

@@ -62,7 +62,8 @@ class Batch:
         parallel: Jobs under way at a time.
         timeout_s: Longest wait for one job; None for as long as it takes.
         out: Folder that gets the certificates; None for none.
-        outcomes: One for each picture that was begun, even if this is interrupted.
+        outcomes: One for each picture, even if this is interrupted.
+        ended_by: What concerned all of them and ended it early; None if nothing did.
     """
 
     pictures: Sequence[Picture]
@@ -71,14 +72,10 @@ class Batch:
     timeout_s: float | None
     out: Path | None
     outcomes: list[Outcome] = field(default_factory=list["Outcome"])
+    ended_by: ClientError | None = None
 
     async def run(self, client: AsyncClient, bars: Bars) -> None:
-        """Certify all; an error that concerns all of them ends it.
-
-        Raises:
-            ServiceUnreachable: Nothing answers.
-            Unauthorized: The key is not accepted.
-        """
+        """Certify all, until nobody answers or the key is not accepted."""
         self.outcomes = [Outcome(picture=picture) for picture in self.pictures]
         waiting = iter(self.outcomes)
 
@@ -89,6 +86,8 @@ class Batch:
         workers = [asyncio.create_task(work()) for _ in range(self.parallel)]
         try:
             await asyncio.gather(*workers)
+        except (ServiceUnreachable, Unauthorized) as error:
+            self.ended_by = error
         finally:
             for worker in workers:
                 worker.cancel()

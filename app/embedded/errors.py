@@ -2,6 +2,7 @@
 
 EmbeddedError
 +-- ServerNotFound     no Valkey or Redis server that could be started
++-- StoreAway          the store that REDIS_URL names does not answer
 +-- StateDirUnusable   the state directory cannot be made, or is not private
 +-- AlreadyRunning     another stack uses the state directory
 +-- RemoteRefused      an address that others can reach, while nobody needs a key
@@ -19,6 +20,10 @@ class EmbeddedError(Exception):
 
 class ServerNotFound(EmbeddedError):
     """No Valkey or Redis server that could be started."""
+
+
+class StoreAway(EmbeddedError):
+    """The store that REDIS_URL names does not answer."""
 
 
 class StateDirUnusable(EmbeddedError):

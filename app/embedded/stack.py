@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app.client.settings import DEFAULT_URL
 from app.embedded.address import base_url, free_port, is_loopback, require_free
-from app.embedded.errors import RemoteRefused
+from app.embedded.errors import RemoteRefused, StoreAway
 from app.embedded.follow import follow
 from app.embedded.lifeline import lifeline
 from app.embedded.part import Part
@@ -29,6 +29,7 @@ from app.embedded.valkey import Server, find_server, store_url
 from jobs import api_keys
 from jobs.command import SyncRunner
 from jobs.connection import make_redis
+from jobs.errors import StoreUnavailable
 from model_store.errors import ModelStoreError
 from model_store.registry import Registry
 
@@ -175,11 +176,15 @@ class _Stack:
 
         Raises:
             RemoteRefused: Others could reach the service, and nobody has a key.
+            StoreAway: Whether there is a key cannot be told.
         """
         if self._keys == "off":
             return False
-        with make_redis(self._place.redis_url) as connection:
-            exist = SyncRunner(connection).run(api_keys.any_made())
+        try:
+            with make_redis(self._place.redis_url) as connection:
+                exist = SyncRunner(connection).run(api_keys.any_made())
+        except StoreUnavailable as error:
+            raise StoreAway(f"the store does not answer, see REDIS_URL: {error}") from error
         if not exist and not is_loopback(self._options.host):
             raise RemoteRefused(
                 f"{self._options.host} can be reached by other machines, and there is no API key "

@@ -162,6 +162,37 @@ def test_serve_does_not_let_the_world_in_without_a_key(tmp_path: Path) -> None:
     assert "--keys off" in result.stderr
 
 
+def test_serve_says_that_the_store_it_was_given_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", f"unix://{tmp_path}/none")
+
+    result = dmae("serve", "--state-dir", tmp_path / "state", "--port", "0")
+
+    assert result.exit_code == 1
+    assert "REDIS_URL" in result.stderr
+
+
+def test_an_unknown_keys_mode_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_KEYS", "maybe")
+
+    result = dmae("serve", "--state-dir", tmp_path)
+
+    assert result.exit_code == 1
+    assert "APP_KEYS must be one of auto, required, off, not 'maybe'" in result.stderr
+
+
+@pytest.mark.parametrize(("command", "program"), [("api", "uvicorn"), ("worker", "worker")])
+def test_a_single_part_takes_the_place_of_the_command(
+    monkeypatch: pytest.MonkeyPatch, command: str, program: str
+) -> None:
+    became: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _, arguments: became.append(arguments))
+
+    assert dmae(command).exit_code == 0
+    assert became[0][:3] == [sys.executable, "-m", program]
+
+
 def test_help_starts_quickly_because_it_loads_little() -> None:
     heavy = "{'torch', 'celery', 'httpx', 'pydantic', 'numpy'}"
     code = f"import sys; import app.cli; print(sorted({heavy} & set(sys.modules)))"

@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.cli import cli
-from app.client import Client
+from app.client import AsyncClient, AsyncJob, Client
+from app.client.errors import Unauthorized
 
 pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("clean_environment")]
 
@@ -69,6 +70,32 @@ def test_one_bad_picture_keeps_no_other_from_its_certificate(dmae: Any, folder: 
     assert result.exit_code == 1
     assert [each["certificate"] is not None for each in found] == [True, True, False, True]
     assert found[2]["error"]
+
+
+@pytest.mark.usefixtures("working")
+def test_what_was_certified_is_told_even_if_the_key_dies_in_between(
+    dmae: Any, folder: Path, make_key: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = make_key()
+    certify = AsyncClient.certify
+
+    async def until_revoked(client: AsyncClient, image: Path, **question: Any) -> AsyncJob:
+        if image.name == "b.png":
+            raise Unauthorized(status=401, title="An API key is needed", detail="it was revoked")
+        return await certify(client, image, **question)
+
+    monkeypatch.setattr(AsyncClient, "certify", until_revoked)
+
+    result = dmae("certify", folder, "--sigma", 0.25, "--n", 300, "--parallel", 1, key=key)
+
+    assert result.exit_code == 1
+    assert [line.split()[1] for line in result.stdout.splitlines()[1:]] == [
+        "certified",
+        "no",
+        "no",
+    ]
+    assert "it was revoked" in result.stderr
+    assert "more/a.png: given up before the service had taken it" in result.stderr
 
 
 def test_pictures_that_cannot_be_told_apart_are_refused(dmae: Any, folder: Path) -> None:
