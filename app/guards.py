@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import CrossSiteRequest, HostNotAllowed
 
-PROBES = frozenset({"/livez", "/healthz", "/readyz"})
+PROBES = frozenset({"/livez", "/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?", re.IGNORECASE)
 
@@ -35,7 +35,7 @@ class HostGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one connection, as ASGI has it."""
-        if scope["type"] == "http" and scope["path"] not in PROBES and "*" not in self._allowed:
+        if scope["type"] == "http" and "*" not in self._allowed and not _is_probe(scope):
             host = Headers(scope=scope).get("host")
             if not self._is_ours(host):
                 raise HostNotAllowed(host)
@@ -47,6 +47,10 @@ class HostGuard:
             return False
         name = match[1].lower()
         return name in self._allowed or (bool(self._suffixes) and name.endswith(self._suffixes))
+
+
+def _is_probe(scope: Scope) -> bool:
+    return scope["path"].removeprefix(scope.get("root_path", "")) in PROBES
 
 
 class SameSiteGuard:
