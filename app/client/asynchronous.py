@@ -106,7 +106,13 @@ class AsyncClient:
                 yield AsyncJob(status, self._calls, self._wire)
 
     async def evaluate(
-        self, source: Image, *, sigma: float, name: str | None = None, **params: Unpack[Params]
+        self,
+        source: Image,
+        *,
+        sigma: float,
+        name: str | None = None,
+        idempotency_key: str | None = None,
+        **params: Unpack[Params],
     ) -> AsyncEvaluation:
         """Ask for certificates of labelled images, and for certified accuracy by radius.
 
@@ -114,10 +120,12 @@ class AsyncClient:
             source: A folder with a folder for each class, or such a zip: its path or bytes.
             sigma: Standard deviation of the noise, in units of a [0, 1] pixel.
             name: What to call it.
+            idempotency_key: As of `certify`.
             **params: As of `certify`; a set has no priority and no webhook.
         """
         fields = {"sigma": sigma, "name": name, **params}
-        flow = self._calls.evaluate(await _read(read_archive, source), fields)
+        content = await _read(read_archive, source)
+        flow = self._calls.evaluate(content, fields, idempotency_key)
         return AsyncEvaluation(await self._wire.run(flow), self._calls, self._wire)
 
     async def evaluation(self, evaluation_id: str) -> AsyncEvaluation:

@@ -54,14 +54,16 @@ class Calls:
         """A job as it is now."""
         return self._get(_at("jobs", job_id), _status)
 
-    def evaluate(self, archive: bytes, fields: Mapping[str, Any]) -> Flow[EvaluationStatus]:
+    def evaluate(
+        self, archive: bytes, fields: Mapping[str, Any], key: str | None
+    ) -> Flow[EvaluationStatus]:
         """The evaluation of a zip of labelled images."""
         call = Call(
             method="POST",
             path="/evaluations",
             data=text_fields(fields),
             files=[file_part("archive", archive)],
-            repeatable=False,
+            headers=once(key),
         )
         return asked(call, self._patience, _evaluation)
 

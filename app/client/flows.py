@@ -47,8 +47,6 @@ class Call:
         files: Files of a form: (field, (name, content)).
         content: Body, where it is no form.
         held_s: Seconds for which the service was asked to hold its answer back.
-        repeatable: Whether twice is as good as once. If not, it is made again only where the
-            first was certainly not carried out.
     """
 
     method: str
@@ -59,7 +57,6 @@ class Call:
     files: list[tuple[str, tuple[str, Any]]] | None = field(default=None, repr=False)
     content: bytes | None = field(default=None, repr=False)
     held_s: float = 0.0
-    repeatable: bool = True
 
     def request(self, http: "httpx.Client | httpx.AsyncClient") -> httpx.Request:
         """The request as a client builds it, with the client's URL and headers."""
@@ -129,9 +126,7 @@ def answered(call: Call, patience: Patience) -> Flow[httpx.Response]:
             if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
                 allowed_s = patience.absent_s
             failure = _unreachable(error)
-        pause = None
-        if call.repeatable or _untouched(failure):
-            pause = _pause_after(failure, tries, patience.chance())
+        pause = _pause_after(failure, tries, patience.chance())
         if pause is None or patience.clock() + pause > began + allowed_s:
             raise failure
         tries += 1
@@ -206,13 +201,6 @@ def _passes(error: BaseException | None) -> bool:
     return isinstance(
         error, httpx.NetworkError | httpx.TimeoutException | httpx.RemoteProtocolError
     )
-
-
-def _untouched(failure: ClientError) -> bool:
-    """Whether the service has certainly not done what it was asked for."""
-    if isinstance(failure, ServiceUnreachable):
-        return isinstance(failure.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
-    return isinstance(failure, ProblemAnswer) and failure.status in {429, 503}
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -103,7 +103,13 @@ class Client:
                 yield Job(status, self._calls, self._wire)
 
     def evaluate(
-        self, source: Image, *, sigma: float, name: str | None = None, **params: Unpack[Params]
+        self,
+        source: Image,
+        *,
+        sigma: float,
+        name: str | None = None,
+        idempotency_key: str | None = None,
+        **params: Unpack[Params],
     ) -> Evaluation:
         """Ask for certificates of labelled images, and for certified accuracy by radius.
 
@@ -111,10 +117,11 @@ class Client:
             source: A folder with a folder for each class, or such a zip: its path or bytes.
             sigma: Standard deviation of the noise, in units of a [0, 1] pixel.
             name: What to call it.
+            idempotency_key: As of `certify`.
             **params: As of `certify`; a set has no priority and no webhook.
         """
         fields = {"sigma": sigma, "name": name, **params}
-        flow = self._calls.evaluate(read_archive(source), fields)
+        flow = self._calls.evaluate(read_archive(source), fields, idempotency_key)
         return Evaluation(self._wire.run(flow), self._calls, self._wire)
 
     def evaluation(self, evaluation_id: str) -> Evaluation:

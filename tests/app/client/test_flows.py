@@ -228,29 +228,18 @@ def test_refusals_without_a_class_of_their_own_have_one() -> None:
     assert problem_class(418) is RequestRefused
 
 
-def evaluate(theatre: Any, *replies: Any) -> Any:
-    calls = Calls(theatre.patience())
-    return theatre.play(calls.evaluate(b"zip", {"sigma": 0.25}), *replies)
-
-
-@pytest.mark.parametrize("lost", [httpx.ReadError("reset"), httpx.ReadTimeout("slow")])
-def test_what_may_have_been_done_is_not_done_twice(theatre: Any, lost: Exception) -> None:
-    with pytest.raises(ServiceUnreachable):
-        evaluate(theatre, lost)
-
-    assert len(theatre.calls) == 1
-
-
-def test_what_was_certainly_not_done_is_asked_again(theatre: Any, reply: Reply) -> None:
+def test_an_evaluation_is_begun_once_however_often_it_is_asked_for(
+    theatre: Any, reply: Reply
+) -> None:
     body = {
         "id": "evaluation-1",
         "state": "queued",
         "progress": {"items": 2, "items_done": 0, "eta_s": None},
         "figures": None,
     }
-    busy = reply(FULL, 503, Retry_After="1")
+    flow = Calls(theatre.patience()).evaluate(b"zip", {"sigma": 0.25}, None)
 
-    status = evaluate(theatre, httpx.ConnectError("refused"), busy, reply(body, 202))
+    status = theatre.play(flow, httpx.ReadError("reset"), reply(body, 202))
 
     assert (status.path, status.curve) == ("/evaluations/evaluation-1", ())
-    assert len(theatre.calls) == 3
+    assert len({call.headers["Idempotency-Key"] for call in theatre.calls}) == 1
