@@ -8,6 +8,7 @@ between any two steps, and another one goes on without doing anything twice.
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from app import certifications
@@ -20,7 +21,7 @@ from app.parameters import CertifyRequest
 from app.services import Services
 from jobs import evaluations, keys, store
 from jobs.caller import Caller, Quota
-from jobs.errors import JobNotCancellable, JobNotFound, StoreUnavailable
+from jobs.errors import JobNotFound, StoreUnavailable
 from jobs.evaluation_record import EvaluationSpec, ItemError
 from model_store.card import ModelCard
 from model_store.errors import ModelStoreError
@@ -137,16 +138,14 @@ class _Submitter:
             self.spec.id, index, job_id=found, own=found == job_id, now=time.time()
         )
         if not await run(placed) and found == job_id:
-            await self._cancel(job_id)
+            await self._erase(job_id)
         return True
 
-    async def _cancel(self, job_id: str) -> None:
+    async def _erase(self, job_id: str) -> None:
         """Nobody waits for it: the evaluation ended while it was submitted."""
-        tenant = self.spec.caller.tenant
-        try:
-            await self.services.runner.run(store.cancel(job_id, tenant=tenant, now=time.time()))
-        except (JobNotFound, JobNotCancellable):
-            return
+        delete = store.delete(job_id, tenant=self.spec.caller.tenant, now=time.time())
+        with suppress(JobNotFound):
+            await self.services.runner.run(delete)
 
     async def _refuse(self, index: int, code: str, message: str) -> None:
         error = ItemError(code=code, message=message)
