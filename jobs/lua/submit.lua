@@ -62,12 +62,12 @@ local function earlier()
   end
   local twin = redis.call('GET', joined)
   if twin then return answer('joined', twin) end
+  old = idempotency and redis.call('HMGET', idempotency, 'payload', 'job', 'submission', 'outcome')
+  if old and old[1] then
+    if old[1] ~= payload then return answer('conflict', '') end
+    return answer(old[3] == id and old[4] or 'replayed', old[2])
+  end
   if redis.call('ZSCORE', listed_name(tenant), id) then return answer('conflict', '') end
-  if not idempotency then return nil end
-  old = redis.call('HMGET', idempotency, 'payload', 'job', 'submission', 'outcome')
-  if not old[1] then return nil end
-  if old[1] ~= payload then return answer('conflict', '') end
-  return answer(old[3] == id and old[4] or 'replayed', old[2])
 end
 
 local function draws_of(certificate)

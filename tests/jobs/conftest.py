@@ -183,10 +183,11 @@ class _Life:
         worker: str = "w",
         window: int = 100,
         maker: Maker = MAKER,
+        **options: Any,
     ) -> Any:
         votes = votes or Votes(counts=(chunk.stop - chunk.start, 0, 0))
         command = ledger.commit(
-            chunk, votes, maker=maker, worker=worker, window=window, now=self.now
+            chunk, votes, maker=maker, worker=worker, window=window, now=self.now, **options
         )
         return self.run(command)
 
@@ -204,6 +205,17 @@ class _Life:
 def life(run: Callable[[Command[Any]], Any], client: redis.Redis) -> _Life:
     """Drives jobs through an empty store."""
     return _Life(run, client)
+
+
+@pytest.fixture
+def new_life(run: Callable[[Command[Any]], Any], client: redis.Redis) -> Callable[[], _Life]:
+    """Empties the store and gives a new life."""
+
+    def make() -> _Life:
+        client.flushall()
+        return _Life(run, client)
+
+    return make
 
 
 @pytest.fixture

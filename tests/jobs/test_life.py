@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import redis
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -34,17 +33,6 @@ def drawn(chunk: Chunk) -> Votes:
     draws = chunk.stop - chunk.start
     second = (chunk.start // 4) % (draws + 1) if chunk.phase is Phase.ESTIMATION else 0
     return Votes(counts=(draws - second, second, 0))
-
-
-@pytest.fixture
-def new_life(life: Any, client: redis.Redis) -> Any:
-    """Empties the store and gives a new life."""
-
-    def make() -> Any:
-        client.flushall()
-        return type(life)(life.run, client)
-
-    return make
 
 
 class _Jobs(RuleBasedStateMachine):
