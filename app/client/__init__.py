@@ -1,4 +1,4 @@
-"""A client of the service: `Client`, and `AsyncClient` for asyncio and trio.
+"""A client of the service: `Client`, and `AsyncClient` for asyncio.
 
     with Client() as client:
         certificate = client.certify("photo.jpg", sigma=0.25).wait()

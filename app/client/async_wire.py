@@ -1,9 +1,9 @@
 """Makes the calls of flows, awaiting each."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import TypeVar
 
-import anyio
 import httpx
 
 from app.client.events import Listening
@@ -54,6 +54,6 @@ class AsyncWire:
 
     async def _do(self, step: Call | Pause) -> httpx.Response | None:
         if isinstance(step, Pause):
-            await anyio.sleep(step.seconds)
+            await asyncio.sleep(step.seconds)
             return None
         return await self._http.send(step.request(self._http))

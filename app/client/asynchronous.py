@@ -1,9 +1,9 @@
 """The client that awaits."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Self, Unpack
 
-import anyio.to_thread
 import httpx
 
 from app.client.answers import Coverage, ModelInfo, Verification
@@ -17,7 +17,7 @@ from app.client.views import JSON
 
 
 class AsyncClient:
-    """Talks to one service without blocking, under asyncio or trio; otherwise as `Client`.
+    """Talks to one service without blocking, under asyncio; otherwise as `Client`.
 
     Args:
         url: Where the service is; None for DMAE_URL, else this machine.
@@ -160,4 +160,4 @@ class AsyncClient:
 
 
 async def _read(read: Callable[[Image], bytes], source: Image) -> bytes:
-    return await anyio.to_thread.run_sync(read, source)
+    return await asyncio.to_thread(read, source)
