@@ -1,4 +1,4 @@
-"""The Allow header of a 405: FastAPI names the methods of one route, where a path may have two."""
+"""The Allow header of a 405: FastAPI names the methods of one route, where a path may have more."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
@@ -18,11 +18,10 @@ def method_not_allowed(routers: Sequence[APIRouter]) -> Handler:
 
     async def handle(request: Request, error: Exception) -> Response:
         path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+        # Of two patterns that fit, such as `/things/{id}.tsv` and `/things/{id}`, the first counts.
+        found = next((route.path for route in routes if route.path_regex.fullmatch(path)), None)
         methods = {
-            method
-            for route in routes
-            if route.path_regex.fullmatch(path)
-            for method in route.methods or ()
+            method for route in routes if route.path == found for method in route.methods or ()
         }
         response = problem_response(error)
         if methods:
