@@ -23,6 +23,9 @@ from smoothing.certificate import Mode, SmoothingParams
 FILE = "file"
 """The source that means the visitor's own file."""
 
+TRY_LATER = frozenset({429, 503})
+"""Statuses that say nothing against the fields."""
+
 ADVANCED = frozenset({"n", "n0", "alpha", "precision", "bound", "numerics", "family_size"})
 BOUNDS = (("top", "top: one bound, on the class"), ("runner-up", "runner-up: both bounded"))
 NUMERICS = (("sound", "sound"), ("fast", "fast: a heuristic certificate"))
@@ -145,7 +148,8 @@ async def form_view(
     limit = services.settings.max_draws
     numbers = _default_numbers(crews[card.id].draws_per_s, limit)
     filled = dict.fromkeys(CertifyForm.model_fields, "") | _defaults(card) | values
-    faults = [] if problem is None else list(problem.errors)
+    later = problem is not None and KINDS[problem.kind].status in TRY_LATER
+    faults = [] if problem is None or later else list(problem.errors)
     return FormView(
         values=filled,
         source=source,

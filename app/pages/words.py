@@ -42,9 +42,11 @@ def duration(seconds: float) -> str:
         return "under a second"
     if seconds < 59.5:
         return f"{_nearest(seconds)} s"
-    if seconds < 3_570:
+    if seconds < 599.5:
         minutes, rest = divmod(_nearest(seconds), 60)
-        return f"{minutes} min {rest} s" if rest and minutes < 10 else f"{minutes} min"
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    if seconds < 3_570:
+        return f"{_nearest(seconds / 60)} min"
     hours, minutes = divmod(_nearest(seconds / 60), 60)
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 

@@ -122,12 +122,11 @@ const whole = (number) => Math.round(number).toLocaleString("en");
 function duration(seconds) {
   if (seconds < 1) return "under a second";
   if (seconds < 59.5) return `${Math.round(seconds)} s`;
-  if (seconds < 3570) {
-    const rest = Math.round(seconds) % 60;
-    const minutes = Math.floor(Math.round(seconds) / 60);
-    return rest && minutes < 10 ? `${minutes} min ${rest} s` : `${minutes} min`;
-  }
+  const round = Math.round(seconds);
+  const rest = round % 60 ? ` ${round % 60} s` : "";
+  if (seconds < 599.5) return `${Math.floor(round / 60)} min${rest}`;
   const minutes = Math.round(seconds / 60);
+  if (seconds < 3570) return `${minutes} min`;
   return `${Math.floor(minutes / 60)} h${minutes % 60 ? ` ${minutes % 60} min` : ""}`;
 }
 
