@@ -32,7 +32,10 @@ WORKDIR /srv
 COPY smoothing smoothing
 COPY model_store model_store
 COPY jobs jobs
-# A number, so that Kubernetes can see that it is not root.
+# A number, so that Kubernetes can see that it is not root; with a name, since Celery warns of those
+# who have none.
+RUN groupadd --gid 10001 dmae \
+ && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin dmae
 ENV HOME=/tmp
 USER 10001:10001
 
@@ -46,6 +49,7 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["pyt
   "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/livez', timeout=4)"]
 # Uploads that have begun may end: longer than APP_BODY_TIMEOUT_S.
 CMD ["python3", "-m", "uvicorn", "--factory", "app.main:from_environment", "--host", "0.0.0.0", \
+  "--http", "app.http_protocol:HttpProtocol", "--ws", "none", \
   "--port", "8000", "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "35"]
 
 FROM shared AS worker

@@ -47,11 +47,13 @@ class Figures:
     Attributes:
         counters: What was counted since the store began, by name: "jobs|<state>",
             "verdicts|<verdict>", "draws|<model>", "chunks|claimed", "chunks|reclaimed",
-            "chunks|duplicate", "seconds|<at most>" and "seconds_sum" (of jobs that succeeded).
+            "chunks|duplicate", "deliveries|<state>", and of jobs that succeeded
+            "seconds|<at most>" and "seconds_sum".
         lines: The live jobs.
         workers: Those that live.
         memory_bytes: What the server's data takes.
         memory_limit_bytes: What they may take; 0 for no limit.
+        deliveries_due: Messages about jobs that are still to be sent.
     """
 
     counters: Mapping[str, float]
@@ -59,6 +61,7 @@ class Figures:
     workers: Sequence[Heard]
     memory_bytes: int
     memory_limit_bytes: int
+    deliveries_due: int
 
 
 def figures(models: Sequence[str]) -> Command[Figures]:
@@ -71,7 +74,7 @@ def figures(models: Sequence[str]) -> Command[Figures]:
 
 
 def _figures(answer: Any) -> Figures:
-    counters, workers, memory, models = answer
+    counters, workers, memory, models, deliveries_due = answer
     return Figures(
         counters={
             name.decode(): float(number)
@@ -96,6 +99,7 @@ def _figures(answer: Any) -> Figures:
         ],
         memory_bytes=int(memory[0]),
         memory_limit_bytes=int(memory[1]),
+        deliveries_due=int(deliveries_due),
     )
 
 

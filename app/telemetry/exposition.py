@@ -27,6 +27,7 @@ DURATION_BUCKETS_S = (
 
 PRIORITIES = ("interactive", "normal", "batch")
 VERDICTS = ("certified", "not_certified", "predicted", "abstained")
+_ATTEMPTS = {"delivered": "delivered", "pending": "retried", "failed": "given_up"}
 _CHUNKS = {
     "claimed": ("dmae_leases_claimed", "Chunks that a worker took on."),
     "reclaimed": (
@@ -71,6 +72,7 @@ class Exposition(Collector):
             yield from _queue_metrics(self._figures, self._models, self._now)
             yield from _count_metrics(self._figures.counters, self._models)
             yield _durations(self._figures.counters)
+            yield from _delivery_metrics(self._figures)
             yield from worker_metrics(self._figures.workers)
 
 
@@ -129,6 +131,22 @@ def _count_metrics(counters: Mapping[str, float], models: Iterable[str]) -> Iter
     yield drawn
     for what, (name, about) in _CHUNKS.items():
         yield CounterMetricFamily(name, about, counters.get(f"chunks|{what}", 0))
+
+
+def _delivery_metrics(figures: Figures) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "dmae_webhook_messages_due",
+        "Messages about jobs that are still to be sent, or sent again.",
+        figures.deliveries_due,
+    )
+    attempts = CounterMetricFamily(
+        "dmae_webhook_attempts",
+        "Attempts to send a message: it was taken, was not and is tried again, or is given up.",
+        labels=("outcome",),
+    )
+    for state, outcome in _ATTEMPTS.items():
+        attempts.add_metric((outcome,), figures.counters.get(f"deliveries|{state}", 0))
+    yield attempts
 
 
 def _durations(counters: Mapping[str, float]) -> Metric:

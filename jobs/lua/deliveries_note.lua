@@ -6,6 +6,7 @@ if redis.call('HEXISTS', log, n) == 0 then
   redis.call('ZREM', 'dmae:deliveries:due', member)
   return redis.status_reply('gone')
 end
+if redis.call('HGET', log, n .. ':attempts') ~= attempt then count('deliveries|' .. state) end
 redis.call('HSET', log, n .. ':attempt:' .. attempt, record, n .. ':attempts', attempt, n .. ':state', state)
 if state == 'pending' then
   redis.call('ZADD', 'dmae:deliveries:due', next_at, member)

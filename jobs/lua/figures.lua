@@ -1,6 +1,7 @@
 -- What is going on, for whoever watches the service: what was counted, the workers with the age of
--- their heartbeats in milliseconds, the server's memory, and of each model that is named the live
--- jobs by state and priority, with the draws that they need and since when the oldest waits.
+-- their heartbeats in milliseconds, the server's memory, of each model that is named the live jobs by
+-- state and priority, with the draws that they need and since when the oldest waits, and how many
+-- messages about jobs are still to be sent.
 local heartbeat = 1000 * tonumber(ARGV[1])
 local workers, models = {}, {}
 for _, worker in ipairs(redis.call('SMEMBERS', WORKERS)) do
@@ -35,4 +36,5 @@ end
 for i = 2, #ARGV do models[#models + 1] = { ARGV[i], figures_of(ARGV[i]) } end
 local memory = redis.call('INFO', 'memory')
 return { redis.call('HGETALL', COUNTERS), workers,
-  { string.match(memory, 'used_memory:(%d+)'), string.match(memory, 'maxmemory:(%d+)') }, models }
+  { string.match(memory, 'used_memory:(%d+)'), string.match(memory, 'maxmemory:(%d+)') }, models,
+  redis.call('ZCARD', 'dmae:deliveries:due') }

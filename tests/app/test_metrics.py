@@ -41,6 +41,8 @@ async def test_what_is_queued_is_shown_by_model_and_priority(service: Any, pictu
     assert value("dmae_queue_draws", model=MODEL, priority="interactive") == 0
     assert value("dmae_jobs", model=MODEL, priority="batch", state="queued") == 1
     assert 0 <= value("dmae_queue_oldest_wait_seconds", model=MODEL) < 60
+    assert value("dmae_webhook_messages_due") == 0
+    assert value("dmae_webhook_attempts_total", outcome="delivered") == 0
     assert value("dmae_store_up") == 1
     assert value("dmae_store_memory_bytes") > 0
 
@@ -128,6 +130,7 @@ async def test_no_label_names_a_job_a_tenant_or_a_key(service: Any, picture: Any
     assert job_id not in text
     assert labels <= {
         *("method", "route", "status", "reason", "le", "model", "priority", "state", "verdict"),
+        "outcome",
         *("worker", "version", "python", "generation", "implementation", "major", "minor"),
         "patchlevel",
     }
