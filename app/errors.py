@@ -8,6 +8,9 @@ AppError
 +-- MalformedForm          a body that says it is multipart and is not
 +-- BodyTooLarge           more bytes than are read
 +-- BodyTimeout            a body that does not arrive
++-- MalformedRequest       what is no HTTP
++-- HeadTooLarge           a longer head than is read
++-- HeadTimeout            a head that does not arrive
 +-- BadImage               an upload that cannot be certified; wraps model_store's ImageError
 +-- HostNotAllowed         a Host header that is not ours
 +-- CrossSiteRequest       a browser sent this for another site
@@ -130,6 +133,24 @@ class BodyTimeout(AppError):
         super().__init__(f"the body must arrive within {limit_s:g} seconds")
 
 
+class MalformedRequest(AppError):
+    """What was sent is no HTTP/1.1."""
+
+
+class HeadTooLarge(AppError):
+    """Target and headers are longer than will be read."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"target and headers must be at most {limit} bytes together")
+
+
+class HeadTimeout(AppError):
+    """The head of a request did not arrive in time."""
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(f"the head of a request must arrive within {limit_s:g} seconds")
+
+
 class BadImage(AppError):
     """The upload cannot become a certified image.
 
@@ -152,7 +173,7 @@ class HostNotAllowed(AppError):
     def __init__(self, host: str | None) -> None:
         self.host = host
         super().__init__(
-            "the Host header is missing" if host is None else f"{echo(host)!r} is not served here"
+            "one Host header is needed" if host is None else f"{echo(host)!r} is not served here"
         )
 
 

@@ -36,7 +36,9 @@ class HostGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one connection, as ASGI has it."""
         if scope["type"] == "http" and "*" not in self._allowed and not _is_probe(scope):
-            host = Headers(scope=scope).get("host")
+            hosts = Headers(scope=scope).getlist("host")
+            # Of two, a proxy may have believed the other.
+            host = hosts[0] if len(hosts) == 1 else None
             if not self._is_ours(host):
                 raise HostNotAllowed(host)
         await self._app(scope, receive, send)

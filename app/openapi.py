@@ -15,7 +15,10 @@ from app.schemas import Problem
 from app.webhooks.documentation import webhooks_section
 from app.webhooks.schemas import MessageBody
 
-ALWAYS = ("body-too-large", "host-not-allowed", "internal-error")
+ALWAYS = (
+    *("body-too-large", "host-not-allowed", "internal-error"),
+    *("bad-request", "head-too-large", "head-timeout"),
+)
 Responses = dict[int | str, dict[str, Any]]
 
 

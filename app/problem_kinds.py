@@ -252,6 +252,18 @@ KINDS = {
             about="The Allow header names them.",
         ),
         Kind(
+            slug="head-too-large",
+            status=431,
+            title="The head of the request is too large",
+            about="Its target and headers together may have 32 KiB.",
+        ),
+        Kind(
+            slug="head-timeout",
+            status=408,
+            title="The head of the request took too long to arrive",
+            about="Send it in one piece.",
+        ),
+        Kind(
             slug="bad-request",
             status=400,
             title="The request cannot be answered",

@@ -121,6 +121,7 @@ def web_arguments(host: str, port: int) -> list[str]:
     """Command line of a web process."""
     return [
         *(sys.executable, "-m", "uvicorn", "--factory", "app.main:from_environment"),
+        *("--http", "app.http_protocol:HttpProtocol", "--ws", "none"),
         *("--host", host, "--port", str(port), "--no-access-log", "--no-server-header"),
         # Long polls would hold the stop up.
         *("--timeout-graceful-shutdown", "5"),
