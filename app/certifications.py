@@ -1,29 +1,22 @@
 """The use case: a request for a certificate becomes a job, or finds one that is already there."""
 
-import hashlib
-import json
-import time
 from dataclasses import dataclass
 
-from app.errors import IdempotencyConflict, QueueFull
+from app.errors import IdempotencyConflict
 from app.fleet import Crew
 from app.images import PreparedUpload
-from app.pacing import chunk_size, default_n, whole_s
+from app.new_job import fingerprint, idempotency, new_spec, queued
+from app.pacing import chunk_size, default_n, most_draws
 from app.parameters import CertifyRequest, smoothing_params
-from app.request_id import current_request_id
 from app.services import Services
-from app.settings import AppSettings
 from app.waiting import read_job
 from app.webhooks.form import add_receiver, receiver_of
 from jobs import keys, store
 from jobs.answers import Allowance, Outcome, Submitted
-from jobs.caller import Caller, Idempotency
+from jobs.caller import Caller
 from jobs.logs import also_concerns
-from jobs.record import ImageRef, Job, JobSpec, JobState, ModelRef, Progress, WebhookRef
-from model_store.card import ModelCard
+from jobs.record import Job, JobSpec
 from model_store.errors import ModelStoreError
-from smoothing.certificate import Phase, SmoothingParams
-from smoothing.procedures import DrawMore, procedure_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,15 +100,20 @@ async def submit(
     receiver = receiver_of(
         request.form.webhook_url, request.form.webhook_events, services.receivers
     )
+    known_as = fingerprint(request, caller)
     if upload is None:
+        services.refusals.check_work(
+            caller.tenant, request.card.id, draws=most_draws(params), fingerprint=known_as
+        )
         upload = await services.images.prepare(request.image, request.card.preprocessing)
     limits = services.settings
-    spec = _spec(
+    spec = new_spec(
         request,
         params,
         upload.ref,
+        job_id=naming.job_id,
+        group=naming.group,
         caller=caller,
-        naming=naming,
         receiver=receiver,
         traceparent=services.tracing.traceparent(),
         seconds=limits.job_deadline_s,
@@ -128,7 +126,9 @@ async def submit(
             job_key=keys.job_key(await services.secret.read(), spec.request_digest),
             tensor=upload.tensor,
             now=spec.created_at,
-            idempotency=_idempotency(request, upload, naming),
+            idempotency=idempotency(
+                request, upload, key=naming.idempotency_key, job_id=naming.job_id
+            ),
             draws_per_s=crew.draws_per_s,
             max_backlog_draws=limits.backlog_limit_draws,
             max_backlog_jobs=limits.backlog_limit_jobs,
@@ -136,7 +136,7 @@ async def submit(
     )
     if submitted.outcome == "created":
         services.waker.wake(spec.model.id)
-        job = _queued(spec)
+        job = queued(spec)
     else:
         job_id = _accepted(submitted, spec, services, naming)
         if receiver is not None:
@@ -148,6 +148,7 @@ async def submit(
                 now=spec.created_at,
             )
         job = await read_job(services.runner, job_id, tenant=caller.tenant)
+    services.refusals.answered(known_as)
     also_concerns(job_id=job.spec.id)
     return Accepted(
         expected=Expected(job=job, seconds=_expected_s(job, submitted.backlog_draws, crew)),
@@ -177,108 +178,24 @@ def _expected_s(job: Job, backlog_draws: int, crew: Crew) -> float | None:
     return draws / crew.draws_per_s
 
 
-def _spec(
-    request: CertifyRequest,
-    params: SmoothingParams,
-    image: ImageRef,
-    *,
-    caller: Caller,
-    naming: Naming,
-    receiver: WebhookRef | None,
-    traceparent: str | None,
-    seconds: float,
-    chunk: int,
-) -> JobSpec:
-    model, now = _model_ref(request.card), time.time()
-    return JobSpec(
-        id=naming.job_id or keys.new_job_id(),
-        model=model,
-        image=image,
-        params=params,
-        request_digest=keys.request_digest(model, image, params),
-        created_at=now,
-        deadline_at=now + seconds,
-        chunk_size=chunk,
-        tenant=caller.tenant,
-        priority=request.form.priority,
-        request_id=current_request_id(),
-        traceparent=traceparent,
-        webhook=receiver,
-        group=naming.group,
-    )
-
-
-_REFS: dict[str, tuple[ModelCard, ModelRef]] = {}
-
-
-def _model_ref(card: ModelCard) -> ModelRef:
-    """As `keys.model_ref`, which digests the whole card: once for each that the store gives."""
-    known = _REFS.get(card.id)
-    if known is None or known[0] is not card:
-        known = _REFS[card.id] = (card, keys.model_ref(card))
-    return known[1]
-
-
-def _idempotency(
-    request: CertifyRequest, upload: PreparedUpload, naming: Naming
-) -> Idempotency | None:
-    """What was sent, not what became of it: a default may be another tomorrow."""
-    if naming.idempotency_key is None and naming.job_id is None:
-        return None
-    sent = {"image": upload.ref.upload_sha256, **request.form.model_dump(mode="json")}
-    text = json.dumps(sent, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return Idempotency(
-        key=naming.idempotency_key or f"job:{naming.job_id}",
-        payload_sha256=hashlib.sha256(text.encode()).hexdigest(),
-    )
-
-
-def _queued(spec: JobSpec) -> Job:
-    """A job that the store has just created, without asking for it."""
-    procedure = procedure_for(spec.params, spec.model.num_classes)
-    first = procedure.step({})
-    progress = Progress(
-        phase=first.phase if isinstance(first, DrawMore) else Phase.SELECTION,
-        draws_done=0,
-        draws_planned=procedure.draws_planned({}),
-        draws_per_s=None,
-        eta_s=None,
-    )
-    return Job(
-        spec=spec,
-        state=JobState.QUEUED,
-        version=1,
-        progress=progress,
-        certificate=None,
-        interim=None,
-        error=None,
-        cached=False,
-        started_at=None,
-        finished_at=None,
-    )
-
-
 def _accepted(submitted: Submitted, spec: JobSpec, services: Services, naming: Naming) -> str:
     """The id of the job, or the reason why there is none."""
-    if submitted.outcome == "over_quota":
-        raise services.refusals.over_quota(spec.tenant, submitted)
+    if submitted.job_id is not None:
+        return submitted.job_id
     if submitted.outcome == "conflict":
         raise IdempotencyConflict(
             field="job_id" if naming.idempotency_key is None else "Idempotency-Key",
             value=naming.idempotency_key or spec.id,
         )
-    if submitted.job_id is None:
-        raise _queue_full(submitted, services.settings)
-    return submitted.job_id
-
-
-def _queue_full(submitted: Submitted, settings: AppSettings) -> QueueFull:
-    after = submitted.retry_after_s
-    return QueueFull(
-        backlog=submitted.backlog_draws,
+    draws, limits = most_draws(spec.params), services.settings
+    if submitted.outcome == "over_quota":
+        raise services.refusals.over_quota(spec.tenant, submitted, draws=draws)
+    raise services.refusals.queue_full(
+        spec.model.id,
+        submitted,
+        draws=draws,
         limits={
-            "backlog_draws": settings.backlog_limit_draws,
-            "backlog_jobs": settings.backlog_limit_jobs,
+            "backlog_draws": limits.backlog_limit_draws,
+            "backlog_jobs": limits.backlog_limit_jobs,
         },
-        retry_after_s=None if after is None else whole_s(after),
     )

@@ -11,7 +11,7 @@ from typing import Protocol
 from redis.asyncio import Redis
 
 from app.access.authenticator import Authenticator
-from app.access.limits import Refusals
+from app.access.refusals import Refusals
 from app.catalogue import Catalogue
 from app.certificates.signer import Signer
 from app.fleet import Fleet

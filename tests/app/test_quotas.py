@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from app.access.errors import OverQuota
-from app.access.limits import Refusals, limit_headers
+from app.access.limits import limit_headers
+from app.access.refusals import HINT_S, Refusals
+from app.errors import QueueFull
 from jobs.answers import Allowance, Submitted
 from jobs.caller import Quota
 
@@ -150,19 +152,23 @@ async def test_a_full_service_says_which_of_its_limits_is_reached(
     assert int(refused.headers["retry-after"]) >= 1
 
 
-def test_a_refusal_is_remembered_as_long_as_it_holds() -> None:
-    now = 100.0
-    refusals = Refusals(lambda: now)
-    told = Submitted(
-        outcome="over_quota",
+def refused(limit: Any, *, after: float | None) -> Submitted:
+    outcome = "full" if limit is None else "over_quota"
+    return Submitted(
+        outcome=outcome,
         job_id=None,
         backlog_draws=0,
-        limit="requests_per_minute",
+        limit=limit,
         allowed=60.0,
-        retry_after_s=2.5,
+        retry_after_s=after,
     )
 
-    error = refusals.over_quota("team", told)
+
+def test_a_rate_is_remembered_as_long_as_it_holds() -> None:
+    now = 100.0
+    refusals = Refusals(lambda: now)
+
+    error = refusals.over_quota("team", refused("requests_per_minute", after=2.5), draws=9)
     refusals.check("others")
     now = 101.0
     with pytest.raises(OverQuota) as again:
@@ -173,20 +179,49 @@ def test_a_refusal_is_remembered_as_long_as_it_holds() -> None:
     assert (error.retry_after_s, again.value.retry_after_s) == (3, 2)
 
 
-def test_only_a_rate_is_remembered() -> None:
+@pytest.mark.parametrize(
+    ("limit", "tenant", "model", "draws", "is_refused"),
+    [
+        ("draws_queued", "team", "m", 900, True),
+        ("draws_queued", "team", "m", 899, False),
+        ("draws_queued", "team", "other", 900, True),
+        ("draws_queued", "others", "m", 900, False),
+        ("live_jobs", "team", "m", 1, True),
+        (None, "others", "m", 900, True),
+        (None, "others", "m", 899, False),
+        (None, "others", "other", 900, False),
+    ],
+)
+def test_work_like_what_was_just_refused_is_refused_again(
+    limit: str | None, tenant: str, model: str, draws: int, *, is_refused: bool
+) -> None:
+    now = 100.0
+    refusals = Refusals(lambda: now)
+    told = refused(limit, after=60.0)
+    if limit is None:
+        refusals.queue_full("m", told, draws=900, limits={"backlog_draws": 1, "backlog_jobs": 1})
+    else:
+        refusals.over_quota("team", told, draws=900)
+
+    def check(fingerprint: int = 1) -> None:
+        refusals.check_work(tenant, model, draws=draws, fingerprint=fingerprint)
+
+    if is_refused:
+        with pytest.raises((OverQuota, QueueFull)) as again:
+            check()
+        assert again.value.retry_after_s == 60
+    refusals.answered(2)
+    check(2)
+    now = 100.0 + HINT_S
+    check()
+
+
+def test_what_will_never_fit_is_not_remembered() -> None:
     refusals = Refusals()
-    told = Submitted(
-        outcome="over_quota",
-        job_id=None,
-        backlog_draws=0,
-        limit="live_jobs",
-        allowed=1.0,
-        retry_after_s=60.0,
-    )
 
-    refusals.over_quota("team", told)
+    refusals.over_quota("team", refused("draws_queued", after=None), draws=900)
 
-    refusals.check("team")
+    refusals.check_work("team", "m", draws=900, fingerprint=1)
 
 
 def test_limits_are_whole_numbers() -> None:

@@ -1,0 +1,123 @@
+"""What a new job is made of."""
+
+import hashlib
+import json
+import time
+
+from app.images import PreparedUpload
+from app.parameters import CertifyRequest
+from app.request_id import current_request_id
+from jobs import keys
+from jobs.caller import Caller, Idempotency
+from jobs.record import ImageRef, Job, JobSpec, JobState, ModelRef, Progress, WebhookRef
+from model_store.card import ModelCard
+from smoothing.certificate import Phase, SmoothingParams
+from smoothing.procedures import DrawMore, procedure_for
+
+_REFS: dict[str, tuple[ModelCard, ModelRef]] = {}
+
+
+def new_spec(
+    request: CertifyRequest,
+    params: SmoothingParams,
+    image: ImageRef,
+    *,
+    job_id: str | None,
+    group: str | None,
+    caller: Caller,
+    receiver: WebhookRef | None,
+    traceparent: str | None,
+    seconds: float,
+    chunk: int,
+) -> JobSpec:
+    """What is asked, as the workers will read it.
+
+    Args:
+        request: As it was sent.
+        params: What to certify with.
+        image: What to certify.
+        job_id: The id that the client chose; None for a new one.
+        group: The evaluation that it is part of.
+        caller: Who asks.
+        receiver: Whom to tell how it ends.
+        traceparent: W3C trace context.
+        seconds: Until it expires.
+        chunk: Draws in one unit of work.
+    """
+    model, now = _model_ref(request.card), time.time()
+    return JobSpec(
+        id=job_id or keys.new_job_id(),
+        model=model,
+        image=image,
+        params=params,
+        request_digest=keys.request_digest(model, image, params),
+        created_at=now,
+        deadline_at=now + seconds,
+        chunk_size=chunk,
+        tenant=caller.tenant,
+        priority=request.form.priority,
+        request_id=current_request_id(),
+        traceparent=traceparent,
+        webhook=receiver,
+        group=group,
+    )
+
+
+def idempotency(
+    request: CertifyRequest, upload: PreparedUpload, *, key: str | None, job_id: str | None
+) -> Idempotency | None:
+    """The client's name for a request with what was sent; None where it has none.
+
+    What was sent, not what became of it: a default may be another tomorrow.
+
+    Args:
+        request: As it was sent.
+        upload: Its image.
+        key: Its Idempotency-Key.
+        job_id: The id that the client chose.
+    """
+    if key is None and job_id is None:
+        return None
+    sent = {"image": upload.ref.upload_sha256, **request.form.model_dump(mode="json")}
+    text = json.dumps(sent, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return Idempotency(
+        key=key or f"job:{job_id}", payload_sha256=hashlib.sha256(text.encode()).hexdigest()
+    )
+
+
+def queued(spec: JobSpec) -> Job:
+    """A job that the store has just created, without asking for it."""
+    procedure = procedure_for(spec.params, spec.model.num_classes)
+    first = procedure.step({})
+    progress = Progress(
+        phase=first.phase if isinstance(first, DrawMore) else Phase.SELECTION,
+        draws_done=0,
+        draws_planned=procedure.draws_planned({}),
+        draws_per_s=None,
+        eta_s=None,
+    )
+    return Job(
+        spec=spec,
+        state=JobState.QUEUED,
+        version=1,
+        progress=progress,
+        certificate=None,
+        interim=None,
+        error=None,
+        cached=False,
+        started_at=None,
+        finished_at=None,
+    )
+
+
+def fingerprint(request: CertifyRequest, caller: Caller) -> int:
+    """Tells requests of one process apart, quickly."""
+    return hash((caller.tenant, request.form.model_dump_json(), request.image))
+
+
+def _model_ref(card: ModelCard) -> ModelRef:
+    """As `keys.model_ref`, which digests the whole card: once for each that the store gives."""
+    known = _REFS.get(card.id)
+    if known is None or known[0] is not card:
+        known = _REFS[card.id] = (card, keys.model_ref(card))
+    return known[1]
