@@ -251,27 +251,6 @@ def test_a_worker_of_another_version_does_not_hide_the_others(life: Any) -> None
     assert [info.instance for info in life.run(store.workers())] == ["one"]
 
 
-def test_every_key_but_the_secret_expires(life: Any) -> None:
-    life.worker("w")
-    job_id, chunks = life.started()
-    finish(life, job_id, chunks)
-    life.submit()
-    life.submit(life.spec(params=SmoothingParams(sigma=0.5, n0=20, n=100)))
-    life.submit(life.spec(params=SmoothingParams(sigma=0.7, n0=20, n=100)))
-    (first, second, *_) = life.admit(max_running=1)
-    life.begin(first)
-    life.commit(second)
-    life.begin(first)
-    life.release(first)
-    life.begin(first, alone=True)
-    life.run(store.server_secret(b"a" * 32))
-
-    lasting = [key for key in life.all_keys() if life.client.ttl(key) < 0]
-
-    assert lasting == [b"dmae:secret"]
-    assert len(life.all_keys()) > 12
-
-
 def test_no_json_holds_the_job_key(life: Any) -> None:
     spec = life.spec()
     key = keys.job_key(b"s" * 32, spec.request_digest)
