@@ -103,7 +103,7 @@ async def submit(
     known_as = fingerprint(request, caller)
     if upload is None:
         services.refusals.check_work(
-            caller.tenant, request.card.id, draws=most_draws(params), fingerprint=known_as
+            caller, request.card.id, draws=most_draws(params), fingerprint=known_as
         )
         upload = await services.images.prepare(request.image, request.card.preprocessing)
     limits = services.settings
@@ -138,7 +138,7 @@ async def submit(
         services.waker.wake(spec.model.id)
         job = queued(spec)
     else:
-        job_id = _accepted(submitted, spec, services, naming)
+        job_id = _accepted(submitted, spec, services, caller, naming)
         if receiver is not None:
             await add_receiver(
                 services.runner,
@@ -178,7 +178,9 @@ def _expected_s(job: Job, backlog_draws: int, crew: Crew) -> float | None:
     return draws / crew.draws_per_s
 
 
-def _accepted(submitted: Submitted, spec: JobSpec, services: Services, naming: Naming) -> str:
+def _accepted(
+    submitted: Submitted, spec: JobSpec, services: Services, caller: Caller, naming: Naming
+) -> str:
     """The id of the job, or the reason why there is none."""
     if submitted.job_id is not None:
         return submitted.job_id
@@ -189,7 +191,7 @@ def _accepted(submitted: Submitted, spec: JobSpec, services: Services, naming: N
         )
     draws, limits = most_draws(spec.params), services.settings
     if submitted.outcome == "over_quota":
-        raise services.refusals.over_quota(spec.tenant, submitted, draws=draws)
+        raise services.refusals.over_quota(caller, submitted, draws=draws)
     raise services.refusals.queue_full(
         spec.model.id,
         submitted,

@@ -1,7 +1,7 @@
 """Whom to refuse at once: what the store refused a moment ago it would refuse again."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from app.access.errors import OverQuota
@@ -9,6 +9,7 @@ from app.access.limits import limit_headers
 from app.errors import QueueFull
 from app.pacing import whole_s
 from jobs.answers import Submitted
+from jobs.caller import Caller
 
 HINT_S = 0.5
 """How long a refusal stands for others like it; a job may end at any moment."""
@@ -36,8 +37,8 @@ class Refusals:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._rates: dict[str, _Refusal] = {}
-        self._work: dict[str, _Refusal] = {}
+        self._rates: dict[Hashable, _Refusal] = {}
+        self._work: dict[Hashable, _Refusal] = {}
         self._answered: dict[int, None] = {}
 
     def check(self, tenant: str) -> None:
@@ -48,22 +49,22 @@ class Refusals:
         """
         self._raise(self._rates, tenant, draws=0)
 
-    def check_work(self, tenant: str, model: str, *, draws: int, fingerprint: int) -> None:
+    def check_work(self, caller: Caller, model: str, *, draws: int, fingerprint: int) -> None:
         """Raises what was raised for as much work a moment ago.
 
         Args:
-            tenant: Who asks.
+            caller: Who asks.
             model: Whose queue it is.
             draws: How many it would be.
             fingerprint: Of the whole request.
 
         Raises:
-            OverQuota: The tenant had too much.
+            OverQuota: The tenant had too much, for this quota.
             QueueFull: The model had.
         """
         if fingerprint not in self._answered:
-            self._raise(self._work, f"tenant:{tenant}", draws=draws)
-            self._raise(self._work, f"model:{model}", draws=draws)
+            self._raise(self._work, (caller.tenant, caller.quota), draws=draws)
+            self._raise(self._work, model, draws=draws)
 
     def answered(self, fingerprint: int) -> None:
         """Notes a request that has its job: to ask again is no work."""
@@ -71,11 +72,11 @@ class Refusals:
         if len(self._answered) > MOST_ANSWERED:
             del self._answered[next(iter(self._answered))]
 
-    def over_quota(self, tenant: str, submitted: Submitted, *, draws: int) -> OverQuota:
+    def over_quota(self, caller: Caller, submitted: Submitted, *, draws: int) -> OverQuota:
         """The error for a submission that the store refused for the tenant's quota.
 
         Args:
-            tenant: Who asked.
+            caller: Who asked.
             submitted: What the store answered.
             draws: How many were asked for.
         """
@@ -89,10 +90,10 @@ class Refusals:
         after = submitted.retry_after_s
         if after is not None and limit == "requests_per_minute":
             # Of all limits only this one refuses whatever is asked, even what is known already.
-            self._rates[tenant] = _Refusal(self._clock() + after, 0, error)
+            self._rates[caller.tenant] = _Refusal(self._clock() + after, 0, error)
         elif after is not None:
             least = 0 if limit == "live_jobs" else draws
-            self._remember(f"tenant:{tenant}", after, least, error)
+            self._remember((caller.tenant, caller.quota), after, least, error)
         return error(after)
 
     def queue_full(
@@ -113,11 +114,11 @@ class Refusals:
 
         after = submitted.retry_after_s
         if after is not None:
-            self._remember(f"model:{model}", after, draws, error)
+            self._remember(model, after, draws, error)
         return error(after)
 
     def _remember(
-        self, whom: str, after: float, draws: int, again: Callable[[float], Exception]
+        self, whom: Hashable, after: float, draws: int, again: Callable[[float], Exception]
     ) -> None:
         # What is left to wait is told anew each time: `again` gets what remains of it.
         began = self._clock()
@@ -127,7 +128,7 @@ class Refusals:
             lambda left: again(after - (min(HINT_S, after) - left)),
         )
 
-    def _raise(self, known: dict[str, _Refusal], whom: str, *, draws: int) -> None:
+    def _raise(self, known: dict[Hashable, _Refusal], whom: Hashable, *, draws: int) -> None:
         refusal = known.get(whom)
         if refusal is None:
             return

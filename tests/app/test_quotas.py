@@ -10,7 +10,7 @@ from app.access.limits import limit_headers
 from app.access.refusals import HINT_S, Refusals
 from app.errors import QueueFull
 from jobs.answers import Allowance, Submitted
-from jobs.caller import Quota
+from jobs.caller import Caller, Quota
 
 pytestmark = [pytest.mark.anyio, pytest.mark.redis]
 
@@ -152,6 +152,10 @@ async def test_a_full_service_says_which_of_its_limits_is_reached(
     assert int(refused.headers["retry-after"]) >= 1
 
 
+def caller(tenant: str, **limits: Any) -> Caller:
+    return Caller(tenant=tenant, key_id=None, name="test", quota=Quota(**limits))
+
+
 def refused(limit: Any, *, after: float | None) -> Submitted:
     outcome = "full" if limit is None else "over_quota"
     return Submitted(
@@ -168,7 +172,7 @@ def test_a_rate_is_remembered_as_long_as_it_holds() -> None:
     now = 100.0
     refusals = Refusals(lambda: now)
 
-    error = refusals.over_quota("team", refused("requests_per_minute", after=2.5), draws=9)
+    error = refusals.over_quota(caller("team"), refused("requests_per_minute", after=2.5), draws=9)
     refusals.check("others")
     now = 101.0
     with pytest.raises(OverQuota) as again:
@@ -180,20 +184,27 @@ def test_a_rate_is_remembered_as_long_as_it_holds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limit", "tenant", "model", "draws", "is_refused"),
+    ("limit", "tenant", "quota", "model", "draws", "is_refused"),
     [
-        ("draws_queued", "team", "m", 900, True),
-        ("draws_queued", "team", "m", 899, False),
-        ("draws_queued", "team", "other", 900, True),
-        ("draws_queued", "others", "m", 900, False),
-        ("live_jobs", "team", "m", 1, True),
-        (None, "others", "m", 900, True),
-        (None, "others", "m", 899, False),
-        (None, "others", "other", 900, False),
+        ("draws_queued", "team", {}, "m", 900, True),
+        ("draws_queued", "team", {}, "m", 899, False),
+        ("draws_queued", "team", {}, "other", 900, True),
+        ("draws_queued", "team", {"draws_queued": 1}, "m", 900, False),
+        ("draws_queued", "others", {}, "m", 900, False),
+        ("live_jobs", "team", {}, "m", 1, True),
+        (None, "others", {}, "m", 900, True),
+        (None, "others", {}, "m", 899, False),
+        (None, "others", {}, "other", 900, False),
     ],
 )
 def test_work_like_what_was_just_refused_is_refused_again(
-    limit: str | None, tenant: str, model: str, draws: int, *, is_refused: bool
+    limit: str | None,
+    tenant: str,
+    quota: dict[str, int],
+    model: str,
+    draws: int,
+    *,
+    is_refused: bool,
 ) -> None:
     now = 100.0
     refusals = Refusals(lambda: now)
@@ -201,10 +212,10 @@ def test_work_like_what_was_just_refused_is_refused_again(
     if limit is None:
         refusals.queue_full("m", told, draws=900, limits={"backlog_draws": 1, "backlog_jobs": 1})
     else:
-        refusals.over_quota("team", told, draws=900)
+        refusals.over_quota(caller("team"), told, draws=900)
 
     def check(fingerprint: int = 1) -> None:
-        refusals.check_work(tenant, model, draws=draws, fingerprint=fingerprint)
+        refusals.check_work(caller(tenant, **quota), model, draws=draws, fingerprint=fingerprint)
 
     if is_refused:
         with pytest.raises((OverQuota, QueueFull)) as again:
@@ -219,9 +230,9 @@ def test_work_like_what_was_just_refused_is_refused_again(
 def test_what_will_never_fit_is_not_remembered() -> None:
     refusals = Refusals()
 
-    refusals.over_quota("team", refused("draws_queued", after=None), draws=900)
+    refusals.over_quota(caller("team"), refused("draws_queued", after=None), draws=900)
 
-    refusals.check_work("team", "m", draws=900, fingerprint=1)
+    refusals.check_work(caller("team"), "m", draws=900, fingerprint=1)
 
 
 def test_limits_are_whole_numbers() -> None:
