@@ -1,6 +1,7 @@
 """A caller is told its limits, and is refused beyond them, with a word on when to come again."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from app.access.limits import limit_headers
 from app.access.refusals import HINT_S, Refusals
 from app.errors import QueueFull
 from jobs.answers import Allowance, Submitted
-from jobs.caller import Caller, Quota
+from jobs.caller import LOCAL, Caller, Quota
 
 pytestmark = [pytest.mark.anyio, pytest.mark.redis]
 
@@ -153,7 +154,7 @@ async def test_a_full_service_says_which_of_its_limits_is_reached(
 
 
 def caller(tenant: str, **limits: Any) -> Caller:
-    return Caller(tenant=tenant, key_id=None, name="test", quota=Quota(**limits))
+    return replace(LOCAL, tenant=tenant, quota=Quota(**limits))
 
 
 def refused(limit: Any, *, after: float | None) -> Submitted:
