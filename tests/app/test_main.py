@@ -55,3 +55,18 @@ def test_a_log_line_stays_one_line(caplog: Any) -> None:
         logging.getLogger("app.test").info("two\nlines")
 
     assert "\n" not in JsonLines().format(caplog.records[-1])
+
+
+@pytest.mark.redis
+@pytest.mark.anyio
+@pytest.mark.parametrize(("keys", "said"), [("off", True), ("auto", False), ("required", False)])
+async def test_a_service_that_asks_nobody_for_a_key_says_so_at_its_start(
+    serve: Any, caplog: Any, keys: str, *, said: bool
+) -> None:
+    service = await serve(keys=keys)
+
+    with caplog.at_level(logging.WARNING):
+        async with service.app.router.lifespan_context(service.app):
+            pass
+
+    assert ("nobody needs an API key" in caplog.text) == said
