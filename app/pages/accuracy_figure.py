@@ -63,6 +63,9 @@ def _reading(evaluation: Evaluation, radius: float | None) -> str:
     )
     if not radius:
         return said
+    if radius > evaluation.radius_ceiling:
+        ceiling = words.floored(evaluation.radius_ceiling, 3)
+        return f"{said} So few can show no radius above {ceiling}; this image was given more."
     around = between(list(evaluation.certified_accuracy), radius)
     if around is None:
         return f"No image of the test was certified as far as this one. {said}"

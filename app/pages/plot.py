@@ -13,7 +13,8 @@ class Mark:
         x: From the left.
         y: From the top.
         label: Beside it.
-        falling: Whether the curve falls, so that the label stands where it is not.
+        falling: Whether the curve falls: then there is room for the label at the top, else above
+            the place.
     """
 
     x: float
@@ -24,14 +25,19 @@ class Mark:
     @property
     def anchor(self) -> str:
         """The end of the label that is next to the place."""
-        near_left = self.x < (60 if self.falling else 25)
-        return "start" if near_left else "end"
+        return "start" if self.x < (60 if self.falling else 25) else "end"
+
+    @property
+    def top(self) -> float:
+        """Where the line from the axis to the label ends."""
+        return 0.0 if self.falling else self.y
 
     @property
     def dy(self) -> int:
-        """How far below the place the label's line is, in pixels."""
-        free_above = self.y > 85 or (self.anchor == "start") == self.falling
-        return -12 if free_above else 24
+        """How far below that the label's line is, in pixels."""
+        if self.falling:
+            return 10
+        return -12 if self.anchor == "end" or self.y > 85 else 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,8 @@ class VotesFigure:
         others: Votes of all other outcomes.
         total: All draws.
         pilot: Whether these are the votes of the pilot alone.
+        sequential: Whether the answer rests on a bound for all numbers of draws, as its intervals
+            do not.
         p_lower: What the bound shows of the selected class's probability, in percent; None where
             nothing was bounded.
         reading: The figure in a sentence.
@@ -52,6 +54,7 @@ class VotesFigure:
     others: int
     total: int
     pilot: bool
+    sequential: bool
     p_lower: float | None
     reading: str
     table: Table
@@ -76,6 +79,7 @@ def votes_figure(certificate: Certificate, labels: Sequence[str]) -> VotesFigure
         others=votes.total - sum(bar.votes for bar in shown),
         total=votes.total,
         pilot=pilot,
+        sequential=certificate.params.method == "truncated_mixture",
         p_lower=None if bound is None else round(100 * bound, 3),
         reading=_reading(bars, votes, bound),
         table=Table(
