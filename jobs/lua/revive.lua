@@ -11,7 +11,6 @@ if redis.call('LLEN', messages) > most_messages then return found end
 
 local function missing(job)
   local chunks = {}
-  if out(job) == 0 then return chunks end
   for start = job.start, job.next - 1, job.chunk do
     local field = chunk_field(job.phase, start)
     if redis.call('HEXISTS', votes_name(job.id), field) == 0 then
@@ -34,13 +33,16 @@ for _, id in ipairs(due) do
   elseif complete(job) then
     watch(job, now, math.min(2 * job.backoff, longest))
     found[#found + 1] = { id, job.phase, 1, {} }
+  elseif out(job) == 0 then
+    -- It waits for its turn, and will be watched from then on.
+    watch(job, now, longest)
   else
     local chunks = missing(job)
     if #chunks > 0 then
       watch(job, now, math.min(2 * job.backoff, longest))
       found[#found + 1] = { id, job.phase, 0, chunks }
     else
-      -- All are at work, or wait for their turn; but one of the workers may just have died.
+      -- All are at work; but one of the workers may just have died.
       watch(job, now, job.backoff)
     end
   end

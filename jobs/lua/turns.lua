@@ -148,7 +148,6 @@ local function start(job, now)
   redis.call('ZREM', queue_name(flow(job)), job.id)
   job.state = 'running'
   step_in(job, now)
-  watch(job, now, FIRST_BACKOFF)
 end
 
 -- Hands out chunks, each to whose turn it is, while fewer draws are out than a window of whole chunks:
@@ -160,6 +159,8 @@ local function serve(model, room, now)
     local job = next_job(model, room.most_started)
     if not job or handed >= room.window * job.chunk then break end
     if job.state == 'queued' then start(job, now) end
+    -- What is not out cannot be lost.
+    if out(job) == 0 then watch(job, now, FIRST_BACKOFF) end
     local from = job.next
     job.next = math.min(from + job.chunk, job.stop)
     for _, part in ipairs({ job.id, job.phase, from, job.next }) do chunks[#chunks + 1] = part end

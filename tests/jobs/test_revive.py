@@ -73,6 +73,21 @@ def test_only_what_was_handed_out_is_sent_again(life: Any) -> None:
     assert bounds(life.admit(window=3)) == [(5, 10), (10, 15)]
 
 
+def test_a_job_that_waits_for_its_turn_is_watched_from_then_on(life: Any) -> None:
+    life.submit(life.other(1)), life.submit(life.other(2))
+    (first,) = life.admit(window=1)
+    (other,) = life.commit(first, window=1).following
+    life.now += 5
+    sent_again = life.revive()
+    (second,) = life.commit(other, window=1).following
+    life.now += 4
+    (revived,) = life.revive()
+
+    assert [stuck.chunks for stuck in sent_again] == [(other,)]
+    assert revived.chunks == (second,)
+    assert second.job_id == first.job_id != other.job_id
+
+
 def test_a_complete_request_that_nobody_advanced_is_noticed(life: Any) -> None:
     _, chunks = life.started()
     for chunk in chunks:
