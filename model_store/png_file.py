@@ -170,18 +170,19 @@ class PngFile:
         return colours[indices[..., 0]]
 
     def _with_transparency(self, samples: Pixels) -> Pixels:
-        opaque = np.iinfo(samples.dtype).max
-        grey = _KIND[self.colour_type] == "grey"
-        has_alpha = self.colour_type in {4, 6}
-        if not has_alpha and self.transparency is None:
+        if self.colour_type == 6:
+            return samples
+        if self.colour_type != 4 and self.transparency is None:
             return np.broadcast_to(samples, (self.height, self.width, 3))
+        grey = _KIND[self.colour_type] == "grey"
         result = np.empty((self.height, self.width, 4), samples.dtype)
-        result[..., :3] = samples[..., :1] if grey else samples[..., :3]
-        if has_alpha:
+        result[..., :3] = samples[..., :1] if grey else samples
+        if self.colour_type == 4:
             result[..., 3] = samples[..., -1]
         else:
             through = (samples == self._transparent_colour()).all(axis=2)
-            result[..., 3] = np.where(through, 0, opaque)
+            result[..., 3] = np.iinfo(samples.dtype).max
+            np.copyto(result[..., 3], 0, where=through)
         return result
 
     def _transparent_colour(self) -> NDArray[np.int64]:
