@@ -121,7 +121,7 @@ def test_a_small_job_does_not_wait_for_a_large_one(
     assert small["state"] == "succeeded"
     assert stack.read(large["id"])["state"] == "running"
     stack.client.delete(f"/jobs/{large['id']}").raise_for_status()
-    assert stack.client.get(f"/jobs/{large['id']}").status_code == 404
+    assert stack.client.get(f"/jobs/{large['id']}").status_code == 410
 
 
 def test_progress_grows_and_ends_at_what_was_planned(
