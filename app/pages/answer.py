@@ -1,4 +1,4 @@
-"""What a job's certificate says, read back from its votes: nothing is taken on trust."""
+"""What a job's certificate says, read back from its votes."""
 
 import re
 from collections.abc import Mapping, Sequence

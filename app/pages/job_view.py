@@ -72,6 +72,7 @@ async def job_view(job: Job, services: Services, *, url: str, with_key: bool) ->
         with_key: Whether the visitor has an API key.
 
     Raises:
+        DoesNotVerify: Its certificate says what its counts do not prove.
         StoreUnavailable: Redis is away.
     """
     card = _card(services, job)
@@ -91,7 +92,7 @@ async def job_view(job: Job, services: Services, *, url: str, with_key: bool) ->
         if document is None
         else answer(
             job.spec,
-            document,
+            services.signer.presented(document),
             card=card,
             draws_per_s=speed or 1.0,
             max_draws=services.settings.max_draws,

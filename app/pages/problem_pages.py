@@ -68,7 +68,7 @@ class _Answer:
 
 def _is_page(scope: Scope) -> bool:
     path = Request(scope).url.path.removeprefix(scope.get("root_path", ""))
-    return path == "/" or path.startswith("/ui/")
+    return path in ("/", "/ui") or path.startswith("/ui/")
 
 
 def _page(request: Request, answer: _Answer) -> ASGIApp:

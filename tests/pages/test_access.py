@@ -94,6 +94,7 @@ def test_another_tenant_s_job_is_not_there(locked: Any, site: Any, key: str, pic
     [
         (f"/ui/jobs/{NOBODYS}", 404, "There is no such job"),
         ("/ui/jobs/nonsense", 404, "There is no such job"),
+        ("/ui", 404, "There is nothing at this path"),
         ("/ui/nothing", 404, "There is nothing at this path"),
         ("/ui/jobs?state=odd", 422, "A parameter is missing, unknown or out of range"),
         ("/ui/jobs?cursor=odd", 422, "A parameter is missing, unknown or out of range"),
@@ -127,6 +128,21 @@ def test_a_page_of_another_site_may_not_send_the_form(site: Any) -> None:
 
     assert answer.status_code == 403
     assert "Pages of other sites may not do this" in answer.text
+
+
+def test_a_certificate_that_its_votes_do_not_prove_is_not_shown(site: Any, picture: Any) -> None:
+    job = site.certify(picture(33))
+    site.worker.work()
+    site.worker.edit(job, "certificate", lambda text: text.replace('"radius":0.', '"radius":1.'))
+
+    answer = site.get(f"/ui/jobs/{job}")
+
+    assert answer.status_code == 409
+    assert "The stored certificate does not follow from its counts" in answer.text
+
+
+def test_nothing_to_compare_is_said(site: Any) -> None:
+    assert "Choose up to four jobs" in site.get("/ui/compare").text
 
 
 def test_the_api_keeps_its_own_errors(site: Any) -> None:
