@@ -7,7 +7,7 @@ from typing import Any, cast
 from jobs.answers import Allowance, Limit, Outcome, Submitted
 from jobs.caller import Caller, Idempotency, Quota
 from jobs.codec import dump_object, dump_spec
-from jobs.command import Argument, Command, script
+from jobs.command import Command, script
 from jobs.keys import document_name, question_digest, subject
 from jobs.record import JobSpec, WebhookRef
 from jobs.view import decode
@@ -60,14 +60,12 @@ def submit(
     if not isinstance(first, DrawMore):
         raise TypeError("a procedure must ask for draws before it has seen any")
     document = document_name(spec)
-    asked: dict[str, Argument] = {
+    asked: dict[str, str | int | float] = {
         "id": spec.id,
         "tenant": spec.tenant,
         "model": spec.model.id,
         "document": document,
-        "spec": dump_spec(spec),
         "key": job_key.hex(),
-        "tensor": tensor,
         "phase": first.phase.value,
         "start": first.start,
         "stop": first.stop,
@@ -88,7 +86,8 @@ def submit(
     }
     return Command(
         call=script("submit", "quota"),
-        args=tuple(part for pair in asked.items() for part in pair),
+        # Few arguments: each costs the client as much as many bytes.
+        args=(dump_object(asked), dump_spec(spec), tensor),
         parse=lambda answer: _submitted(answer, caller.quota, now=now, draws_per_s=draws_per_s),
     )
 
@@ -102,10 +101,10 @@ def usage(caller: Caller, *, now: float) -> Command[tuple[Allowance, ...]]:
     )
 
 
-def _receiver(webhook: WebhookRef | None) -> str | bytes:
+def _receiver(webhook: WebhookRef | None) -> str:
     if webhook is None:
         return ""
-    return dump_object({"url": webhook.url, "events": list(webhook.events)})
+    return dump_object({"url": webhook.url, "events": list(webhook.events)}).decode()
 
 
 def _short(key: str) -> str:
@@ -113,7 +112,7 @@ def _short(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def _limits(quota: Quota) -> dict[str, Argument]:
+def _limits(quota: Quota) -> dict[str, str | int | float]:
     limits = {
         "live_jobs": quota.live_jobs,
         "draws_queued": quota.draws_queued,

@@ -1,15 +1,15 @@
 -- Queues a job, or finds its answer, or refuses it. Returns an outcome, a job's id or '', the draws
 -- that the model's live jobs need; when refused, the limit of the quota or '', the seconds and the draws
 -- to wait for, -1 where waiting will not help; and where the tenant stands.
-local asked = {}
-for i = 1, #ARGV, 2 do asked[ARGV[i]] = ARGV[i + 1] end
+local asked = cjson.decode(ARGV[1])
+asked.spec, asked.tensor = ARGV[2], ARGV[3]
 local id, tenant, model, document = asked.id, asked.tenant, asked.model, asked.document
 local now, deadline = tonumber(asked.now), tonumber(asked.deadline)
 local planned, payload = tonumber(asked.planned), asked.payload
 local quota = { live_jobs = tonumber(asked.live_jobs), draws_queued = tonumber(asked.draws_queued),
   draws_per_day = tonumber(asked.draws_per_day), per_minute = tonumber(asked.per_minute) }
 local name, books = job_name(id), books_name(model)
-local joined = 'dmae:joined:' .. id
+local joined = 'dmae:joined:' .. tenant .. ':' .. id
 local idempotency = asked.idempotency ~= '' and 'dmae:idempotency:' .. tenant .. ':' .. asked.idempotency
 
 local function answer(outcome, job_id, refusal)
@@ -60,14 +60,19 @@ local function earlier()
     if old[1] == tenant and old[3] == payload then return answer('replayed', id) end
     return answer('conflict', '')
   end
-  local twin = redis.call('GET', joined)
-  if twin then return answer('joined', twin) end
+  local twin = redis.call('HMGET', joined, 'payload', 'job')
+  if twin[1] then
+    if twin[1] ~= payload then return answer('conflict', '') end
+    return answer('joined', twin[2])
+  end
   old = idempotency and redis.call('HMGET', idempotency, 'payload', 'job', 'submission', 'outcome')
   if old and old[1] then
     if old[1] ~= payload then return answer('conflict', '') end
     return answer(old[3] == id and old[4] or 'replayed', old[2])
   end
-  if redis.call('ZSCORE', listed_name(tenant), id) then return answer('conflict', '') end
+  if redis.call('ZSCORE', listed_name(tenant), id) or redis.call('EXISTS', gone_name(id)) == 1 then
+    return answer('conflict', '')
+  end
 end
 
 local function draws_of(certificate)
@@ -94,7 +99,8 @@ local function twin()
   if not job or not job.live or now >= job.deadline_at then return nil end
   if SHARES[asked.priority] > SHARES[job.priority] then promote(job, asked.priority, now) end
   if asked.group ~= '' then list_job(group_name(tenant, asked.group), found, now, deadline) end
-  redis.call('SET', joined, found, 'EX', 60)
+  redis.call('HSET', joined, 'payload', payload, 'job', found)
+  redis.call('EXPIRE', joined, 60)
   return found
 end
 
