@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from app.access.authenticator import KeysMode
 from app.access.documentation import DENIALS, SCHEMES, alternatives
+from app.openapi_links import add_links
 from app.openapi_parts import CHALLENGE, RETRY_AFTER, SCHEMAS
 from app.problem_kinds import KINDS, Kind
 from app.problems import CONTENT_TYPE
@@ -102,5 +103,6 @@ def complete_openapi(app: FastAPI, models: Sequence[str], keys: KeysMode) -> dic
     message = MessageBody.model_json_schema(ref_template=SCHEMAS + "{model}")
     schemas |= problem.pop("$defs", {}) | {"Problem": problem}
     schemas |= message.pop("$defs", {}) | {"MessageBody": message}
+    add_links(document)
     document["webhooks"] = webhooks_section({"$ref": SCHEMAS + "MessageBody"})
     return document

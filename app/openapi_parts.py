@@ -65,7 +65,16 @@ EVENTS = {
     "description": "Events, until the job ends.",
     "content": {
         "text/event-stream": {
-            "schema": {"type": "string"},
+            "schema": {
+                "description": "Each event.",
+                "type": "object",
+                "properties": {
+                    "event": {"enum": ["state", "progress", "certificate"]},
+                    "id": {"type": "string", "description": "The version of the job."},
+                    "data": {"type": "string", "description": "JSON: the job, or the certificate."},
+                    "retry": {"type": "integer"},
+                },
+            },
             "example": 'event: progress\ndata: {"id": "...", "state": "running"}\nid: 7\n\n',
         }
     },

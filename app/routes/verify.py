@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app.access.caller import require
 from app.certificates.canonical import MAX_BYTES
 from app.certificates.verification import verify
-from app.errors import BodyTooLarge
+from app.errors import BodyTooLarge, MalformedRequest
 from app.openapi import problems
 from app.routes.answers import ServicesOf, json_answer
 from jobs.caller import Caller
@@ -82,4 +82,6 @@ async def _body(request: Request) -> bytes:
         content += chunk
         if len(content) > MAX_BODY_BYTES:
             raise BodyTooLarge(declared=None, limit=MAX_BODY_BYTES)
+    if not content:
+        raise MalformedRequest("the body must be a certificate, it is empty")
     return bytes(content)

@@ -2,16 +2,12 @@
 
 import asyncio
 import json
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
 from app.http_protocol import HttpProtocol
 from app.main import create_app
@@ -29,9 +25,9 @@ from tests.app.conftest import (  # noqa: F401 - fixtures
     service,
     worker,
 )
+from tests.serving import serving
 
 ANSWERS_WITHIN_S = 5.0
-STARTED_WITHIN_S = 20.0
 
 
 class Impatient(HttpProtocol):
@@ -128,16 +124,6 @@ def wire(running_server: Any, model_store: Path) -> Iterator[Wire]:  # noqa: F81
         max_upload_bytes=100_000,
         body_timeout_s=0.5,
     )
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        app = create_app(build_services(settings, waker=QuietWaker()))
-        config = uvicorn.Config(app, http=Impatient, ws="none", log_config=None, loop="none")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=asyncio.run, args=[server.serve([listener])])
-        thread.start()
-        give_up_at = time.monotonic() + STARTED_WITHIN_S
-        while not server.started:
-            assert time.monotonic() < give_up_at, "the server did not start"
-            time.sleep(0.005)
-        yield Wire(listener.getsockname()[1])
-        server.should_exit = True
-        thread.join()
+    app = create_app(build_services(settings, waker=QuietWaker()))
+    with serving(app, http=Impatient) as port:
+        yield Wire(port)
