@@ -2,8 +2,8 @@
 --
 -- Keys. Of a job: job, job:votes, job:leases, job:deaths (hashes), job:image (string). Of a model:
 -- running (zset, score = when to look whether it is stuck), live (zset of queued and running jobs,
--- score = deadline), books (see `books`), and its lines and queues (see `turns`). Of a tenant: busy
--- (its live jobs, score = deadline), jobs (all, score = when submitted), account (see `books`). Of a
+-- score = deadline), books (see `books`), and its lines and queues (see `turns`). Of an id that was
+-- deleted: gone. Of a tenant: busy (its live jobs, score = deadline), jobs (all, score = when submitted), account (see `books`). Of a
 -- request: inflight (its live job's id), certificate (its document). Of an image and a model: asked
 -- (set of questions). Of a worker: worker (its heartbeat), held (set of the chunks it computes). Of
 -- the service: counters (hash), outbox (stream of jobs that ended and have a receiver).
@@ -26,6 +26,7 @@ local function live_name(model) return 'dmae:live:' .. model end
 local function inflight_name(document) return 'dmae:inflight:' .. document end
 local function certificate_name(document) return 'dmae:certificate:' .. document end
 local function asked_name(subject) return 'dmae:asked:' .. subject end
+local function gone_name(id) return 'dmae:gone:' .. id end
 local function busy_name(tenant) return 'dmae:busy:' .. tenant end
 local function listed_name(tenant) return 'dmae:jobs:' .. tenant end
 local function group_name(tenant, group) return 'dmae:group:' .. tenant .. ':' .. group end

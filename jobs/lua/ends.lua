@@ -80,6 +80,8 @@ end
 -- Forgets a job that has ended, all but that there was one.
 local function erase(id, tenant, now)
   list_job(listed_name(tenant), id, now, now)
+  -- Work on it may be under way still: what that comes to must meet no other job, whosesoever.
+  redis.call('SET', gone_name(id), 1, 'EX', GONE_DAYS * DAY)
   redis.call('DEL', job_name(id), image_name(id), votes_name(id), leases_name(id), deaths_name(id),
     job_name(id) .. ':webhooks', job_name(id) .. ':deliveries')
 end

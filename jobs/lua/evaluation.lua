@@ -24,6 +24,11 @@ local function open(one)
   return e
 end
 
+-- Another tenant may have been first to give a job the id that an item's would have had.
+local function job_of(e, job_id)
+  return (load_owned(job_id, e.tenant))
+end
+
 local function is_empty(e)
   return redis.call('EXISTS', e.pending, e.own, e.joined) == 0
 end
@@ -75,7 +80,7 @@ local function each_open(e, visit)
   for _, key in ipairs({ e.own, e.joined }) do
     local flat = redis.call('HGETALL', key)
     for i = 1, #flat, 2 do
-      local job = load_job(flat[i + 1])
+      local job = job_of(e, flat[i + 1])
       if job then expire_if_due(job, now) end
       visit(flat[i], flat[i + 1], job, key)
     end
@@ -285,7 +290,7 @@ function answers.delete()
   if e.live then halt(e, 'cancelled') end
   for _, result in ipairs(redis.call('HVALS', e.results)) do
     local told = cjson.decode(result)
-    if told.own then erase(told.job, e.tenant, now) end
+    if told.own and (job_of(e, told.job) or not load_job(told.job)) then erase(told.job, e.tenant, now) end
   end
   redis.call('DEL', e.name, e.items, e.results)
   list_job(evaluations_name(e.tenant), id, now, now)

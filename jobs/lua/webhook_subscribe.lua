@@ -2,7 +2,7 @@
 -- put into the outbox again: messages that were made of it before are not made twice.
 local id, tenant, webhook, now, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local job = load_job(id)
-if not job then return 0 end
+if not job or job.tenant ~= tenant then return 0 end
 local name = job.name .. ':webhooks'
 if redis.call('SISMEMBER', name, webhook) == 0 and redis.call('SCARD', name) >= most then return 0 end
 redis.call('SADD', name, webhook)
