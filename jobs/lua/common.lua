@@ -3,9 +3,9 @@
 -- Keys. Of a job: job, job:votes, job:leases, job:deaths (hashes), job:image (string). Of a model:
 -- running (zset, score = when to look whether it is stuck), live (zset of queued and running jobs,
 -- score = deadline), books (see `books`), and its lines and queues (see `turns`). Of an id that was
--- deleted: gone. Of a tenant: busy (its live jobs, score = deadline), jobs (all, score = when submitted), account (see `books`). Of a
--- request: inflight (its live job's id), certificate (its document). Of an image and a model: asked
--- (set of questions). Of a worker: worker (its heartbeat), held (set of the chunks it computes). Of
+-- deleted: gone. Of a tenant: busy (its live jobs, score = deadline), jobs (all, score = when
+-- submitted), account (see `books`). Of a request: inflight (its live job's id), certificate (its
+-- document). Of an image and a model: asked (set of questions). Of a worker: worker (its heartbeat), held (set of the chunks it computes). Of
 -- the service: counters (hash), outbox (stream of jobs that ended and have a receiver).
 local DAY = 86400
 local CERTIFICATE_DAYS = 30

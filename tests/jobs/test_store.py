@@ -190,7 +190,7 @@ def test_deleting_a_running_job_erases_all_of_it_but_its_id(life: Any) -> None:
     with pytest.raises(JobGone):
         life.read(job_id)
     assert life.begin(chunks[0]) == life.commit(chunks[0]).outcome == "gone"
-    assert [key for key in life.all_keys() if job_id.encode() in key] == []
+    assert [key for key in life.all_keys() if job_id.encode() in key] == left
 
 
 def test_the_tensor_can_be_read_back_until_the_job_is_deleted(life: Any) -> None:
