@@ -1,6 +1,6 @@
 # Every target sets up .venv by itself when it is missing or older than the lock file.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format lint types layers attack bench bench-training clean lock mutants
+.PHONY: help demo serve test check format lint types layers attack bench bench-service bench-training chaos clean lock mutants
 
 PYTHON ?= python3
 BENCH ?=  # such as --data FOLDER, or --quick --out FILE
@@ -54,6 +54,12 @@ check: lint types layers test  ## Everything that has to hold before a change la
 
 bench: $(READY)  ## Measure the engine against its ceilings and its peers (15 minutes; writes docs/benchmarks.md)
 	@$(BIN)/python -m bench $(BENCH)
+
+bench-service: $(READY)  ## Measure the service under load against the bare framework (8 minutes; writes docs/benchmarks-service.md)
+	@$(BIN)/python -m bench.load $(BENCH) --out docs/benchmarks-service.md
+
+chaos: $(READY)  ## Kill all parts of the service at random under 1,000 jobs, and count again (40 minutes; writes docs/chaos.md)
+	@$(BIN)/python -m bench.chaos $(BENCH) --out docs/chaos.md
 
 bench-training: $(READY)  ## Measure the training loop against the bare forward and backward pass
 	@$(BIN)/python -m bench.training --recipe cifar10_vit_tiny_cpu --out docs/benchmarks-training.md

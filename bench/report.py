@@ -58,12 +58,12 @@ class Section:
         return f"## {self.title}\n\n    {self.command}\n\n{self.text.strip()}\n"
 
 
-def page(sections: Sequence[Section], *, command: str) -> str:
+def page(sections: Sequence[Section], *, command: str, title: str = "Benchmarks") -> str:
     """The page of some sections."""
     targets = [target for section in sections for target in section.targets]
     rows = table(("ratio", "target", "measured", ""), (target.cells for target in targets))
     body = "\n".join(section.markdown() for section in sections)
-    return f"""# Benchmarks
+    return f"""# {title}
 
 Written by `{command}`. Ratios are of one run on one machine, its rounds interleaved: the median of
 the rounds' ratios, and in brackets the lowest and the highest. Absolute speeds are those of the

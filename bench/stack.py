@@ -2,20 +2,50 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 
 from app.client import Client
+from app.embedded.address import free_port
 
 START_S = 180
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """A running `dmae serve`.
+
+    Attributes:
+        url: Where it answers.
+        process: The supervisor.
+    """
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def wait_until_ready(self) -> None:
+        """Return once it can certify.
+
+        Raises:
+            RuntimeError: Not in time, or it ended.
+        """
+        give_up_at = time.monotonic() + START_S
+        while time.monotonic() < give_up_at:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"dmae serve ended with {self.process.returncode}")
+            with suppress(httpx.TransportError):
+                if httpx.get(f"{self.url}/readyz", trust_env=False).status_code == 200:
+                    return
+            time.sleep(0.2)
+        raise RuntimeError(f"dmae serve was not ready within {START_S} s")
 
 
 @contextmanager
@@ -31,9 +61,30 @@ def running_stack(*, workers: int, store: Path, model: str, batch_size: int) -> 
     Raises:
         RuntimeError: It was not ready in time, or ended.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    wanted = {
+        "MODEL_STORE_DIR": str(store.resolve()),
+        "WORKER_MODELS": model,
+        "WORKER_BATCH_SIZE": str(batch_size),
+    }
+    with (
+        serving(workers=workers, environment=wanted) as stack,
+        Client(stack.url, timeout_s=120) as client,
+    ):
+        yield client
+
+
+@contextmanager
+def serving(*, workers: int, environment: Mapping[str, str]) -> Iterator[Stack]:
+    """A stack that is ready to certify; it ends with the block.
+
+    Args:
+        workers: Worker processes, of one thread each.
+        environment: What its parts are told, beside this process's own.
+
+    Raises:
+        RuntimeError: It was not ready in time, or ended.
+    """
+    port = free_port("127.0.0.1")
     with tempfile.TemporaryDirectory(prefix="dmae-bench-") as state:
         command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
         process = subprocess.Popen(
@@ -41,31 +92,16 @@ def running_stack(*, workers: int, store: Path, model: str, batch_size: int) -> 
             stdout=subprocess.DEVNULL,
             env={
                 **os.environ,
-                "MODEL_STORE_DIR": str(store.resolve()),
-                "WORKER_MODELS": model,
-                "WORKER_BATCH_SIZE": str(batch_size),
                 "WORKER_STREAMS": "1",
                 "WORKER_TORCH_THREADS": "1",
                 "WORKER_CACHE_DIR": state,
+                **environment,
             },
         )
-        url = f"http://127.0.0.1:{port}"
+        stack = Stack(url=f"http://127.0.0.1:{port}", process=process)
         try:
-            _wait_until_ready(url, process)
-            with Client(url, timeout_s=120) as client:
-                yield client
+            stack.wait_until_ready()
+            yield stack
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(timeout=60)
-
-
-def _wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
-    give_up_at = time.monotonic() + START_S
-    while time.monotonic() < give_up_at:
-        if process.poll() is not None:
-            raise RuntimeError(f"dmae serve ended with {process.returncode}")
-        with suppress(httpx.TransportError):
-            if httpx.get(f"{url}/readyz", trust_env=False).status_code == 200:
-                return
-        time.sleep(0.2)
-    raise RuntimeError(f"dmae serve was not ready within {START_S} s")
