@@ -229,7 +229,7 @@ async def test_the_last_use_of_a_key_is_known(service: Any, worker: Any, make_ke
     assert after.last_used_at == pytest.approx(time.time(), abs=5)
 
 
-async def test_guessing_is_slow_and_locks_nobody_else_out(
+async def test_guessing_is_slow_and_locks_nobody_out(
     service: Any, make_key: MakeKey, problem: Problem
 ) -> None:
     good, guessed = make_key(), make_key()
@@ -240,14 +240,11 @@ async def test_guessing_is_slow_and_locks_nobody_else_out(
     refused = await service.http.get("/models", headers=bearer(wrong))
     right = await service.http.get("/models", headers=bearer(guessed))
     other = await service.http.get("/models", headers=bearer(good))
-    service.http._transport.client = ("192.0.2.9", 1)
-    elsewhere = await service.http.get("/models", headers=bearer(guessed))
 
     body = problem(refused, 429, "too-many-guesses")
     assert body["errors"][0]["limit"] == {"wrong_keys_per_minute": MAX_GUESSES}
     assert 1 <= int(refused.headers["retry-after"]) <= 60
-    assert right.status_code == 429
-    assert (other.status_code, elsewhere.status_code) == (200, 200)
+    assert (right.status_code, other.status_code) == (200, 200)
 
 
 async def test_keys_are_random_and_of_one_form() -> None:
