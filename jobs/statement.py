@@ -46,11 +46,13 @@ def _attempts(attempts: int | None) -> str:
         return ""
     if attempts == 1:
         return (
-            " The service had been asked no other question about this image and this model by then."
+            " In the 30 days before, the service had been asked no other question about this image "
+            "and this model."
         )
     return (
-        f" By then the service had been asked {attempts} different questions about this image and "
-        "this model, this one included: the probability is not that of a choice among the answers."
+        f" By then the service had been asked at least {attempts} different questions about this "
+        "image and this model, this one included: the probability is not that of a choice among "
+        "the answers."
     )
 
 

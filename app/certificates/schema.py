@@ -130,7 +130,8 @@ class Document(_Strict):
         default=0,
         ge=1,
         description="Different questions that the service had been asked about this image and "
-        "model, this one included.",
+        "model, this one included; at least so many: up to 1,000, and none before a break of 30 "
+        "days.",
     )
     issuer: str = Field(default="", min_length=1, max_length=1_000)
 

@@ -41,7 +41,7 @@ def test_a_genuine_certificate_of_any_mode_verifies_in_both_forms(
 
 
 def test_a_certificate_of_schema_1_still_verifies(document: dict[str, Any], signing: Any) -> None:
-    sentence = " By then the service had been asked 2 different questions"
+    sentence = " By then the service had been asked at least 2 different questions"
     old = {name: value for name, value in document.items() if name != "attempts"}
     old |= {"schema_version": 1, "statement": document["statement"].partition(sentence)[0]}
 

@@ -245,8 +245,8 @@ def test_a_job_that_unlike_workers_shared_names_them_all(make_spec: Any) -> None
 @pytest.mark.parametrize(
     ("attempts", "words"),
     [
-        (1, "asked no other question about this image and this model"),
-        (3, "asked 3 different questions about this image and this model, this one included"),
+        (1, "In the 30 days before, the service had been asked no other question about this image"),
+        (3, "asked at least 3 different questions about this image and this model, this one"),
     ],
 )
 @pytest.mark.parametrize("name", OUTCOMES)
