@@ -1,8 +1,9 @@
 # Every target sets up .venv by itself when it is missing or older than the lock file.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format lint types layers attack bench bench-service bench-training chaos clean lock mutants
+.PHONY: help demo serve test check format lint types layers attack audit fuzz bench bench-service bench-training chaos clean lock mutants
 
 PYTHON ?= python3
+FUZZ_S ?= 300
 BENCH ?=  # such as --data FOLDER, or --quick --out FILE
 BIN := .venv/bin
 READY := .venv/.ready
@@ -51,6 +52,21 @@ layers: $(READY)  ## Check who imports whom
 	@$(BIN)/lint-imports
 
 check: lint types layers test  ## Everything that has to hold before a change lands
+
+fuzz: $(READY)  ## Search for requests and images that break the service (FUZZ_S=300 seconds for each)
+	@mkdir -p build/fuzz
+	@echo "==> Fuzzing the decoder for $(FUZZ_S) s"
+	@$(BIN)/python -m tests.fuzz.decoder $(FUZZ_S) build/fuzz
+	@echo "==> Fuzzing the API for about $(FUZZ_S) s"
+	@$(BIN)/python -m tests.fuzz.api $(FUZZ_S)
+
+audit: $(READY)  ## Ask the advisory database about every locked dependency (needs the network)
+	@mkdir -p build
+	@$(BIN)/pip-audit --requirement requirements/dev.txt --require-hashes --disable-pip \
+	  --progress-spinner off >build/audit.txt 2>&1; status=$$?; \
+	  if [ $$status -ne 0 ] && grep -qE "Max retries exceeded|ServiceError|ConnectionError" build/audit.txt; then \
+	    echo "==> The advisory database cannot be reached: nothing was audited"; exit 3; fi; \
+	  cat build/audit.txt; exit $$status
 
 bench: $(READY)  ## Measure the engine against its ceilings and its peers (15 minutes; writes docs/benchmarks.md)
 	@$(BIN)/python -m bench $(BENCH)
