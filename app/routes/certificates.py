@@ -22,6 +22,7 @@ JSON = "application/json"
 JOSE = "application/jose"
 _FAULTS = (
     "job-not-found",
+    "job-gone",
     "no-certificate",
     "certificate-not-ready",
     "certificate-not-proved",

@@ -79,6 +79,7 @@ class CoverageBody(BaseModel):
         "malformed-form",
         "cross-site-request",
         "job-not-found",
+        "job-gone",
         "no-certificate",
         "certificate-not-ready",
         "certificate-not-proved",
