@@ -11,12 +11,13 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from app.allow import Handler, method_not_allowed
+from app.allow import Handler, method_not_allowed, not_found
 from app.background import in_background
 from app.draining import draining_on_signals
 from app.edge import QUIET_PATHS, Edge
 from app.evaluations.submission import submit_all
 from app.guards import HostGuard, SameSiteGuard
+from app.head import HeadAsGet
 from app.limits import BodyLimit, Bounds
 from app.logs import configure_logging
 from app.openapi import complete_openapi
@@ -100,6 +101,7 @@ def create_app(services: Services) -> FastAPI:
 
     settings = services.settings
     handlers: dict[int | type[Exception], Handler] = {
+        404: not_found,
         405: method_not_allowed(ROUTERS),
         HTTPException: handle,
         RequestValidationError: handle,
@@ -116,6 +118,7 @@ def create_app(services: Services) -> FastAPI:
         exception_handlers=handlers,
         middleware=[
             Middleware(Edge),
+            Middleware(HeadAsGet),
             Middleware(ProblemPages),
             Middleware(HostGuard, allowed=settings.allowed_hosts),
             Middleware(SameSiteGuard),

@@ -156,8 +156,15 @@ async def test_what_is_not_there_is_a_problem_too(
 async def test_a_path_with_several_methods_names_all(service: Any, problem: Problem) -> None:
     answer = await service.http.patch("/jobs/019a9f0e-8c3a-7d11-9b5e-3f1c2a4d5e6f")
 
-    problem(answer, 405, "method-not-allowed")
-    assert answer.headers["allow"] == "DELETE, GET, PUT"
+    body = problem(answer, 405, "method-not-allowed")
+    assert answer.headers["allow"] == "DELETE, GET, HEAD, PUT"
+    assert body["detail"] == "PATCH is no method of this path; it has DELETE, GET, HEAD, PUT"
+
+
+async def test_what_is_not_there_is_named(service: Any, problem: Problem) -> None:
+    body = problem(await service.http.get("/job/1"), 404, "not-found")
+
+    assert body["detail"].startswith("there is nothing at /job/1; ")
 
 
 async def test_every_type_is_explained_at_its_path(service: Any) -> None:
