@@ -241,7 +241,8 @@ def _framework(error: Exception) -> Problem:
 def _validation(error: Exception) -> Problem:
     found = [
         FieldError(
-            field=str(fault["loc"][-1]),
+            # The last step of a repeated parameter is a place among its values.
+            field=next(step for step in reversed(fault["loc"]) if isinstance(step, str)),
             value=errors.echo(str(fault.get("input"))),
             detail=str(fault["msg"]),
             limit=fault.get("ctx"),

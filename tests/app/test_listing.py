@@ -95,3 +95,9 @@ async def test_a_list_that_cannot_be_is_refused(
 
 async def test_a_state_that_is_none_is_refused(service: Any, problem: Problem) -> None:
     problem(await service.http.get("/jobs?state=done"), 422, "invalid-parameter")
+
+
+async def test_an_unknown_state_is_a_fault_of_the_parameter(service: Any, problem: Problem) -> None:
+    body = problem(await service.http.get("/jobs?state=done"), 422, "invalid-parameter")
+
+    assert [fault["field"] for fault in body["errors"]] == ["state"]
