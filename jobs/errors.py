@@ -53,7 +53,7 @@ class JobNotCancellable(JobsError):
     """
 
     def __init__(self, job_id: str, state: str) -> None:
-        super().__init__(f"job {job_id!r} is {state} and cannot be cancelled")
+        super().__init__(f"job {job_id!r} has ended: it is {state}, and cannot be cancelled")
         self.job_id = job_id
         self.state = state
 
@@ -77,7 +77,9 @@ class EvaluationNotCancellable(JobsError):
     """The evaluation ended, other than by a cancel, before the cancel came."""
 
     def __init__(self, evaluation_id: str, state: str) -> None:
-        super().__init__(f"evaluation {evaluation_id!r} is {state} and cannot be cancelled")
+        super().__init__(
+            f"evaluation {evaluation_id!r} has ended: it is {state}, and cannot be cancelled"
+        )
 
 
 class StoreUnavailable(JobsError):

@@ -84,7 +84,9 @@ def read_compact(text: bytes) -> Signed:
     try:
         protected, payload, signature = text.decode("ascii").split(".")
     except ValueError as error:
-        raise Malformed("a compact JWS is three texts joined by dots") from error
+        raise Malformed(
+            "neither a certificate's JSON nor a compact JWS, which is three texts joined by dots"
+        ) from error
     b64decode(protected)
     b64decode(signature)
     content = b64decode(payload)

@@ -106,9 +106,12 @@ def in_words(error: Exception) -> str:
         return str(error)
     if not isinstance(error, ProblemAnswer):
         return f"error: {error}"
+    # The detail of a problem says all of its faults in one line, which is long for several.
     faults = [f"  {fault.field}: {fault.detail}" for fault in error.errors]
     advice = ["Name a key in DMAE_API_KEY."] if isinstance(error, Unauthorized) else []
-    return "\n".join([f"{error.title}: {error.detail}", *faults, *advice])
+    if len(error.errors) > 1:
+        return "\n".join([f"{error.title}:", *faults, *advice])
+    return "\n".join([f"{error.title}: {error.detail}", *advice])
 
 
 def require_unix() -> None:

@@ -1,5 +1,6 @@
 """What the form shows: choices, what was entered, and what is wrong with it."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -231,11 +232,13 @@ def _line(fault: FieldError) -> str:
 def _detail(fault: FieldError) -> str:
     if fault.field == "image" and fault.value is None:
         return "choose a file, or take an example"
+    # A fault of an image begins with a code for programs, such as `not_an_image: `.
+    detail = re.sub("^[a-z_]+: ", "", fault.detail) if fault.field == "image" else fault.detail
     nearest = fault.nearest
     return (
-        fault.detail
+        detail
         if nearest is None
-        else f"{fault.detail}; the nearest is {nearest:g}"
+        else f"{detail}; the nearest is {nearest:g}"
         if (isinstance(nearest, float))
-        else f"{fault.detail}; the nearest is {nearest}"
+        else f"{detail}; the nearest is {nearest}"
     )

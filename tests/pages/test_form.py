@@ -216,3 +216,18 @@ def test_a_large_file_is_refused_before_it_is_sent(
     page.set_input_files("#image", picture_file)
 
     expect(page.locator("#problems section")).to_have_text("Image: at most 100 bytes, please.")
+
+
+def test_a_file_that_is_no_image_is_told_in_words(site: Any) -> None:
+    answer = post(site, image=b"hello")
+
+    assert answer.status_code == 415
+    assert "Image: the file is no image that is known" in answer.text
+    assert "not_an_image" not in answer.text
+
+
+def test_a_form_that_came_back_is_still_the_form(site: Any) -> None:
+    answer = post(site)
+
+    assert answer.text.count('aria-current="page"') == 1
+    assert 'aria-current="page">Certify' in answer.text

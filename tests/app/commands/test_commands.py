@@ -173,3 +173,11 @@ def test_a_key_is_taken_from_the_environment_or_the_command_line(
     assert (refused.exit_code, accepted.exit_code, told.exit_code) == (1, 0, 0)
     assert "DMAE_API_KEY" in refused.stderr
     assert json.loads(told.stdout)[0]["id"] == "tiny.colours"
+
+
+def test_what_is_refused_is_said_once(dmae: Any, picture_file: Path) -> None:
+    one = dmae("certify", picture_file, "--sigma", "0.25", "--mode", "decide")
+    two = dmae("certify", picture_file, "--sigma", "0.25", "--alpha", "0", "--n", "0")
+
+    assert one.stderr.count("is required in mode decide") == 1
+    assert [line.split(":")[0] for line in two.stderr.splitlines()[1:]] == ["  n", "  alpha"]
