@@ -86,6 +86,7 @@ class Claim:
         message: What to send.
         attempts: Made so far.
         since_again: Of those, how many since somebody asked for it anew.
+        asked: How often somebody did.
     """
 
     job_id: str
@@ -93,6 +94,7 @@ class Claim:
     message: Message
     attempts: int
     since_again: int
+    asked: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +166,7 @@ def note(
     """
     number = claimed.attempts + 1
     record = json.dumps(_attempt_fields(attempt))
-    args = (claimed.job_id, claimed.number, number, record, state, next_at or 0)
+    args = (claimed.job_id, claimed.number, number, record, state, next_at or 0, claimed.asked)
     return Command(call=script("deliveries_note"), args=args, parse=lambda _: None)
 
 
@@ -238,8 +240,9 @@ def _claims(answer: Any) -> tuple[Claim, ...]:
             message=_message(record),
             attempts=int(attempts),
             since_again=int(attempts) - int(since),
+            asked=int(asked),
         )
-        for job_id, number, record, attempts, since in answer
+        for job_id, number, record, attempts, since, asked in answer
     )
 
 

@@ -4,5 +4,6 @@ local log = job_name(id) .. ':deliveries'
 local attempts = redis.call('HGET', log, n .. ':attempts')
 if not attempts then return 0 end
 redis.call('HSET', log, n .. ':state', 'pending', n .. ':from', attempts)
+redis.call('HINCRBY', log, n .. ':asked', 1)
 redis.call('ZADD', 'dmae:deliveries:due', now, id .. '|' .. n)
 return 1

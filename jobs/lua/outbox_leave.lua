@@ -4,7 +4,9 @@ local outbox, group = 'dmae:outbox', 'webhooks'
 local consumers = redis.pcall('XINFO', 'CONSUMERS', outbox, group)
 if consumers.err then return 0 end
 for _, entry in ipairs(consumers) do
-  if entry[2] == consumer and entry[6] == 0 then
+  local known = {}
+  for i = 1, #entry, 2 do known[entry[i]] = entry[i + 1] end
+  if known.name == consumer and known.pending == 0 then
     return redis.call('XGROUP', 'DELCONSUMER', outbox, group, consumer)
   end
 end

@@ -57,8 +57,8 @@ class Receiver:
     def allow(self) -> AllowList:
         return AllowList([parse_entry(self.entry)])
 
-    async def wait_for(self, count: int) -> None:
-        async with asyncio.timeout(5):
+    async def wait_for(self, count: int, *, seconds: float = 5) -> None:
+        async with asyncio.timeout(seconds):
             while len(self.calls) < count:
                 self.called.clear()
                 await self.called.wait()

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -249,3 +250,45 @@ def test_attempts_take_about_a_day_and_are_spread() -> None:
 
     assert 20 * 3_600 < total < 28 * 3_600
     assert (delay_s(1, 0.0), delay_s(1, 1.0)) == (4.0, 6.0)
+
+
+KILLED = """
+import asyncio, sys
+from app.prompt_runner import PromptRunner
+from app.webhooks.allow import AllowList
+from app.webhooks.courier import Courier, Pace
+from app.webhooks.sender import Sender
+from jobs.command import AsyncRunner
+from jobs.connection import make_async_redis
+
+async def server_secret():
+    return b"s" * 32
+
+async def main(url, entry):
+    runner = PromptRunner(AsyncRunner(make_async_redis(url)))
+    sender = Sender(AllowList.parse([entry]))
+    pace = Pace(poll_s=0.01, lease_s=0.3)
+    await Courier(runner=runner, sender=sender, server_secret=server_secret, pace=pace).run()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+async def test_a_process_that_is_killed_while_it_sends_is_taken_over_from(
+    post: Post, running: Any, receiver: Any, redis_url: str
+) -> None:
+    receiver.pause_s = 60
+    await post.put(receiver.url)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", KILLED, redis_url, receiver.entry
+    )
+    await receiver.wait_for(1, seconds=30)
+    process.kill()
+    await process.wait()
+    receiver.pause_s = 0
+
+    await running(post.courier())
+    delivery = await post.until(lambda d: d.state == "delivered")
+
+    assert [call.headers["webhook-id"] for call in receiver.calls] == ["msg_1", "msg_1"]
+    assert [attempt.status for attempt in delivery.attempts] == [204]

@@ -1,5 +1,6 @@
 """Deliveries in the store: made once, handed to one at a time, written down."""
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -37,6 +38,7 @@ def announce(client: redis.Redis) -> Callable[..., None]:
 
     def write(job_id: str = JOB) -> None:
         fields: dict[Any, Any] = {"job": job_id, "tenant": "local", "state": "succeeded"}
+        client.hset(f"dmae:job:{{{job_id}}}", "state", "succeeded")
         client.xadd("dmae:outbox", fields)
 
     return write
@@ -98,6 +100,7 @@ def test_a_consumer_that_leaves_is_forgotten_unless_it_holds_lines(
     announce()
     take(run, "holding")
     take(run, "idle")
+    time.sleep(0.01)
 
     run(deliveries.leave("holding"))
     run(deliveries.leave("idle"))
@@ -158,6 +161,18 @@ def test_a_delivery_that_ended_is_due_no_more_until_it_is_asked_for(run: Run, st
 
 
 @pytest.mark.usefixtures("due")
+def test_what_is_asked_for_while_it_is_under_way_is_sent_again(run: Run) -> None:
+    (claimed,) = claim(run)
+    run(deliveries.again(JOB, 1, now=NOW))
+
+    run(deliveries.note(claimed, FAILED, state="failed", next_at=None))
+
+    (delivery,) = run(deliveries.read(JOB))
+    assert (delivery.state, delivery.attempts) == ("pending", (FAILED,))
+    assert [(again.attempts, again.asked) for again in claim(run, NOW + 1)] == [(1, 1)]
+
+
+@pytest.mark.usefixtures("due")
 def test_what_is_given_back_is_no_attempt(run: Run) -> None:
     (claimed,) = claim(run)
 
@@ -176,6 +191,20 @@ def test_a_deleted_job_takes_its_deliveries_along(run: Run, client: redis.Redis)
     assert claim(run, NOW + 1e6) == ()
     assert run(deliveries.read(JOB)) == ()
     assert client.exists(f"dmae:job:{{{JOB}}}:deliveries") == 0
+
+
+def test_a_job_that_is_deleted_before_its_message_is_made_has_none(
+    run: Run, announce: Any, client: redis.Redis
+) -> None:
+    announce()
+    (ended,) = take(run)
+    client.delete(f"dmae:job:{{{JOB}}}")
+
+    run(deliveries.add(ended, [message()], now=NOW))
+
+    assert run(deliveries.read(JOB)) == ()
+    assert claim(run) == ()
+    assert client.xlen("dmae:outbox") == 0
 
 
 def test_there_is_no_delivery_before_there_is_one(run: Run) -> None:
