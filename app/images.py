@@ -2,17 +2,20 @@
 
 import asyncio
 import hashlib
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from app.errors import BadImage, Limit
 from jobs.record import ImageRef
 from model_store.card import Preprocessing
 from model_store.decoding import ImageLimits, decode
-from model_store.errors import ImageError
+from model_store.errors import ImageError, ImageTooLarge
 from model_store.preprocessing import prepare
 
 INLINE_BYTES = 4096
-"""So short a file holds a megapixel or two at the very most: a thread would cost more than it."""
+INLINE_PIXELS = 128 * 128
+"""So small a picture takes less time than a thread would cost. Either alone says little: 38 bytes
+can hold 33 megapixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,7 @@ class Images:
 
     def __init__(self, limits: ImageLimits, *, threads: int) -> None:
         self._limits = limits
+        self._inline = replace(limits, max_pixels=min(limits.max_pixels, INLINE_PIXELS))
         self._slots = asyncio.Semaphore(threads)
 
     async def prepare(self, data: bytes, preprocessing: Preprocessing) -> PreparedUpload:
@@ -48,7 +52,8 @@ class Images:
         """
         try:
             if len(data) <= INLINE_BYTES:
-                return _prepare(data, preprocessing, self._limits)
+                with suppress(ImageTooLarge):  # a header tells
+                    return _prepare(data, preprocessing, self._inline)
             async with self._slots:
                 return await asyncio.to_thread(_prepare, data, preprocessing, self._limits)
         except ImageError as error:
