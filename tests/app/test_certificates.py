@@ -143,9 +143,10 @@ async def test_a_changed_certificate_is_called_invalid(
     job_id = await certified(signed_service, worker, picture())
     text = (await signed_service.http.get(f"/jobs/{job_id}/certificate")).content
 
-    for forged in (text.replace(b'"alpha":0.001', b'"alpha":0.002'), text[:-1], b"", b"\xff" * 9):
+    for forged in (text.replace(b'"alpha":0.001', b'"alpha":0.002'), text[:-1], b"\xff" * 9):
         answer = await signed_service.http.post("/verify", content=forged)
         assert (answer.status_code, answer.json()["outcome"]) == (200, "invalid")
+    assert (await signed_service.http.post("/verify", content=b"")).status_code == 400
 
 
 async def test_a_body_that_is_too_long_to_be_a_certificate_is_not_read(
