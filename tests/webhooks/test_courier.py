@@ -18,7 +18,7 @@ from app.webhooks.courier import MAX_ATTEMPTS, Courier, Pace, delay_s
 from app.webhooks.secret import secret_of
 from app.webhooks.sender import Sender
 from jobs import deliveries
-from jobs.command import AsyncRunner
+from jobs.command import AsyncRunner, Command
 from jobs.connection import make_async_redis
 from jobs.deliveries import Delivery, Ended, Message
 
@@ -48,6 +48,8 @@ class Post:
             id=name, event="job.failed", tenant="t", url=url, body='{"a":1}', created_at=1.0
         )
         ended = Ended(entry="0-1", job_id=job_id, tenant="t")
+        job = (f"dmae:job:{{{job_id}}}", "state", "failed")
+        await self.runner.run(Command(call="HSET", args=job, parse=lambda _: None))
         await self.runner.run(deliveries.add(ended, [message], now=time.time()))
 
     async def read(self, job_id: str = JOB) -> Delivery:
