@@ -6,6 +6,7 @@ to disk, accepts a body that stops in the middle, and cannot tell a huge unknown
 
 from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from python_multipart.exceptions import FormParserError
@@ -123,14 +124,10 @@ class _Collector:
         self._value.clear()
 
     def _headers_finished(self) -> None:
-        kind, options = parse_options_header(self._disposition)
-        name = options.get(b"name")
-        if kind != b"form-data" or name is None:
-            raise MalformedForm(
-                'each part must have the header Content-Disposition: form-data; name="..."'
-            )
-        filename = options.get(b"filename", b"").decode("utf-8", errors="replace")
-        self.parts.append(Part(name=name.decode("utf-8", errors="replace"), filename=filename))
+        named = self._disposition or b""
+        # Of files nothing is kept, their names neither.
+        name, filename = (_named if b"filename" in named.lower() else _named_before)(named)
+        self.parts.append(Part(name=name, filename=filename))
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         part = self.parts[-1]
@@ -143,6 +140,22 @@ class _Collector:
 
     def _end(self) -> None:
         self.complete = True
+
+
+def _named(disposition: bytes) -> tuple[str, str]:
+    """The names of a field and of its file, "" for none, in a Content-Disposition."""
+    kind, options = parse_options_header(disposition)
+    name = options.get(b"name")
+    if kind != b"form-data" or name is None:
+        raise MalformedForm(
+            'each part must have the header Content-Disposition: form-data; name="..."'
+        )
+    filename = options.get(b"filename", b"")
+    return name.decode("utf-8", errors="replace"), filename.decode("utf-8", errors="replace")
+
+
+_named_before = lru_cache(maxsize=128)(_named)
+"""The same for fields, whose names are few: clients send them again and again."""
 
 
 def too_long(name: str, limit: int) -> InvalidRequest | BodyTooLarge:

@@ -11,8 +11,8 @@ from jobs import keys
 from jobs.caller import Caller, Idempotency
 from jobs.record import ImageRef, Job, JobSpec, JobState, ModelRef, Progress, WebhookRef
 from model_store.card import ModelCard
-from smoothing.certificate import Phase, SmoothingParams
-from smoothing.procedures import DrawMore, procedure_for
+from smoothing.certificate import SmoothingParams
+from smoothing.procedures import opening
 
 _REFS: dict[str, tuple[ModelCard, ModelRef]] = {}
 
@@ -87,12 +87,11 @@ def idempotency(
 
 def queued(spec: JobSpec) -> Job:
     """A job that the store has just created, without asking for it."""
-    procedure = procedure_for(spec.params, spec.model.num_classes)
-    first = procedure.step({})
+    begins = opening(spec.params, spec.model.num_classes)
     progress = Progress(
-        phase=first.phase if isinstance(first, DrawMore) else Phase.SELECTION,
+        phase=begins.first.phase,
         draws_done=0,
-        draws_planned=procedure.draws_planned({}),
+        draws_planned=begins.draws_planned,
         draws_per_s=None,
         eta_s=None,
     )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from smoothing.certificate import MAX_DRAWS, Mode, SmoothingParams
 from smoothing.params import DEFAULT_N0
-from smoothing.procedures import procedure_for
+from smoothing.procedures import opening
 
 DEFAULT_N: Mapping[Mode, int] = {
     "adaptive": 100_000,
@@ -47,7 +47,7 @@ def default_n(
 
 def most_draws(params: SmoothingParams) -> int:
     """Draws that an answer takes, as far as is known before the first: in most modes the most."""
-    return procedure_for(params, num_classes=2).draws_planned({})
+    return opening(params, 2).draws_planned
 
 
 def chunk_size(draws_per_s: float) -> int:

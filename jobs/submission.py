@@ -11,7 +11,7 @@ from jobs.command import Command, script
 from jobs.keys import document_name, question_digest, subject
 from jobs.record import JobSpec, WebhookRef
 from jobs.view import decode
-from smoothing.procedures import DrawMore, procedure_for
+from smoothing.procedures import opening
 
 MAX_BACKLOG_DRAWS = 20_000_000
 MAX_BACKLOG_JOBS = 1_000
@@ -55,10 +55,7 @@ def submit(
     """
     if spec.tenant != caller.tenant:
         raise ValueError(f"a job of {spec.tenant!r} cannot be submitted by {caller.tenant!r}")
-    procedure = procedure_for(spec.params, spec.model.num_classes)
-    first = procedure.step({})
-    if not isinstance(first, DrawMore):
-        raise TypeError("a procedure must ask for draws before it has seen any")
+    begins = opening(spec.params, spec.model.num_classes)
     document = document_name(spec)
     asked: dict[str, str | int | float] = {
         "id": spec.id,
@@ -66,11 +63,11 @@ def submit(
         "model": spec.model.id,
         "document": document,
         "key": job_key.hex(),
-        "phase": first.phase.value,
-        "start": first.start,
-        "stop": first.stop,
+        "phase": begins.first.phase.value,
+        "start": begins.first.start,
+        "stop": begins.first.stop,
         "chunk": spec.chunk_size,
-        "planned": procedure.draws_planned({}),
+        "planned": begins.draws_planned,
         "now": now,
         "deadline": spec.deadline_at,
         "priority": spec.priority,

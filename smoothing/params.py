@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import ROUND_CEILING, Decimal
+from functools import cache
 from math import floor, isfinite
 from typing import Literal, get_args
 
@@ -139,12 +140,10 @@ class SmoothingParams:
 
         `family_size` is there only where it is above 1.
         """
-        names = ("sigma", "mode", "alpha", "numerics", *_READS[self.mode])
-        family = ("family_size",) if self.family_size > 1 else ()
         return {
-            field.name: getattr(self, field.name)
-            for field in fields(self)
-            if field.name in names + family
+            name: getattr(self, name)
+            for name in _stated(self.mode)
+            if name != "family_size" or self.family_size > 1
         }
 
     def dice(self) -> dict[str, str | int | float]:
@@ -263,6 +262,12 @@ def _round_alphas(above: float) -> list[float]:
     """Every alpha of two digits from one to `MAX_ALPHA`, in order."""
     rungs = (float(f"{digits}e{power}") for power in range(-10, -1) for digits in range(10, 100))
     return [alpha for alpha in rungs if above <= alpha <= MAX_ALPHA]
+
+
+@cache
+def _stated(mode: Mode) -> tuple[str, ...]:
+    names = ("sigma", "mode", "alpha", "numerics", "family_size", *_READS[mode])
+    return tuple(field.name for field in fields(SmoothingParams) if field.name in names)
 
 
 def _is_number(value: object) -> bool:

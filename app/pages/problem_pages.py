@@ -67,7 +67,7 @@ class _Answer:
 
 
 def _is_page(scope: Scope) -> bool:
-    path = Request(scope).url.path.removeprefix(scope.get("root_path", ""))
+    path = scope["path"].removeprefix(scope.get("root_path", ""))
     return path in ("/", "/ui") or path.startswith("/ui/")
 
 

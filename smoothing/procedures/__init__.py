@@ -4,6 +4,8 @@ One a mode: `fixed`, `adaptive`, `decide`, `anytime`, `predict`.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 
 from smoothing.certificate import Certificate
 from smoothing.errors import InvalidCounts, InvalidParams
@@ -22,8 +24,10 @@ __all__ = [
     "DecideProcedure",
     "DrawMore",
     "FixedProcedure",
+    "Opening",
     "PredictProcedure",
     "Procedure",
+    "opening",
     "procedure_for",
     "replay",
 ]
@@ -35,6 +39,33 @@ _PROCEDURES: Mapping[Mode, Callable[..., Procedure]] = {
     "anytime": AnytimeProcedure,
     "predict": PredictProcedure,
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    """What is known of a run before its first draw.
+
+    Attributes:
+        first: The draws that it asks for.
+        draws_planned: How many it takes, or in most modes at most.
+    """
+
+    first: DrawMore
+    draws_planned: int
+
+
+@lru_cache(maxsize=256)
+def opening(params: SmoothingParams, num_classes: int) -> Opening:
+    """What a procedure says before it has seen any votes; of most requests the same.
+
+    Raises:
+        InvalidParams: `num_classes` is less than 2.
+    """
+    procedure = procedure_for(params, num_classes)
+    first = procedure.step({})
+    if not isinstance(first, DrawMore):
+        raise TypeError("a procedure must ask for draws before it has seen any")
+    return Opening(first=first, draws_planned=procedure.draws_planned({}))
 
 
 def procedure_for(params: SmoothingParams, num_classes: int) -> Procedure:
