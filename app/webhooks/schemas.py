@@ -1,0 +1,142 @@
+"""What goes over HTTP about webhooks: messages, deliveries, and the secret that signs them."""
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobs.deliveries import Attempt, Delivery
+from jobs.record import Job, JobState
+
+Event = Literal["job.succeeded", "job.failed", "job.cancelled", "job.expired"]
+_TOLD = ("verdict", "decision", "predicted", "radius", "sigma", "alpha", "mode")
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class MessageLinks(_Body):
+    """Where to read on, as paths on the service that sent the message."""
+
+    self: str
+    certificate: str | None
+
+
+class MessageData(_Body):
+    """A job that has ended, in short; no pixels."""
+
+    id: str
+    state: JobState
+    model: str
+    image_sha256: str = Field(description="Of the upload, byte for byte.")
+    created_at: datetime
+    finished_at: datetime
+    certificate: dict[str, Any] | None = Field(
+        description="Of the certificate: " + ", ".join(_TOLD) + ". The whole is at "
+        "`links.certificate`, which is where to get it from if it matters."
+    )
+    error: dict[str, str] | None = Field(description="`code` and `message`, if the job failed.")
+    links: MessageLinks
+
+
+class MessageBody(_Body):
+    """What a receiver gets, as Standard Webhooks has it."""
+
+    type: Event
+    timestamp: datetime = Field(description="When the job ended.")
+    data: MessageData
+
+    @classmethod
+    def of(cls, job: Job) -> "MessageBody":
+        """The message about a job that has ended."""
+        spec, here = job.spec, f"/jobs/{job.spec.id}"
+        certificate = job.certificate
+        finished_at = _time(job.finished_at or spec.created_at)
+        return cls.model_validate(
+            {
+                "type": f"job.{job.state.value}",
+                "timestamp": finished_at,
+                "data": MessageData(
+                    id=spec.id,
+                    state=job.state,
+                    model=spec.model.id,
+                    image_sha256=spec.image.upload_sha256,
+                    created_at=_time(spec.created_at),
+                    finished_at=finished_at,
+                    certificate=certificate and {key: certificate.get(key) for key in _TOLD},
+                    error=job.error and {"code": job.error.code, "message": job.error.message},
+                    links=MessageLinks(
+                        self=here, certificate=f"{here}/certificate" if certificate else None
+                    ),
+                ),
+            }
+        )
+
+
+class AttemptBody(_Body):
+    """One try to deliver a message."""
+
+    at: datetime
+    duration_s: float
+    status: int | None = Field(description="What the receiver answered, where it did.")
+    error: str | None = Field(
+        description="What went wrong: `refused`, `unresolved`, `unreachable`, `timeout` or "
+        "`status`, a colon, and words. Null where the message arrived."
+    )
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> "AttemptBody":
+        """The body for an attempt."""
+        return cls(
+            at=_time(attempt.at),
+            duration_s=attempt.duration_s,
+            status=attempt.status,
+            error=attempt.error,
+        )
+
+
+class DeliveryBody(_Body):
+    """A message about a job, and how far it has come."""
+
+    number: int = Field(description="Among the job's deliveries, from 1.")
+    message_id: str = Field(description="The header `webhook-id`, the same in every attempt.")
+    event: str
+    url: str
+    state: Literal["pending", "delivered", "failed"] = Field(
+        description="`failed`: given up, after about a day, or since trying again is of no use."
+    )
+    attempts: list[AttemptBody]
+    next_attempt_at: datetime | None
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> "DeliveryBody":
+        """The body for a delivery."""
+        due = delivery.next_attempt_at
+        return cls(
+            number=delivery.number,
+            message_id=delivery.message.id,
+            event=delivery.message.event,
+            url=delivery.message.url,
+            state=delivery.state,
+            attempts=[AttemptBody.of(attempt) for attempt in delivery.attempts],
+            next_attempt_at=None if due is None else _time(due),
+        )
+
+
+class DeliveriesBody(_Body):
+    """All messages about a job."""
+
+    deliveries: list[DeliveryBody]
+
+
+class SecretBody(_Body):
+    """What messages are signed with."""
+
+    secret: str = Field(description="Signs every message.", examples=["whsec_3q2+7w=="])
+    previous: str | None = Field(description="The one before it, while it signs too.")
+    previous_until: datetime | None
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
