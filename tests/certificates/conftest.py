@@ -111,6 +111,12 @@ def make_document() -> Callable[..., dict[str, Any]]:
     return _document
 
 
+@pytest.fixture(scope="session")
+def cases() -> tuple[str, ...]:
+    """The names of CASES."""
+    return tuple(CASES)
+
+
 @pytest.fixture(scope="session", params=CASES)
 def document(request: pytest.FixtureRequest) -> dict[str, Any]:
     """A genuine certificate of each case."""
