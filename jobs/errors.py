@@ -53,7 +53,7 @@ class JobNotCancellable(JobsError):
     """
 
     def __init__(self, job_id: str, state: str) -> None:
-        super().__init__(f"job {job_id!r} has ended: it is {state}, and cannot be cancelled")
+        super().__init__(f"job {job_id!r} has ended ({state}) and cannot be cancelled")
         self.job_id = job_id
         self.state = state
 
@@ -78,7 +78,7 @@ class EvaluationNotCancellable(JobsError):
 
     def __init__(self, evaluation_id: str, state: str) -> None:
         super().__init__(
-            f"evaluation {evaluation_id!r} has ended: it is {state}, and cannot be cancelled"
+            f"evaluation {evaluation_id!r} has ended ({state}) and cannot be cancelled"
         )
 
 
