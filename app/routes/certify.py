@@ -61,6 +61,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         "invalid-parameter",
         "unreadable-image",
         "idempotency-conflict",
+        "job-gone",
         "over-quota",
         "queue-full",
         "store-unavailable",

@@ -85,8 +85,9 @@ def run(
     with tempfile.TemporaryDirectory() as folder:
         return subprocess.run(
             command,
-            cwd=ROOT,
-            env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.fuzz.hooks", "HOME": folder},
+            cwd=folder,
+            env=os.environ
+            | {"SCHEMATHESIS_HOOKS": "tests.fuzz.hooks", "HOME": folder, "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
             check=False,
