@@ -191,7 +191,8 @@ def _accepted(
         )
     draws, limits = most_draws(spec.params), services.settings
     if submitted.outcome == "over_quota":
-        raise services.refusals.over_quota(caller, submitted, draws=draws)
+        most = max(draws, spec.params.n)
+        raise services.refusals.over_quota(caller, submitted, draws=most)
     raise services.refusals.queue_full(
         spec.model.id,
         submitted,

@@ -17,7 +17,8 @@ class Quota:
     Attributes:
         live_jobs: Jobs queued or running at a time.
         draws_queued: Draws that these jobs still need, together.
-        draws_per_day: Draws made, and still to be made, for jobs submitted on one day (UTC).
+        draws_per_day: Draws made for jobs submitted on one day (UTC), and the most that those of
+            them may take that have not ended.
         requests_per_minute: Submissions, after a burst of as many; above 0.
         weight: Share of the workers beside other tenants that wait, in proportion; above 0.
     """

@@ -68,6 +68,7 @@ def submit(
         "stop": begins.first.stop,
         "chunk": spec.chunk_size,
         "planned": begins.draws_planned,
+        "most": max(begins.draws_planned, spec.params.n),
         "now": now,
         "deadline": spec.deadline_at,
         "priority": spec.priority,

@@ -39,14 +39,15 @@ async def require_draws(spec: EvaluationSpec, num_images: int, services: Service
     needed = {
         "live_jobs": 1,
         "draws_queued": spec.draws_each,
-        "draws_per_day": total,
+        "draws_per_day": max(total, spec.params.n),
     }
     for allowance in allowances:
         # Jobs and draws that wait are made room for by waiting; a day's draws are not.
         daily = allowance.limit == "draws_per_day"
         available = allowance.remaining if daily else allowance.allowed
         if needed.get(allowance.limit, 0) > available:
-            waiting_helps = daily and total <= allowance.allowed and allowance.reset_s is not None
+            fits = needed[allowance.limit] <= allowance.allowed
+            waiting_helps = daily and fits and allowance.reset_s is not None
             raise OverQuota(
                 limit=allowance.limit,
                 allowed=allowance.allowed,

@@ -1,6 +1,7 @@
 -- What is owed. Of each model, books: the draws that its live jobs still need, and those of them
 -- that were handed out and did not come back. Of each tenant, account: the draws that its live jobs
--- still need. Of each tenant and day, spent: draws made, or still to be made, for jobs of that day.
+-- still need. Of each tenant and day, spent: draws made for jobs of that day, and of those that have
+-- not ended the most that they may take: how many it will be is known too late to refuse them.
 -- All are kept up by every script that changes them, and counted anew now and then (`recount`), since
 -- a release that knows no books may be at work beside this one.
 
@@ -35,10 +36,12 @@ local function spend(job, draws)
   if redis.call('EXISTS', spent) == 1 then redis.call('INCRBY', spent, text(draws)) end
 end
 
+local function charged(planned, most) return math.max(planned, most or 0) end
+
 -- A job that ends owes nothing more.
 local function write_off(job)
   owe(job, -owed(job))
-  spend(job, -owed(job))
+  spend(job, job.draws_done - charged(job.draws_planned, job.most))
   hand(job, -out(job))
 end
 

@@ -52,7 +52,7 @@ local function alive(worker) return redis.call('EXISTS', worker_name(worker)) ==
 local WORDS = { 'state', 'model', 'document', 'phase', 'tenant', 'priority', 'webhook', 'day',
   'asked' }
 local NUMBERS = { 'deadline_at', 'chunk', 'start', 'stop', 'next', 'request_done', 'step', 'backoff',
-  'draws_done', 'draws_planned', 'weight' }
+  'draws_done', 'draws_planned', 'most', 'weight' }
 
 -- The job's fields that scripts decide by; nil when there is no such job.
 local function load_job(id)

@@ -15,7 +15,7 @@ redis.call('HINCRBY', job.name, 'step', 1)
 redis.call('HINCRBY', job.name, 'version', 1)
 job.request_done = 0
 owe(job, planned - job.draws_planned)
-spend(job, planned - job.draws_planned)
+spend(job, charged(planned, job.most) - charged(job.draws_planned, job.most))
 step_in(job, now)
 watch(job, now, FIRST_BACKOFF)
 return serve(job.model, room, now)

@@ -5,7 +5,7 @@ local asked = cjson.decode(ARGV[1])
 asked.spec, asked.tensor = ARGV[2], ARGV[3]
 local id, tenant, model, document = asked.id, asked.tenant, asked.model, asked.document
 local now, deadline = tonumber(asked.now), tonumber(asked.deadline)
-local planned, payload = tonumber(asked.planned), asked.payload
+local planned, most, payload = tonumber(asked.planned), tonumber(asked.most), asked.payload
 local quota = { live_jobs = tonumber(asked.live_jobs), draws_queued = tonumber(asked.draws_queued),
   draws_per_day = tonumber(asked.draws_per_day), per_minute = tonumber(asked.per_minute) }
 local name, books = job_name(id), books_name(model)
@@ -39,7 +39,7 @@ local function create(state, seconds)
   redis.call('HSET', name, 'state', state, 'version', 1, 'model', model, 'document', document,
     'spec', asked.spec, 'key', asked.key, 'phase', asked.phase, 'start', asked.start, 'stop',
     asked.stop, 'next', asked.start, 'request_done', 0, 'chunk', asked.chunk, 'step', 0, 'backoff',
-    FIRST_BACKOFF, 'draws_done', 0, 'draws_planned', planned, 'created_at', text(now),
+    FIRST_BACKOFF, 'draws_done', 0, 'draws_planned', planned, 'most', most, 'created_at', text(now),
     'deadline_at', text(deadline), 'tenant', tenant, 'priority', asked.priority, 'weight',
     asked.weight, 'payload', payload, 'asked', asked.subject, 'day', day_of(now))
   redis.call('EXPIRE', name, seconds)
@@ -113,9 +113,9 @@ local function over_quota()
     local over = s.draws + planned - quota.draws_queued
     return refuse('draws_queued', planned <= quota.draws_queued and 0 or -1, over)
   end
-  if quota.draws_per_day and s.spent + planned > quota.draws_per_day then
+  if quota.draws_per_day and s.spent + most > quota.draws_per_day then
     local tomorrow = (math.floor(now / DAY) + 1) * DAY
-    return refuse('draws_per_day', planned <= quota.draws_per_day and tomorrow - now or -1, 0)
+    return refuse('draws_per_day', most <= quota.draws_per_day and tomorrow - now or -1, 0)
   end
 end
 
@@ -137,7 +137,7 @@ local function enqueue()
     keep(index, seconds)
   end
   local spent = spent_name(tenant, day_of(now))
-  redis.call('INCRBY', spent, planned)
+  redis.call('INCRBY', spent, most)
   redis.call('EXPIRE', spent, 2 * DAY)
   local job = load_job(id)
   owe(job, planned)

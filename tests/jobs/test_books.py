@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jobs import ledger, store
-from smoothing.certificate import Phase
+from smoothing.certificate import Phase, SmoothingParams
 from smoothing.procedures import DrawMore
 
 pytestmark = pytest.mark.redis
@@ -40,6 +40,24 @@ def test_a_job_that_needs_more_draws_owes_and_spends_them(life: Any) -> None:
 
     assert during == ({"draws_queued": 1_000, "draws_per_day": 1_020}, 1_000)
     assert (used(life, acme), owed(life)) == ({"draws_queued": 0, "draws_per_day": 20}, 0)
+
+
+def test_a_day_is_charged_with_all_that_an_answer_may_take_until_it_is_there(life: Any) -> None:
+    """How many draws a decision takes is known at its end; together they must not exceed a day."""
+    params = SmoothingParams(sigma=0.25, mode="decide", radius=0.1, n=1_000)
+    acme = life.caller("acme", draws_per_day=1_500)
+    first, second = (life.other(n, tenant="acme", params=params) for n in (1, 2))
+
+    life.submit(first, caller=acme)
+    refused = life.submit(second, caller=acme)
+    during = used(life, acme)
+    life.run(store.cancel(first.id, tenant="acme", now=life.now))
+
+    assert (refused.outcome, refused.limit) == ("over_quota", "draws_per_day")
+    assert (during, owed(life)) == ({"draws_per_day": 1_000}, 0)
+    assert used(life, acme) == {"draws_per_day": 0}
+    assert life.submit(second, caller=acme).outcome == "created"
+    assert owed(life) < 100
 
 
 def test_the_day_is_that_of_the_submission_however_long_the_job_takes(life: Any) -> None:
