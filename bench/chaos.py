@@ -168,8 +168,8 @@ def text_of(found: Found, before: str) -> str:
 
 Each of the {len(found.lives):,} jobs asks about a picture of its own; {_twice(found.lives)} were
 submitted by two clients at once. At a kill {statistics.median(under_way):g} jobs were under way in
-the median, {min(under_way)} to {max(under_way)}. Cancelled jobs of mode anytime succeed with what
-they have. Load averages over 1, 5 and 15 minutes: {before} before, {busy()} after.
+the median, {min(under_way)} to {max(under_way)}. Jobs of mode anytime that are cancelled succeed
+with what they have. Load averages over 1, 5 and 15 minutes: {before} before, {busy()} after.
 
 {table(("SIGKILL of", "times"), named)}
 {table(header, rows)}
@@ -199,7 +199,7 @@ def main() -> None:
     section = Section(
         title="What happened", command=command, text=text_of(found, before), targets=tuple(targets)
     )
-    text = page([section], command=command, title="Chaos")
+    text = page([section], command=command, title="Chaos", how="Machine:")
     print(text)
     if options.out is not None:
         options.out.write_text(text)

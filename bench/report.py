@@ -58,16 +58,31 @@ class Section:
         return f"## {self.title}\n\n    {self.command}\n\n{self.text.strip()}\n"
 
 
-def page(sections: Sequence[Section], *, command: str, title: str = "Benchmarks") -> str:
-    """The page of some sections."""
+RATIOS = """Ratios are of one run on one machine, its rounds interleaved: the median of
+the rounds' ratios, and in brackets the lowest and the highest. Absolute speeds are those of the
+machine:"""
+
+
+def page(
+    sections: Sequence[Section], *, command: str, title: str = "Benchmarks", how: str = RATIOS
+) -> str:
+    """The page of some sections.
+
+    Args:
+        sections: In their order.
+        command: That wrote it.
+        title: Of the page.
+        how: To read the figures; what follows is the machine.
+    """
     targets = [target for section in sections for target in section.targets]
-    rows = table(("ratio", "target", "measured", ""), (target.cells for target in targets))
+    rows = table(
+        ("ratio" if how == RATIOS else "", "target", "measured", ""),
+        (target.cells for target in targets),
+    )
     body = "\n".join(section.markdown() for section in sections)
     return f"""# {title}
 
-Written by `{command}`. Ratios are of one run on one machine, its rounds interleaved: the median of
-the rounds' ratios, and in brackets the lowest and the highest. Absolute speeds are those of the
-machine: {machine()}.
+Written by `{command}`. {how} {machine()}.
 
 ## Targets
 
