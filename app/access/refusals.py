@@ -41,13 +41,13 @@ class Refusals:
         self._work: dict[Hashable, _Refusal] = {}
         self._answered: dict[int, None] = {}
 
-    def check(self, tenant: str) -> None:
-        """Raises what was raised for a tenant that asked too often, while that holds.
+    def check(self, caller: Caller) -> None:
+        """Raises what was raised for a tenant that asked too often for this quota, while that holds.
 
         Raises:
             OverQuota: It did.
         """
-        self._raise(self._rates, tenant, draws=0)
+        self._raise(self._rates, (caller.tenant, caller.quota), draws=0)
 
     def check_work(self, caller: Caller, model: str, *, draws: int, fingerprint: int) -> None:
         """Raises what was raised for as much work a moment ago.
@@ -90,7 +90,7 @@ class Refusals:
         after = submitted.retry_after_s
         if after is not None and limit == "requests_per_minute":
             # Of all limits only this one refuses whatever is asked, even what is known already.
-            self._rates[caller.tenant] = _Refusal(self._clock() + after, 0, error)
+            self._rates[caller.tenant, caller.quota] = _Refusal(self._clock() + after, 0, error)
         elif after is not None:
             least = 0 if limit == "live_jobs" else draws
             self._remember((caller.tenant, caller.quota), after, least, error)

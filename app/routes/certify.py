@@ -89,7 +89,7 @@ async def certify(request: Request) -> Response:
     it for the pixels of the upload.
     """
     services, caller = services_of(request), await caller_of(request)
-    services.refusals.check(caller.tenant)
+    services.refusals.check(caller)
     naming = Naming(idempotency_key=idempotency_key(request))
     wanted = await read_request(request, services)
     return await submit_and_answer(request, services, caller, wanted, naming)
@@ -114,7 +114,7 @@ async def put_job(request: Request, job_id: JobId) -> Response:
     under its own id: `Location` names it.
     """
     services, caller = services_of(request), await caller_of(request)
-    services.refusals.check(caller.tenant)
+    services.refusals.check(caller)
     if not is_job_id(job_id):
         detail = "must be a UUID in lower case, such as uuid.uuid4() makes"
         raise InvalidRequest([FieldError(field="job_id", value=echo(job_id), detail=detail)])

@@ -116,7 +116,7 @@ async def post_evaluation(request: Request, services: ServicesOf, caller: Caller
     label is unknown, is an item with an error; the others go on. Jobs are submitted as there is
     room, behind your single images; nothing is lost if the service stops meanwhile.
     """
-    services.refusals.check(caller.tenant)
+    services.refusals.check(caller)
     begun = await begin(request, services, caller)
     answer = await _answer(request, services, caller, begun.evaluation_id, status=202)
     answer.headers["Location"] = f"{prefix_of(request)}/evaluations/{begun.evaluation_id}"

@@ -35,7 +35,7 @@ async def predict(request: Request, services: ServicesOf, caller: CallerOf) -> R
     Except with probability alpha the class is the one that the smoothed classifier gives this
     very image; where two classes cannot be told apart it abstains. No radius is claimed.
     """
-    services.refusals.check(caller.tenant)
+    services.refusals.check(caller)
     naming = Naming(idempotency_key=idempotency_key(request))
     mode = Part(name="mode", data=bytearray(b"predict"))
     wanted = await read_request(request, services, given=[mode])

@@ -174,12 +174,13 @@ def test_a_rate_is_remembered_as_long_as_it_holds() -> None:
     refusals = Refusals(lambda: now)
 
     error = refusals.over_quota(caller("team"), refused("requests_per_minute", after=2.5), draws=9)
-    refusals.check("others")
+    refusals.check(caller("others"))
+    refusals.check(caller("team", requests_per_minute=6_000))
     now = 101.0
     with pytest.raises(OverQuota) as again:
-        refusals.check("team")
+        refusals.check(caller("team"))
     now = 102.6
-    refusals.check("team")
+    refusals.check(caller("team"))
 
     assert (error.retry_after_s, again.value.retry_after_s) == (3, 2)
 
