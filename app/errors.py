@@ -160,11 +160,11 @@ class BadImage(AppError):
         limit: The bound it broke, where it broke one.
     """
 
-    def __init__(self, error: ImageError, *, num_bytes: int, limit: Limit) -> None:
+    def __init__(self, error: ImageError, *, num_bytes: int, limit: Limit, hint: str = "") -> None:
         self.reason = error.reason
         self.num_bytes = num_bytes
         self.limit = limit
-        super().__init__(str(error))
+        super().__init__(f"{error}{hint}")
 
 
 class HostNotAllowed(AppError):

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,9 @@ INLINE_BYTES = 4096
 INLINE_PIXELS = 128 * 128
 """So small a picture takes less time than a thread would cost. Either alone says little: 38 bytes
 can hold 33 megapixels."""
+
+ONLY_A_NAME = "; it holds the name of a file, which curl sends as -F image=@NAME"
+_NAME = re.compile(rb"@?[^\0\r\n]{1,250}\.(?:png|jpe?g|webp)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,8 @@ class Images:
                 return await asyncio.to_thread(_prepare, data, preprocessing, self._limits)
         except ImageError as error:
             limit = describe(self._limits)
-            raise BadImage(error, num_bytes=len(data), limit=limit) from error
+            hint = ONLY_A_NAME if _NAME.fullmatch(data) else ""
+            raise BadImage(error, num_bytes=len(data), limit=limit, hint=hint) from error
 
 
 def describe(limits: ImageLimits) -> Limit:

@@ -79,7 +79,7 @@ def etag(version: int) -> str:
 def names_version(if_none_match: str | None, version: int) -> bool:
     """Whether an If-None-Match header names this version of the job."""
     tags = [tag.strip() for tag in (if_none_match or "").split(",")]
-    return etag(version) in tags or f'"{version}"' in tags
+    return not {"*", etag(version), f'"{version}"'}.isdisjoint(tags)
 
 
 def json_answer(

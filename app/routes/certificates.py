@@ -153,7 +153,7 @@ def _download(text: bytes, kind: str, *, name: str, if_none_match: str | None) -
     tag = f'"{digest.hex()[:32]}"'
     headers = {"ETag": tag, "Vary": "Accept", "Cache-Control": "private, no-cache"}
     known = [each.strip().removeprefix("W/") for each in (if_none_match or "").split(",")]
-    if tag in known:
+    if tag in known or "*" in known:
         return Response(status_code=304, headers=headers)
     suffix = "json" if kind == JSON else "jws"
     headers |= {

@@ -65,3 +65,14 @@ async def test_an_upload_that_cannot_be_certified_says_why(
     assert error["detail"].startswith(f"{reason}: ")
     assert error["limit"]["max_side"] == 10_000
     assert error["limit"]["min_side"] == 8
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"), [(b"my photo.JPG", True), (b"@cat.png", True), (b"hello", False)]
+)
+async def test_a_name_in_the_place_of_a_file_is_seen_through(
+    service: Any, problem: Problem, data: bytes, *, hint: bool
+) -> None:
+    body = problem(await service.certify(data), 415, "unsupported-image")
+
+    assert body["detail"].endswith("which curl sends as -F image=@NAME") is hint
