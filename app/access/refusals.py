@@ -42,7 +42,7 @@ class Refusals:
         self._answered: dict[int, None] = {}
 
     def check(self, caller: Caller) -> None:
-        """Raises what was raised for a tenant that asked too often for this quota, while that holds.
+        """Raises what was raised for a tenant that asked too often for its quota, while that holds.
 
         Raises:
             OverQuota: It did.
