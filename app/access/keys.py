@@ -48,6 +48,9 @@ def new_key(
         now: Current time, seconds since 1970.
         tenant: Whose jobs it sees; None makes it a tenant of its own.
         expires_at: From when on it opens nothing; None for never.
+
+    Raises:
+        ValueError: No tenant may have this name.
     """
     key_id = secrets.token_hex(_ID_BYTES)
     text = f"dmae_{key_id}_{secrets.token_urlsafe(SECRET_BYTES)}"
@@ -61,6 +64,7 @@ def new_key(
         created_at=now,
         expires_at=expires_at,
     )
+    key.caller()  # a key that is nobody's would open nothing but errors
     return NewKey(text=text, key=key)
 
 

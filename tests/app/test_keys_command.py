@@ -57,6 +57,7 @@ def test_what_is_asked_of_a_key_is_kept(dmae: Any, worker: Any) -> None:
         ["--expires", "2001-01-01"],
         ["--weight", "0"],
         ["--live-jobs", "-1"],
+        ["--tenant", "my team"],
     ],
 )
 def test_what_makes_no_sense_makes_no_key(dmae: Any, worker: Any, wrong: list[str]) -> None:
