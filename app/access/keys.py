@@ -64,7 +64,7 @@ def new_key(
         created_at=now,
         expires_at=expires_at,
     )
-    key.caller()  # a key that is nobody's would open nothing but errors
+    _ = key.caller()  # a key that is nobody's would open nothing but errors
     return NewKey(text=text, key=key)
 
 
