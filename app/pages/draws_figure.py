@@ -9,9 +9,8 @@ from smoothing.certificate import MAX_DRAWS, Certificate, SmoothingParams
 from smoothing.procedures.proof import Proof, prove_from_fresh, prove_from_running
 from smoothing.votes import Phase, Votes
 
-FEWEST = 100
+DECADES = (100, 1_000, 10_000, 100_000, 1_000_000)
 STEPS_A_DECADE = 8
-ROWS = (1_000, 10_000, 100_000, 1_000_000)
 
 
 def scaled(votes: Votes, total: int) -> Votes:
@@ -35,20 +34,23 @@ def draws_figure(certificate: Certificate, *, draws_per_s: float) -> Plot | None
     votes, params = certificate.deciding_votes, certificate.params
     if params.mode == "predict" or not votes or certificate.selected is None:
         return None
-    sizes = [round(FEWEST * 10 ** (i / STEPS_A_DECADE)) for i in range(4 * STEPS_A_DECADE + 1)]
-    radii = {n: _radius(votes, n, certificate.selected, params) for n in {*sizes, *ROWS}}
+    decades = (*(n for n in (1, 10) if votes.total < 10 * n), *DECADES)
+    steps = range((len(decades) - 1) * STEPS_A_DECADE + 1)
+    sizes = [round(decades[0] * 10 ** (i / STEPS_A_DECADE)) for i in steps]
+    radii = {n: _radius(votes, n, certificate.selected, params) for n in {*sizes, *decades}}
     here = _here(certificate, votes)
     asked = params.radius or 0.0
     highest = max(*radii.values(), here or 0.0, asked, params.sigma / 10)
-    x, steps = Axis(low=FEWEST, high=MAX_DRAWS, logarithmic=True), round_steps(1.04 * highest)
-    y = Axis(low=0.0, high=steps[-1])
+    x = Axis(low=decades[0], high=MAX_DRAWS, logarithmic=True)
+    heights = round_steps(1.04 * highest)
+    y = Axis(low=0.0, high=heights[-1])
     return Plot(
         title="What more draws could buy",
         reading=_reading(radii, votes, here, draws_per_s, asked=asked),
         x_label="draws",
         y_label="radius",
-        x_ticks=tuple(Tick(at=x.across(n), label=f"{n:,}") for n in (FEWEST, *ROWS)),
-        y_ticks=tuple(Tick(at=y.down(step), label=f"{step:g}") for step in steps),
+        x_ticks=tuple(Tick(at=x.across(n), label=_short(n)) for n in decades),
+        y_ticks=tuple(Tick(at=y.down(height), label=f"{height:g}") for height in heights),
         curve=line([(x.across(n), y.down(radii[n])) for n in sizes]),
         dots=(),
         mark=None
@@ -60,7 +62,7 @@ def draws_figure(certificate: Certificate, *, draws_per_s: float) -> Plot | None
             falling=False,
         ),
         rule=Tick(at=y.down(asked), label=f"asked {asked:g}") if asked else None,
-        table=_table(radii, draws_per_s),
+        table=_table(radii, decades, draws_per_s),
     )
 
 
@@ -92,7 +94,7 @@ def _reading(
         if enough is None:
             return lead + f"no number up to {MAX_DRAWS:,} would show the radius {asked:g}."
         return lead + f"about {enough:,} would show the radius {asked:g} ({_time(enough, speed)})."
-    more = [n for n in ROWS if n >= 2 * votes.total and radii[n] > 0]
+    more = [n for n in DECADES[1:] if n >= 2 * votes.total and radii[n] > 0]
     if not more:
         if max(radii.values()) == 0:
             return lead + f"no number up to {MAX_DRAWS:,} would show a radius."
@@ -109,8 +111,12 @@ def _time(draws: int, speed: float) -> str:
     return f"about {words.duration(draws / speed)}"
 
 
-def _table(radii: dict[int, float], speed: float) -> Table:
-    shown: Sequence[int] = (FEWEST, *ROWS)
+def _short(n: int) -> str:
+    """A round number, so short that its neighbours have room on a phone."""
+    return f"{n // 10**6} M" if n >= 10**6 else f"{n // 10**3} k" if n >= 10**3 else str(n)
+
+
+def _table(radii: dict[int, float], shown: Sequence[int], speed: float) -> Table:
     return Table(
         caption="Radius that a number of draws would show, if the rates stayed",
         head=("Draws", "Radius", "Time at the present speed"),

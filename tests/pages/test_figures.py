@@ -65,6 +65,24 @@ def test_more_draws_are_reckoned_at_the_same_rates() -> None:
     assert plot.mark.label == f"now {floored(fixed(900, 100, 0).radius, 3)}"
 
 
+def test_the_axis_begins_where_few_draws_are_too() -> None:
+    params = SmoothingParams(sigma=0.25, n=30)
+    tally = {
+        Phase.SELECTION: Votes(counts=(100, 0, 0)),
+        Phase.ESTIMATION: Votes(counts=(30, 0, 0)),
+    }
+
+    few = draws_figure(replay(params, 3, tally), draws_per_s=100)
+    many = draws_figure(fixed(900, 100, 0), draws_per_s=100)
+
+    assert few is not None
+    assert many is not None
+    assert [tick.label for tick in few.x_ticks] == ["10", "100", "1 k", "10 k", "100 k", "1 M"]
+    assert next(tick.label for tick in many.x_ticks) == "100"
+    assert few.mark is not None
+    assert 0 < few.mark.x < 20
+
+
 def test_an_abstention_may_learn_that_no_draws_would_help() -> None:
     plot = draws_figure(fixed(480, 520, 0), draws_per_s=100)
 
