@@ -37,7 +37,7 @@ def accuracy_figure(card: ModelCard, *, sigma: float, radius: float | None) -> P
         else Mark(
             x=x.across(radius),
             y=y.down(_interpolated(points, radius)),
-            label=f"this image {words.floored(radius, 3)}",
+            label=f"here {words.floored(radius, 3)}",
             falling=True,
         ),
         rule=None,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from app.pages import words
 from app.pages.axes import Axis, Tick, line, round_steps
-from app.pages.plot import Mark, Plot, Table
+from app.pages.plot import Mark, Plot, Rule, Table
 from smoothing.certificate import MAX_DRAWS, Certificate, SmoothingParams
 from smoothing.procedures.proof import Proof, prove_from_fresh, prove_from_running
 from smoothing.votes import Phase, Votes
@@ -61,7 +61,9 @@ def draws_figure(certificate: Certificate, *, draws_per_s: float) -> Plot | None
             label=f"now {words.floored(here, 3)}",
             falling=False,
         ),
-        rule=Tick(at=y.down(asked), label=f"asked {asked:g}") if asked else None,
+        rule=Rule(at=y.down(asked), label=f"asked {asked:g}", crossed=radii[sizes[-1]] > asked)
+        if asked
+        else None,
         table=_table(radii, decades, draws_per_s),
     )
 

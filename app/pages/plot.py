@@ -41,6 +41,21 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A line across.
+
+    Attributes:
+        at: From the top, in percent.
+        label: At its right end.
+        crossed: Whether the curve ends above it: then there is room for the label below.
+    """
+
+    at: float
+    label: str
+    crossed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """Numbers as text, row by row; the first cell of a row names it."""
 
@@ -63,7 +78,7 @@ class Plot:
         curve: SVG path.
         dots: Places on the curve that were measured.
         mark: Where this certificate is.
-        rule: Height of a line across, with its label.
+        rule: Line across.
         table: The twin.
     """
 
@@ -76,5 +91,5 @@ class Plot:
     curve: str
     dots: tuple[tuple[float, float], ...]
     mark: Mark | None
-    rule: Tick | None
+    rule: Rule | None
     table: Table

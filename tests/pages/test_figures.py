@@ -98,6 +98,7 @@ def test_a_question_learns_how_many_draws_would_show_its_radius() -> None:
 
     assert plot is not None
     assert plot.rule is not None
+    assert plot.rule.crossed
     found = re.search(r"about ([\d,]+) would show the radius 0\.2", plot.reading)
     assert found is not None
     assert 100 < int(found[1].replace(",", "")) < 10_000
