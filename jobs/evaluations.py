@@ -23,9 +23,9 @@ from jobs.view import decode
 
 MOST_LOOKS = 1_000
 _NAMES = uuid.UUID("5e1f0c1e-7a54-4c0b-9a43-6a8d3a3d9a51")
-Admission = Literal["admitted", "busy", "full"]
-"""Whether there is room: "busy", the caller has as many under way as it may; "full", too many bytes
-of images wait in all."""
+Admission = Literal["admitted", "busy", "full", "conflict"]
+"""Whether one may begin, and if not why: "busy", the caller has as many under way as it may;
+"full", too many bytes of images wait in all; "conflict", its id is that of another payload's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +104,9 @@ def create(
     now: float,
 ) -> Command[Admission]:
     """Begin an evaluation of images that were uploaded; sent again it changes nothing.
+
+    Under the id of one that is there it is "admitted" if that has the same `payload_sha256`, and
+    else in "conflict".
 
     Args:
         spec: What is asked.

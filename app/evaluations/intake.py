@@ -23,6 +23,7 @@ from jobs import evaluations, keys
 from jobs.caller import Caller
 from jobs.errors import EvaluationGone, EvaluationNotFound
 from jobs.evaluation_record import Evaluation, EvaluationSpec, Item, ItemError
+from jobs.evaluations import Admission
 from model_store.card import ModelCard
 from smoothing.certificate import SmoothingParams
 
@@ -83,12 +84,12 @@ async def begin(request: Request, services: Services, caller: Caller) -> Begun:
         digest = None if name is None else await asyncio.to_thread(form.sha256)
         if earlier is not None:
             if earlier.spec.payload_sha256 != digest:
-                raise IdempotencyConflict(field=IDEMPOTENCY_KEY, value=name or "")
+                raise _conflict(name)
             return Begun(evaluation_id=earlier.spec.id, replayed=True)
         limits = archive_limits(services.settings)
         pictures = await asyncio.to_thread(pictures_of, form.parts, limits)
         spec = await _spec(form, services, caller, name=name, digest=digest)
-        await _begin(spec, pictures, form.request.card, services)
+        await _begin(spec, pictures, form.request.card, services, name=name)
     return Begun(evaluation_id=spec.id, replayed=False)
 
 
@@ -103,8 +104,25 @@ async def _earlier(services: Services, caller: Caller, name: str) -> Evaluation 
         return None
 
 
+async def _require(
+    admission: Admission, services: Services, caller: Caller, *, name: str | None
+) -> None:
+    if admission == "conflict":  # another request of that name was faster
+        raise _conflict(name)
+    await require(admission, services, caller)
+
+
+def _conflict(name: str | None) -> IdempotencyConflict:
+    return IdempotencyConflict(field=IDEMPOTENCY_KEY, value=name or "")
+
+
 async def _begin(
-    spec: EvaluationSpec, pictures: Sequence[Picture], card: ModelCard, services: Services
+    spec: EvaluationSpec,
+    pictures: Sequence[Picture],
+    card: ModelCard,
+    services: Services,
+    *,
+    name: str | None,
 ) -> None:
     labels, max_bytes = Labels(card.labels), services.settings.max_upload_bytes
     entries = [_entry(picture, labels, max_bytes) for picture in pictures]
@@ -123,7 +141,8 @@ async def _begin(
             room=room(services),
             now=time.time(),
         )
-        await require(await services.runner.run(create), services, spec.caller)
+        admission = await services.runner.run(create)
+        await _require(admission, services, spec.caller, name=name)
     except Exception:
         await services.runner.run(evaluations.forget_uploads(upload_id))
         raise

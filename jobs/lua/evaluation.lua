@@ -175,7 +175,11 @@ function answers.create()
   local tenant, bytes, spec, deadline = ARGV[4], tonumber(ARGV[5]), ARGV[8], tonumber(ARGV[9])
   local uploads, first_item = open(ARGV[10]).images, 11
   local e = open(id)
-  if e.state then return 'admitted' end
+  if e.state then
+    redis.call('DEL', uploads)
+    local before = cjson.decode(redis.call('HGET', e.name, 'spec'))
+    return before.payload_sha256 == cjson.decode(spec).payload_sha256 and 'admitted' or 'conflict'
+  end
   local admitted = admits(tenant, bytes, tonumber(ARGV[6]), tonumber(ARGV[7]))
   if admitted ~= 'admitted' then return admitted end
   redis.call('HSET', e.name, 'state', 'running', 'tenant', tenant, 'spec', spec, 'version', 1,

@@ -111,6 +111,23 @@ def test_it_begins_with_what_is_wrong_already_ended(evaluation: _Set) -> None:
     assert (read.draws_done, read.draws_planned) == (0, 240)
 
 
+def test_one_that_is_there_is_begun_again_by_the_same_payload_alone(life: Any) -> None:
+    made = _Set(life)
+    mine, others = (replace(made.spec, payload_sha256=each * 32) for each in ("11", "22"))
+    told = []
+    for made.spec in (mine, mine, others):
+        told.append(made.begin())
+
+    assert told == ["admitted", "admitted", "conflict"]
+    assert made.read().spec == mine
+
+
+def test_pictures_of_one_that_was_there_already_are_not_kept_twice(evaluation: _Set) -> None:
+    evaluation.begin()
+
+    assert not evaluation.life.client.exists("dmae:evaluation:{uploads}:images")
+
+
 def test_each_image_is_taken_in_order_and_placed_once(evaluation: _Set) -> None:
     assert evaluation.take(most=1) == (0,)
     job_id = evaluation.place(0)

@@ -373,6 +373,21 @@ async def test_a_request_that_is_sent_again_under_its_name_begins_nothing(
     assert len(listed.json()["evaluations"]) == 1
 
 
+async def test_of_two_requests_at_a_time_under_one_name_the_other_is_refused(
+    service: Any, archive: bytes, evaluate: Evaluate, problem: Any
+) -> None:
+    named = {"Idempotency-Key": "mine"}
+
+    answers = await asyncio.gather(
+        *(evaluate(service.http, archive, headers=named, n=n) for n in (200, 201))
+    )
+
+    begun, refused = sorted(answers, key=lambda answer: answer.status_code)
+    assert begun.status_code == 202
+    (error,) = problem(refused, 422, "idempotency-conflict")["errors"]
+    assert (error["field"], error["value"]) == ("Idempotency-Key", "mine")
+
+
 async def test_reading_many_images_asks_redis_once(
     service: Any, picture: Picture, zipped: Any, evaluate: Evaluate, counted: Any
 ) -> None:
