@@ -5,8 +5,9 @@
 -- score = deadline), books (see `books`), and its lines and queues (see `turns`). Of an id that was
 -- deleted: gone. Of a tenant: busy (its live jobs, score = deadline), jobs (all, score = when
 -- submitted), account (see `books`). Of a request: inflight (its live job's id), certificate (its
--- document). Of an image and a model: asked (set of questions). Of a worker: worker (its heartbeat), held (set of the chunks it computes). Of
--- the service: counters (hash), outbox (stream of jobs that ended and have a receiver).
+-- document), known (id of a job that shows that). Of an image and a model: asked (set of questions).
+-- Of a worker: worker (its heartbeat), held (set of the chunks it computes). Of the service: counters
+-- (hash), outbox (stream of jobs that ended and have a receiver).
 local DAY = 86400
 local CERTIFICATE_DAYS = 30
 local GONE_DAYS = 7
@@ -25,6 +26,7 @@ local function running_name(model) return 'dmae:running:' .. model end
 local function live_name(model) return 'dmae:live:' .. model end
 local function inflight_name(document) return 'dmae:inflight:' .. document end
 local function certificate_name(document) return 'dmae:certificate:' .. document end
+local function known_name(document) return 'dmae:known:' .. document end
 local function asked_name(subject) return 'dmae:asked:' .. subject end
 local function gone_name(id) return 'dmae:gone:' .. id end
 local function busy_name(tenant) return 'dmae:busy:' .. tenant end

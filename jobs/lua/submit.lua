@@ -60,10 +60,10 @@ local function earlier()
     if old[1] == tenant and old[3] == payload then return answer('replayed', id) end
     return answer('conflict', '')
   end
-  local twin = redis.call('HMGET', joined, 'payload', 'job')
-  if twin[1] then
-    if twin[1] ~= payload then return answer('conflict', '') end
-    return answer('joined', twin[2])
+  local other = redis.call('HMGET', joined, 'payload', 'job', 'outcome')
+  if other[1] then
+    if other[1] ~= payload then return answer('conflict', '') end
+    return answer(other[3] or 'joined', other[2])
   end
   old = idempotency and redis.call('HMGET', idempotency, 'payload', 'job', 'submission', 'outcome')
   if old and old[1] then
@@ -83,11 +83,24 @@ local function draws_of(certificate)
   return text(draws)
 end
 
-local function finish_from(certificate)
+-- Another job answers, under its own id.
+local function share(found, outcome)
+  if asked.group ~= '' then list_job(group_name(tenant, asked.group), found, now, deadline) end
+  redis.call('HSET', joined, 'payload', payload, 'job', found, 'outcome', outcome)
+  redis.call('EXPIRE', joined, 60)
+  return accept(outcome, found)
+end
+
+-- The job that shows the known certificate. A new one now and then, not each time: it costs no draws,
+-- but its image takes room. It is shown for half of its life, so that whoever finds it has it for hours.
+local function show(certificate)
+  local shown = redis.call('GET', known_name(document))
+  if shown and load_owned(shown, tenant) then return share(shown, 'cached') end
   local draws = draws_of(certificate)
   create('succeeded', DAY)
   redis.call('HSET', name, 'certificate', certificate, 'cached', 1, 'draws_done', draws,
     'draws_planned', draws, 'started_at', text(now), 'finished_at', text(now))
+  redis.call('SET', known_name(document), id, 'EX', DAY / 2)
   if asked.webhook ~= '' then tell(load_job(id), 'succeeded', 1, now) end
   return accept('cached', id)
 end
@@ -98,9 +111,6 @@ local function twin()
   local job = found and load_job(found)
   if not job or not job.live or now >= job.deadline_at then return nil end
   if SHARES[asked.priority] > SHARES[job.priority] then promote(job, asked.priority, now) end
-  if asked.group ~= '' then list_job(group_name(tenant, asked.group), found, now, deadline) end
-  redis.call('HSET', joined, 'payload', payload, 'job', found)
-  redis.call('EXPIRE', joined, 60)
   return found
 end
 
@@ -154,7 +164,7 @@ if before then return before end
 local wait = quota.per_minute and rate_wait(tenant, quota.per_minute, now) or 0
 if wait > 0 then return refuse('requests_per_minute', wait, 0) end
 local certificate = redis.call('GET', certificate_name(document))
-if certificate then return finish_from(certificate) end
+if certificate then return show(certificate) end
 local found = twin()
-if found then return accept('joined', found) end
+if found then return share(found, 'joined') end
 return over_quota() or full() or enqueue()

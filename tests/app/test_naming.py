@@ -147,6 +147,23 @@ async def test_an_id_put_for_what_is_running_already_names_that_job(
     assert answer.headers["cache-status"] == "dmae; fwd=miss; collapsed"
 
 
+async def test_a_known_answer_is_shown_by_one_job_whoever_asks_how_often(
+    service: Any, picture: Picture, worker: Any
+) -> None:
+    await service.certify(picture(), n=200)
+    worker.work()
+    shown = (await service.certify(picture(), n=200)).json()
+
+    again = await service.certify(picture(), n=200)
+    under_an_id = await put(service, str(uuid.uuid4()), picture(), n=200)
+
+    for answer in (again, under_an_id):
+        assert (answer.status_code, answer.json()["id"]) == (200, shown["id"])
+        assert answer.headers["location"] == shown["links"]["self"]
+        assert answer.headers["cache-status"] == "dmae; hit"
+    assert len((await service.http.get("/jobs")).json()["jobs"]) == 2
+
+
 @pytest.mark.parametrize("job_id", ["1", "x" * 300, str(uuid.uuid4()).upper(), uuid.uuid4().hex])
 async def test_an_id_that_is_no_uuid_is_refused(
     service: Any, picture: Picture, problem: Problem, job_id: str

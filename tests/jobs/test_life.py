@@ -70,8 +70,8 @@ class _Jobs(RuleBasedStateMachine):
         if submitted.outcome == "joined":
             assert submitted.job_id not in self.ended
         if submitted.outcome == "cached":
-            self.committed[spec.id] = set()
-            self.counted[spec.id] = 28
+            self.committed[submitted.job_id] = set()
+            self.counted[submitted.job_id] = 28
         return submitted.job_id
 
     @rule(target=chunks, window=st.integers(1, 4))

@@ -107,6 +107,59 @@ def test_a_deleted_id_is_not_used_again(life: Any) -> None:
     assert life.submit(life.other(1, id=spec.id)).outcome == "conflict"
 
 
+def test_a_known_answer_is_shown_by_one_job_however_often_it_is_asked_for(life: Any) -> None:
+    life.complete(life.submit(life.other(1)).job_id)
+    shown = life.submit(life.other(1))
+    images = [key for key in life.all_keys() if key.endswith(b":image")]
+    webhook = WebhookRef(url="https://example.org/", events=())
+
+    again = [life.submit(life.other(1, **each)) for each in ({}, {"webhook": webhook})]
+    grouped = life.submit(life.other(1, group="e"))
+
+    assert {each.outcome for each in (shown, *again, grouped)} == {"cached"}
+    assert {each.job_id for each in (*again, grouped)} == {shown.job_id}
+    assert [key for key in life.all_keys() if key.endswith(b":image")] == images
+    (listed,) = life.run(store.list_jobs("local", group="e", now=life.now)).jobs
+    assert listed.spec.id == shown.job_id
+
+
+def test_a_job_shows_a_known_answer_while_it_will_be_there_for_hours(life: Any) -> None:
+    life.complete(life.submit(life.other(1)).job_id)
+    shown = life.submit(life.other(1)).job_id
+    life.client.delete(*[key for key in life.all_keys() if b":known:" in key])
+
+    assert life.submit(life.other(1)).job_id != shown
+    (known,) = [life.client.ttl(key) for key in life.all_keys() if b":known:" in key]
+    assert known == 43_200
+
+
+def test_a_deleted_job_shows_nothing_and_leaves_no_picture(life: Any) -> None:
+    first = life.submit(life.other(1)).job_id
+    life.complete(first)
+    shown = life.submit(life.other(1)).job_id
+    life.submit(life.other(1))
+    for job_id in (first, shown):
+        life.run(store.delete(job_id, tenant="local", now=life.now))
+    kept = [key for key in life.all_keys() if b":job:" in key]
+
+    again = life.submit(life.other(1))
+
+    assert kept == []
+    assert again.outcome == "cached"
+    assert again.job_id not in (first, shown)
+    assert life.read(again.job_id).certificate is not None
+
+
+def test_no_tenant_is_shown_the_job_of_another(life: Any) -> None:
+    shown = []
+    for name in ("acme", "bolt"):
+        caller = life.caller(name)
+        life.complete(life.submit(life.other(1, tenant=name), caller=caller).job_id)
+        shown += [life.submit(life.other(1, tenant=name), caller=caller).job_id for _ in range(2)]
+
+    assert shown[0] == shown[1] != shown[2] == shown[3]
+
+
 @pytest.mark.parametrize("name", [None, named()])
 def test_sending_a_submission_again_gives_the_same_answer_and_charges_nothing(
     life: Any, name: Any
@@ -116,16 +169,19 @@ def test_sending_a_submission_again_gives_the_same_answer_and_charges_nothing(
     told = [life.submit(spec, caller=acme, idempotency=name and named("a")) for spec in specs[:1]]
     told += [life.submit(spec, caller=acme, idempotency=name and named("b")) for spec in specs[1:]]
     life.complete(specs[0].id)
-    third = life.other(1, tenant="acme")
-    told.append(life.submit(third, caller=acme, idempotency=name and named("c")))
+    known = [life.other(1, tenant="acme") for _ in range(2)]
+    told += [
+        life.submit(spec, caller=acme, idempotency=name and named(key))
+        for spec, key in zip(known, "cd", strict=True)
+    ]
     before = life.run(store.usage(acme, now=life.now))
 
     again = [
         life.submit(spec, caller=acme, idempotency=name and named(key))
-        for spec, key in zip([*specs, third], "abc", strict=True)
+        for spec, key in zip([*specs, *known], "abcd", strict=True)
     ]
 
-    assert [each.outcome for each in told] == ["created", "joined", "cached"]
+    assert [each.outcome for each in told] == ["created", "joined", "cached", "cached"]
     assert [(each.outcome, each.job_id) for each in again] == [
         (each.outcome, each.job_id) for each in told
     ]
