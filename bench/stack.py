@@ -38,14 +38,17 @@ class Stack:
             RuntimeError: Not in time, or it ended.
         """
         give_up_at = time.monotonic() + START_S
+        said = "nothing"
         while time.monotonic() < give_up_at:
             if self.process.poll() is not None:
                 raise RuntimeError(f"dmae serve ended with {self.process.returncode}")
             with suppress(httpx.TransportError):
-                if httpx.get(f"{self.url}/readyz", trust_env=False).status_code == 200:
+                answer = httpx.get(f"{self.url}/readyz", trust_env=False)
+                if answer.status_code == 200:
                     return
+                said = answer.text
             time.sleep(0.2)
-        raise RuntimeError(f"dmae serve was not ready within {START_S} s")
+        raise RuntimeError(f"dmae serve was not ready within {START_S} s; it says {said}")
 
 
 @contextmanager
