@@ -1,6 +1,6 @@
 # Every target sets up .venv by itself when it is missing or older than the lock file.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format lint types layers attack audit fuzz bench bench-service bench-training chaos clean lock mutants
+.PHONY: help demo serve test check format lint types layers attack audit fuzz bench bench-service bench-training chaos clean lock mutants nightly
 
 PYTHON ?= python3
 FUZZ_S ?= 300
@@ -50,6 +50,9 @@ types: $(READY)  ## Check types (pyright, strict for the service)
 layers: $(READY)  ## Check who imports whom
 	@echo "==> Checking the layers"
 	@$(BIN)/lint-imports
+
+nightly: $(READY)  ## Run the tests that take minutes
+	@$(BIN)/python -m pytest -m nightly
 
 check: lint types layers test  ## Everything that has to hold before a change lands
 

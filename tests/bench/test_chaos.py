@@ -102,7 +102,7 @@ def test_the_page_says_what_was_killed_and_what_went_wrong():
     assert "* job 1: odd\n* reading: 500\n" in text
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.redis
 @pytest.mark.timeout(600)
 def test_a_short_run_finds_nothing_wrong():

@@ -136,7 +136,7 @@ def test_pictures_differ_and_a_form_holds_them_whole():
     assert first in form(first, {"sigma": "0.25"})
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.redis
 @pytest.mark.timeout(240)
 def test_a_quick_run_measures_everything():

@@ -85,7 +85,7 @@ def test_every_fault_of_a_request_is_named(service: Any, picture: Path) -> None:
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.splitlines() == [
-        "Parameters are wrong: two of them",
+        "Parameters are wrong:",
         "  sigma: must be 0.25",
         "  n: too small",
     ]
