@@ -33,8 +33,9 @@ def test_a_visitor_with_a_keyboard_alone_gets_a_certificate(
     page = visit()
 
     press_until(page, "Tab", "#image")
-    page.on("filechooser", lambda chooser: chooser.set_files(picture_file))
-    page.keyboard.press("Space")
+    with page.expect_file_chooser() as opened:
+        page.keyboard.press("Space")
+    opened.value.set_files(picture_file)
     expect(page.locator("#preview img")).to_be_visible()
     press_until(page, "Tab", "[name=mode]")
     press_until(page, "ArrowDown", "[name=mode][value=predict]")
