@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import ROUND_CEILING, Decimal
 from functools import cache
-from math import floor, isfinite
+from math import floor, inf, isnan, nan
 from typing import Literal, get_args
 
 from smoothing.errors import InvalidParams
@@ -30,6 +30,9 @@ MIN_ALPHA = 1e-9
 """Below this the arithmetic of the bound is no longer good enough to claim it."""
 
 MAX_ALPHA = 0.5
+LEAST_RADIUS = 1e-6
+"""A radius that is asked about is rounded up to a multiple of this."""
+
 DEFAULT_N0 = 100
 DEFAULT_PRECISION = 0.05
 PILOT_DRAWS = 128
@@ -93,10 +96,7 @@ class SmoothingParams:
     def __post_init__(self) -> None:
         # 1 and 1.0 are one request: the digest of the parameters must not tell them apart.
         object.__setattr__(self, "sigma", _number(self.sigma, "sigma", MAX_SIGMA))
-        object.__setattr__(self, "alpha", _number(self.alpha, "alpha", MAX_ALPHA))
-        if self.alpha < MIN_ALPHA:
-            message = f"alpha must be at least {MIN_ALPHA:g}, got {self.alpha!r}"
-            raise InvalidParams(message, field="alpha", nearest=MIN_ALPHA)
+        object.__setattr__(self, "alpha", _number(self.alpha, "alpha", MAX_ALPHA, MIN_ALPHA))
         _check_draws(self.n0, "n0")
         _check_draws(self.n, "n")
         _check_choice(self.mode, "mode", get_args(Mode))
@@ -233,29 +233,37 @@ class SmoothingParams:
         )
 
 
-def _number(value: float, field: str, highest: float) -> float:
-    number = float(value) if _is_number(value) else float("nan")
-    if not (isfinite(number) and 0 < number <= highest):
-        raise InvalidParams(f"{field} must be in (0, {highest:g}], got {value!r}", field=field)
-    return number
+def _number(value: float, field: str, highest: float, lowest: float | None = None) -> float:
+    """The value as a float; where none is the lowest, above 0, to which none is the nearest."""
+    number = _as_float(value)
+    if 0 < number <= highest and number >= (lowest or 0):
+        return number
+    allowed = f"(0, {highest:g}]" if lowest is None else f"[{lowest:g}, {highest:g}]"
+    nearest = highest if number > highest else None if isnan(number) else lowest
+    message = f"{field} must be in {allowed}, got {value!r}"
+    raise InvalidParams(message, field=field, nearest=nearest)
 
 
 def _precision(value: float | None) -> float:
     if value is None:
         return DEFAULT_PRECISION
-    if not (_is_number(value) and 0 < value < 1):
+    number = _as_float(value)
+    if not 0 < number < 1:
         message = f"precision must be in (0, 1), such as {DEFAULT_PRECISION}, got {value!r}"
         raise InvalidParams(message, field="precision", nearest=DEFAULT_PRECISION)
-    return float(value)
+    return number
 
 
 def _radius(value: float | None) -> float:
-    if not (_is_number(value) and value is not None and isfinite(value) and value > 0):
-        message = f"radius must be above 0 and finite in mode decide, got {value!r}"
-        raise InvalidParams(message, field="radius")
-    if value > MAX_SIGMA * 100:  # above any ceiling, and perhaps beyond decimals
-        return float(value)
-    return float(Decimal(repr(float(value))).quantize(Decimal("1e-6"), rounding=ROUND_CEILING))
+    number = _as_float(value)
+    if not number > 0:
+        message = f"radius must be above 0 in mode decide, got {value!r}"
+        nearest = None if isnan(number) else LEAST_RADIUS
+        raise InvalidParams(message, field="radius", nearest=nearest)
+    if number > MAX_SIGMA * 100:  # above any ceiling, and perhaps beyond decimals
+        return number
+    step = Decimal(repr(LEAST_RADIUS))
+    return float(Decimal(repr(number)).quantize(step, rounding=ROUND_CEILING))
 
 
 def _round_alphas(above: float) -> list[float]:
@@ -270,14 +278,21 @@ def _stated(mode: Mode) -> tuple[str, ...]:
     return tuple(field.name for field in fields(SmoothingParams) if field.name in names)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _as_float(value: object) -> float:
+    """NaN for what is no number; a whole number too large for a float is infinite."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return nan
+    try:
+        return float(value)
+    except OverflowError:
+        return inf if value > 0 else -inf
 
 
 def _check_draws(value: object, field: str) -> None:
     if type(value) is not int or not 1 <= value <= MAX_DRAWS:
         message = f"{field} must be a whole number in [1, {MAX_DRAWS}], got {value!r}"
-        raise InvalidParams(message, field=field)
+        nearest = None if type(value) is not int else min(max(value, 1), MAX_DRAWS)
+        raise InvalidParams(message, field=field, nearest=nearest)
 
 
 def _check_choice(value: object, field: str, choices: tuple[str, ...]) -> None:

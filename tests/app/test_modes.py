@@ -133,7 +133,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str, Any]] = {
         f"at most {CEILING}",
         CEILING,
     ),
-    "radius 0": ({"mode": "decide", "radius": 0}, "radius", "above 0", None),
+    "radius 0": ({"mode": "decide", "radius": 0}, "radius", "above 0", 1e-6),
     "no radius": ({"mode": "decide"}, "radius", "is required in mode decide", None),
     "radius nan": ({"mode": "decide", "radius": "nan"}, "radius", "finite", None),
     "radius unread": ({"mode": "anytime", "radius": 0.1}, "radius", "for mode decide", None),

@@ -47,12 +47,18 @@ def test_a_precision_that_means_nothing_is_refused(precision: float) -> None:
     assert error.nearest == 0.05
 
 
-@pytest.mark.parametrize("radius", [0.0, -1.0, nan, inf, None])
-def test_a_decision_needs_a_radius(radius: float | None) -> None:
+@pytest.mark.parametrize(
+    ("radius", "nearest"), [(0.0, 1e-6), (-1.0, 1e-6), (-inf, 1e-6), (nan, None), (None, None)]
+)
+def test_a_decision_needs_a_radius(radius: float | None, nearest: float | None) -> None:
     error = refusal(mode="decide", radius=radius)
 
-    assert error.field == "radius"
-    assert str(error) == f"radius must be above 0 and finite in mode decide, got {radius}"
+    assert (error.field, error.nearest) == ("radius", nearest)
+    assert str(error) == f"radius must be above 0 in mode decide, got {radius}"
+
+
+def test_the_least_radius_that_may_be_asked_about_is_one() -> None:
+    assert params(mode="decide", radius=1e-6).radius == 1e-6
 
 
 @pytest.mark.parametrize(
@@ -82,7 +88,7 @@ def test_a_radius_may_be_as_large_as_the_ceiling() -> None:
     assert refusal(mode="decide", radius=ceiling + 1e-6).nearest == ceiling
 
 
-@pytest.mark.parametrize("radius", [100.0, 1e9, 1e300])
+@pytest.mark.parametrize("radius", [100.0, 1e9, 1e300, inf])
 def test_a_radius_out_of_all_reach_is_refused_with_the_ceiling_alone(radius: float) -> None:
     error = refusal(mode="decide", radius=radius)
 
@@ -161,6 +167,13 @@ def test_a_value_of_another_kind_is_refused(untyped, name: str, value) -> None:
     mode = {"precision": "adaptive", "radius": "decide", "family_size": "fixed"}[name]
 
     assert untyped({"sigma": 0.25, "mode": mode, name: value}) == ["InvalidParams", name]
+
+
+@pytest.mark.parametrize("name", ["sigma", "alpha", "n", "radius"])
+def test_a_number_beyond_all_floats_is_refused(untyped, name: str) -> None:
+    values = {"sigma": 0.25, "mode": "decide", "radius": 0.1, name: 10**400}
+
+    assert untyped(values) == ["InvalidParams", name]
 
 
 def test_the_method_says_which_bound_is_used() -> None:
