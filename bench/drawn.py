@@ -24,15 +24,13 @@ class Drawn:
         labels: Of the images, in their order.
         certificates: Of each procedure, one an image.
         seconds: That they took.
-        art_seconds: What ART took, for the first few images.
-        art_radii: What it certified of them.
+        art_seconds: What ART took for the first few images, by whose layers it ran on.
     """
 
     labels: list[int] = field(default_factory=list[int])
     certificates: dict[str, list[Certificate]] = field(default_factory=dict[str, list[Certificate]])
     seconds: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
-    art_seconds: list[float] = field(default_factory=list[float])
-    art_radii: list[float] = field(default_factory=list[float])
+    art_seconds: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
 
     def mean_radius(self, name: str, images: int | None = None) -> float:
         """Of a procedure over the first few images, or all; an abstention counts as 0."""
@@ -43,7 +41,7 @@ def draw(
     pictures: Sequence[Picture],
     procedures: Mapping[str, tuple[Sampler, SmoothingParams]],
     *,
-    art: Art | None,
+    art: Mapping[str, Art],
     art_images: int,
     art_n: int,
     seconds: float,
@@ -53,7 +51,7 @@ def draw(
     Args:
         pictures: In their order.
         procedures: What to ask about each, and who is to draw for it.
-        art: Asked too, if it is there.
+        art: Asked too, by whose layers it runs on.
         art_images: How many images it is asked about.
         art_n: Its draws.
         seconds: No image is begun that would end after this, if it took as long as the last.
@@ -61,8 +59,8 @@ def draw(
     drawn, begun = Drawn(), time.perf_counter()
     for sampler, _ in procedures.values():
         sampler.measure(seconds=0.1)
-    if art is not None:
-        art.certify(pictures[0].tensor, n=1)
+    for peer in art.values():
+        peer.certify(pictures[0].tensor, n=1)
     for at, picture in enumerate(pictures):
         started = time.perf_counter()
         drawn.labels.append(picture.label)
@@ -73,10 +71,9 @@ def draw(
             drawn.seconds.setdefault(name, []).append(took)
         now = time.perf_counter()
         longest = now - started
-        if art is not None and at < art_images:
-            (_, radius), took = _timed(partial(art.certify, picture.tensor, n=art_n))
-            drawn.art_radii.append(radius)
-            drawn.art_seconds.append(took)
+        for layers, peer in art.items() if at < art_images else ():
+            _, took = _timed(partial(peer.certify, picture.tensor, n=art_n))
+            drawn.art_seconds.setdefault(layers, []).append(took)
         if time.perf_counter() + longest > begun + seconds:
             break
     return drawn

@@ -36,7 +36,6 @@ from bench.simulated import (
 from bench.subject import best_wishes, fastest_equal, open_subject, pictures
 from smoothing import SmoothingParams
 
-SIMULATED = "(simulated)"
 POINTS = 0.005
 
 
@@ -104,12 +103,14 @@ def measure(options: Namespace) -> Measured:
     drawn = draw(
         images,
         {name: (sampler, compared.params[name]) for name, sampler in samplers.items()},
-        art=subject.art(plain=False) if has_art() else None,
+        art={"timm's": subject.art(plain=True), "our": subject.art(plain=False)}
+        if has_art()
+        else {},
         art_images=options.art_images,
         art_n=options.short,
         seconds=options.seconds,
     )
-    counts = options.counts or kept_counts(subject.card)
+    counts = options.counts or kept_counts(fast.card)
     origin, chances = _chances(drawn, compared, counts)
     worlds = _simulated(compared, chances, seeds=options.seeds, radius=subject.sigma / 2)
     text = f"""{explanation(__doc__)}
@@ -125,12 +126,17 @@ draw is added, shared by all classes: a class that won every draw need not have 
 ### Drawn
 
 {len(drawn.labels)} of the {words}. ART's are of the first
-{len(drawn.art_seconds)} of them, on our faster layers.
+{min(options.art_images, len(drawn.labels))} of them: on timm's layers, as its users have it, and
+on our faster ones.
 Fixed is of the model that ART has, `{subject.card.id}`, by {theirs.info.summary}; the others
 are of `{fast.card.id}`, by {ours.info.summary}. Seconds are for one certificate.
 
 {_drawn_table(drawn, compared, options)}"""
-    return text, [*_targets(worlds, compared), *_against_art(drawn, worlds, compared, options)]
+    simulated = f"(simulated, {len(chances)} images)"
+    return text, [
+        *_targets(worlds, compared, simulated),
+        *_against_art(drawn, worlds, compared, options, simulated),
+    ]
 
 
 def _chances(drawn: Drawn, compared: Compared, counts: Path | None) -> tuple[str, list[Chances]]:
@@ -185,42 +191,44 @@ def _drawn_table(drawn: Drawn, compared: Compared, options: Namespace) -> str:
         )
         for name, certificates in drawn.certificates.items()
     ]
-    if drawn.art_seconds:
-        rows.append(
-            (
-                f"ART's certify, n = {options.short:,}",
-                f"{N0 + options.short:,}",
-                spread(drawn.art_seconds),
-                f"{np.mean(drawn.art_seconds):.2f}",
-                f"{np.mean(drawn.art_radii):.4f}",
-            )
+    rows += [
+        (
+            f"ART's certify, n = {options.short:,}, on {layers} layers",
+            f"{N0 + options.short:,}",
+            spread(seconds),
+            f"{np.mean(seconds):.2f}",
+            "",
         )
+        for layers, seconds in drawn.art_seconds.items()
+    ]
     return table(("drawn", "draws, mean", "seconds", "seconds, mean", "radius, mean"), rows)
 
 
-def _targets(worlds: Mapping[str, Sequence[Outcome]], compared: Compared) -> list[Target]:
+def _targets(
+    worlds: Mapping[str, Sequence[Outcome]], compared: Compared, simulated: str
+) -> list[Target]:
     fixed, adaptive = worlds[compared.long], worlds[compared.adaptive]
     decide = worlds[compared.decide]
     draws = [each.draws for each in fixed]
     gaps = [abs(a.accuracy - b.accuracy) for a, b in zip(fixed, decide, strict=True)]
     return [
         at_least(
-            f"draws, {compared.long} over {compared.adaptive} {SIMULATED}",
+            f"draws, {compared.long} over {compared.adaptive} {simulated}",
             4.0,
             ratios(draws, [each.draws for each in adaptive]),
         ),
         at_least(
-            f"mean radius, {compared.adaptive} over {compared.long} {SIMULATED}",
+            f"mean radius, {compared.adaptive} over {compared.long} {simulated}",
             0.95,
             ratios([each.radius for each in adaptive], [each.radius for each in fixed]),
         ),
         at_least(
-            f"draws, {compared.long} over {compared.decide} {SIMULATED}",
+            f"draws, {compared.long} over {compared.decide} {simulated}",
             30.0,
             ratios(draws, [each.draws for each in decide]),
         ),
         Target(
-            what=f"certified accuracy, {compared.decide} against {compared.long} {SIMULATED}",
+            what=f"certified accuracy, {compared.decide} against {compared.long} {simulated}",
             wanted=f"within {100 * POINTS:g} points",
             measured=spread([100 * gap for gap in gaps], 2),
             met=float(np.median(gaps)) <= POINTS,
@@ -233,22 +241,27 @@ def _against_art(
     worlds: Mapping[str, Sequence[Outcome]],
     compared: Compared,
     options: Namespace,
+    simulated: str,
 ) -> list[Target]:
+    of_drawn = f"(drawn, {len(drawn.labels)} images)"
     ours, art = compared.sharper, f"ART's with n = {options.short:,}"
     seconds = float(np.mean(drawn.seconds[ours]))
     return [
-        at_least(
-            f"certificates/s, {ours} over {art} (drawn)",
-            8.0,
-            [float(np.mean(drawn.art_seconds)) / seconds] if drawn.art_seconds else [],
+        *(
+            at_least(
+                f"certificates/s, {ours} over {art}, on {layers} layers {of_drawn}",
+                8.0,
+                [float(np.mean(theirs)) / seconds],
+            )
+            for layers, theirs in drawn.art_seconds.items()
         ),
         at_least(
-            f"mean radius, {ours} over {compared.short}, whose rule is ART's (drawn)",
+            f"mean radius, {ours} over {compared.short}, whose rule is ART's {of_drawn}",
             1.0,
             [drawn.mean_radius(ours) / max(drawn.mean_radius(compared.short), 1e-9)],
         ),
         at_least(
-            f"mean radius, {ours} over {compared.short}, whose rule is ART's {SIMULATED}",
+            f"mean radius, {ours} over {compared.short}, whose rule is ART's {simulated}",
             1.0,
             ratios(
                 [each.radius for each in worlds[ours]],
