@@ -1,15 +1,19 @@
 """Records to and from JSON, for the store. The only module of `jobs` that knows pydantic."""
 
 import json
+import logging
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from jobs.api_key import ApiKey
 from jobs.errors import MalformedRecord
 from jobs.evaluation_record import EvaluationSpec
 from jobs.record import JobSpec, WorkerInfo
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 _SPEC = TypeAdapter(JobSpec)
 _WORKER = TypeAdapter(WorkerInfo)
@@ -18,21 +22,18 @@ _EVALUATION = TypeAdapter(EvaluationSpec)
 
 
 def dump_spec(spec: JobSpec) -> bytes:
-    """The spec as JSON."""
+    """The spec of a job as JSON."""
     return _SPEC.dump_json(spec)
 
 
 @lru_cache(maxsize=512)
 def load_spec(text: bytes) -> JobSpec:
-    """The spec from its JSON; the same object for the same text, which is read again and again.
+    """The spec of a job; the same object for the same text, which is read again and again.
 
     Raises:
-        MalformedRecord: The text is not a spec of this version.
+        MalformedRecord: The text is not of this version.
     """
-    try:
-        return _SPEC.validate_json(text)
-    except (ValidationError, ValueError) as error:
-        raise MalformedRecord(f"a stored job spec cannot be read: {error}") from error
+    return _loaded(_SPEC, text, "job spec")
 
 
 def dump_worker(info: WorkerInfo) -> bytes:
@@ -40,16 +41,13 @@ def dump_worker(info: WorkerInfo) -> bytes:
     return _WORKER.dump_json(info)
 
 
-def load_worker(text: bytes) -> WorkerInfo:
-    """What a worker says about itself, from its JSON.
-
-    Raises:
-        MalformedRecord: The text is not of this version.
-    """
+def load_worker(text: bytes) -> WorkerInfo | None:
+    """What a worker says about itself; None if it is of another version, as in an upgrade."""
     try:
-        return _WORKER.validate_json(text)
-    except ValidationError as error:
-        raise MalformedRecord(f"a worker's heartbeat cannot be read: {error}") from error
+        return _loaded(_WORKER, text, "heartbeat")
+    except MalformedRecord:
+        logger.warning("a worker of another version is left out")
+        return None
 
 
 def dump_key(key: ApiKey) -> bytes:
@@ -58,15 +56,12 @@ def dump_key(key: ApiKey) -> bytes:
 
 
 def load_key(text: bytes) -> ApiKey:
-    """What is known of an API key, from its JSON.
+    """What is known of an API key.
 
     Raises:
         MalformedRecord: The text is not of this version.
     """
-    try:
-        return _KEY.validate_json(text)
-    except ValidationError as error:
-        raise MalformedRecord(f"a stored API key cannot be read: {error}") from error
+    return _loaded(_KEY, text, "API key")
 
 
 def dump_evaluation(spec: EvaluationSpec) -> bytes:
@@ -75,15 +70,19 @@ def dump_evaluation(spec: EvaluationSpec) -> bytes:
 
 
 def load_evaluation(text: bytes) -> EvaluationSpec:
-    """The spec of an evaluation from its JSON.
+    """The spec of an evaluation.
 
     Raises:
         MalformedRecord: The text is not of this version.
     """
+    return _loaded(_EVALUATION, text, "evaluation")
+
+
+def _loaded(adapter: TypeAdapter[T], text: bytes, kind: str) -> T:
     try:
-        return _EVALUATION.validate_json(text)
+        return adapter.validate_json(text)
     except ValueError as error:
-        raise MalformedRecord(f"a stored evaluation cannot be read: {error}") from error
+        raise MalformedRecord(f"a stored {kind} cannot be read: {error}") from error
 
 
 def dump_object(value: dict[str, Any]) -> bytes:

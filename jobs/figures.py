@@ -6,7 +6,6 @@ from typing import Any
 
 from jobs.codec import load_worker
 from jobs.command import Command, script
-from jobs.errors import MalformedRecord
 from jobs.ledger import HEARTBEAT_S
 from jobs.record import WorkerInfo
 
@@ -95,17 +94,9 @@ def _figures(answer: Any) -> Figures:
         workers=[
             Heard(worker=worker, age_s=max(milliseconds, 0) / 1000)
             for text, milliseconds in workers
-            if (worker := _readable(text)) is not None
+            if (worker := load_worker(text)) is not None
         ],
         memory_bytes=int(memory[0]),
         memory_limit_bytes=int(memory[1]),
         deliveries_due=int(deliveries_due),
     )
-
-
-def _readable(text: bytes) -> WorkerInfo | None:
-    """A heartbeat of this version; one of another, during an upgrade, is passed over."""
-    try:
-        return load_worker(text)
-    except MalformedRecord:
-        return None

@@ -4,13 +4,12 @@ Each function returns a `Command`; a runner carries it out. Times are seconds si
 always passed in, from a clock that all machines share well enough (NTP).
 """
 
-import logging
 from typing import Any
 
 from jobs.answers import Backlog
 from jobs.codec import load_worker
 from jobs.command import Command, script
-from jobs.errors import JobGone, JobNotCancellable, JobNotFound, MalformedRecord
+from jobs.errors import JobGone, JobNotCancellable, JobNotFound
 from jobs.listing import list_jobs
 from jobs.record import Job, JobState, WorkerInfo
 from jobs.submission import submit, usage
@@ -30,8 +29,6 @@ __all__ = [
     "version",
     "workers",
 ]
-
-logger = logging.getLogger(__name__)
 
 
 def read(job_id: str, *, tenant: str, now: float) -> Command[Job | None]:
@@ -135,18 +132,11 @@ def backlog(model_id: str, *, now: float) -> Command[Backlog]:
 
 def workers() -> Command[tuple[WorkerInfo, ...]]:
     """The workers whose heartbeat is at most some seconds old."""
-    return Command(call=script("workers"), args=(), parse=_readable)
 
+    def parse(answer: Any) -> tuple[WorkerInfo, ...]:
+        return tuple(info for text in answer if (info := load_worker(text)) is not None)
 
-def _readable(heartbeats: Any) -> tuple[WorkerInfo, ...]:
-    """Heartbeats of this version; another one's, during an upgrade, must not hide them."""
-    found: list[WorkerInfo] = []
-    for text in heartbeats:
-        try:
-            found.append(load_worker(text))
-        except MalformedRecord:
-            logger.warning("a worker of another version is left out")
-    return tuple(found)
+    return Command(call=script("workers"), args=(), parse=parse)
 
 
 def ping() -> Command[None]:
