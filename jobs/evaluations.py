@@ -5,9 +5,9 @@ images, since how a job ended is copied into the record when it has.
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from jobs.codec import dump_evaluation, dump_object, load_evaluation
 from jobs.command import Argument, Command, script
@@ -21,6 +21,7 @@ from jobs.evaluation_record import Evaluation, EvaluationSpec, EvaluationState, 
 from jobs.evaluation_view import evaluation_of
 from jobs.view import decode
 
+T = TypeVar("T")
 MOST_LOOKS = 1_000
 _NAMES = uuid.UUID("5e1f0c1e-7a54-4c0b-9a43-6a8d3a3d9a51")
 Admission = Literal["admitted", "busy", "full", "conflict"]
@@ -68,20 +69,20 @@ def _images(evaluation_id: str) -> str:
     return f"dmae:evaluation:{{{evaluation_id}}}:images"
 
 
-def _call(ask: str, *args: Argument) -> tuple[Argument, ...]:
-    return (ask, *args)
+def _ask(what: str, *args: Argument, parse: Callable[[Any], T]) -> Command[T]:
+    return Command(call=script("evaluation"), args=(what, *args), parse=parse)
 
 
 def admits(tenant: str, *, num_bytes: int, room: Room, now: float) -> Command[Admission]:
     """Whether a tenant's evaluation with so many bytes of images would be taken."""
-    args = _call("admits", "", now, tenant, num_bytes, room.evaluations, room.image_bytes)
-    return Command(call=script("evaluation"), args=args, parse=_admission)
+    return _ask(
+        "admits", "", now, tenant, num_bytes, room.evaluations, room.image_bytes, parse=_admission
+    )
 
 
 def upload(upload_id: str, index: int, data: bytes, *, now: float) -> Command[None]:
     """Keep an image for the evaluation that is made of these uploads, within the hour."""
-    args = _call("upload", upload_id, now, index, data)
-    return Command(call=script("evaluation"), args=args, parse=lambda _: None)
+    return _ask("upload", upload_id, now, index, data, parse=lambda _: None)
 
 
 def image(evaluation_id: str, index: int) -> Command[bytes | None]:
@@ -116,7 +117,13 @@ def create(
         room: How much there may be at a time.
         now: Current time.
     """
-    args = _call(
+    told: list[bytes] = []
+    for item in items:
+        error = item.error
+        ended = error and {"state": "error", "code": error.code, "message": error.message}
+        told += [dump_object({"name": item.name, "label": item.label})]
+        told += [dump_object(ended) if ended else b""]
+    return _ask(
         "create",
         spec.id,
         now,
@@ -127,13 +134,9 @@ def create(
         dump_evaluation(spec),
         spec.deadline_at,
         upload_id,
+        *told,
+        parse=_admission,
     )
-    for item in items:
-        error = item.error
-        told = {} if error is None else {"code": error.code, "message": error.message}
-        args += (dump_object({"name": item.name, "label": item.label}),)
-        args += (dump_object({"state": "error", **told}) if told else b"",)
-    return Command(call=script("evaluation"), args=args, parse=_admission)
 
 
 def _admission(answer: Any) -> Admission:
@@ -168,14 +171,12 @@ def take(
         spec, indices = answer
         return Turn(spec=load_evaluation(spec), indices=tuple(int(index) for index in indices))
 
-    args = _call("take", evaluation_id, now, claimer, window, most)
-    return Command(call=script("evaluation"), args=args, parse=parse)
+    return _ask("take", evaluation_id, now, claimer, window, most, parse=parse)
 
 
 def let_go(evaluation_id: str, *, claimer: str, now: float) -> Command[None]:
     """Let others take."""
-    args = _call("yield", evaluation_id, now, claimer)
-    return Command(call=script("evaluation"), args=args, parse=lambda _: None)
+    return _ask("yield", evaluation_id, now, claimer, parse=lambda _: None)
 
 
 def placed(evaluation_id: str, index: int, *, job_id: str, own: bool, now: float) -> Command[bool]:
@@ -188,14 +189,14 @@ def placed(evaluation_id: str, index: int, *, job_id: str, own: bool, now: float
         own: Whether it was made for this: only then it is cancelled and deleted with it.
         now: Current time.
     """
-    args = _call("placed", evaluation_id, now, index, job_id, int(own))
-    return Command(call=script("evaluation"), args=args, parse=bool)
+    return _ask("placed", evaluation_id, now, index, job_id, int(own), parse=bool)
 
 
 def refused(evaluation_id: str, index: int, *, error: ItemError, now: float) -> Command[None]:
     """Say that an image cannot be evaluated."""
-    args = _call("refused", evaluation_id, now, index, error.code, error.message)
-    return Command(call=script("evaluation"), args=args, parse=lambda _: None)
+    return _ask(
+        "refused", evaluation_id, now, index, error.code, error.message, parse=lambda _: None
+    )
 
 
 def read(
@@ -218,8 +219,7 @@ def read(
         _require(answer, evaluation_id)
         return evaluation_of(answer)
 
-    args = _call("read", evaluation_id, now, tenant, int(items))
-    return Command(call=script("evaluation"), args=args, parse=parse)
+    return _ask("read", evaluation_id, now, tenant, int(items), parse=parse)
 
 
 def list_evaluations(
@@ -237,8 +237,7 @@ def list_evaluations(
         following, rows = answer
         return tuple(evaluation_of(row) for row in rows), decode(following) or None
 
-    args = _call("list", cursor or "", now, tenant, limit, MOST_LOOKS)
-    return Command(call=script("evaluation"), args=args, parse=parse)
+    return _ask("list", cursor or "", now, tenant, limit, MOST_LOOKS, parse=parse)
 
 
 def cancel(evaluation_id: str, *, tenant: str, now: float) -> Command[None]:
@@ -255,8 +254,7 @@ def cancel(evaluation_id: str, *, tenant: str, now: float) -> Command[None]:
         if decode(answer) != EvaluationState.CANCELLED:
             raise EvaluationNotCancellable(evaluation_id, decode(answer))
 
-    args = _call("cancel", evaluation_id, now, tenant)
-    return Command(call=script("evaluation"), args=args, parse=parse)
+    return _ask("cancel", evaluation_id, now, tenant, parse=parse)
 
 
 def delete(evaluation_id: str, *, tenant: str, now: float) -> Command[None]:
@@ -266,9 +264,8 @@ def delete(evaluation_id: str, *, tenant: str, now: float) -> Command[None]:
         EvaluationNotFound: No such evaluation.
         EvaluationGone: It was deleted before, or ended long ago.
     """
-    args = _call("delete", evaluation_id, now, tenant)
-    return Command(
-        call=script("evaluation"), args=args, parse=lambda answer: _require(answer, evaluation_id)
+    return _ask(
+        "delete", evaluation_id, now, tenant, parse=lambda answer: _require(answer, evaluation_id)
     )
 
 
