@@ -84,11 +84,11 @@ def b64decode(text: str) -> bytes:
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Malformed(f"the member {twice[:100]!r} is there twice")
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise Malformed(f"the member {name[:100]!r} is there twice")
+        members[name] = value
     return members
 
 

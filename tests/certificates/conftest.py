@@ -8,6 +8,7 @@ import pytest
 
 from app.certificates.jws import Signed, sign
 from app.certificates.keys import Key, Keys, new_key
+from app.certificates.verification import verify
 from jobs import keys as job_keys
 from jobs.document import Making, certificate_document
 from jobs.record import ImageRef, JobSpec, Maker, ModelRef
@@ -69,13 +70,21 @@ CASES: dict[str, tuple[dict[str, Any], dict[Phase, Votes]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signing:
-    """A key, those who trust it, and documents signed by it."""
+    """A key, those who trust it, documents signed by it, and what these think of a text."""
 
     key: Key
     keys: Keys
 
     def sign(self, document: dict[str, Any]) -> Signed:
         return sign(document, self.key)
+
+    def outcome(self, text: bytes) -> str:
+        return verify(text, self.keys).outcome
+
+    def failed(self, text: bytes, *, keys: Keys | None = None) -> set[str]:
+        """The checks that it fails."""
+        checks = verify(text, self.keys if keys is None else keys).checks
+        return {check.name for check in checks if check.passed is False}
 
 
 def _document(
