@@ -11,12 +11,15 @@ class Check:
     Attributes:
         name: Stable name of the question.
         passed: The answer; None where it cannot be told from what is there.
-        detail: The answer in words.
+        detail: The answer in words; what a forgery put into them moves no terminal's cursor.
     """
 
     name: str
     passed: bool | None
     detail: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", "".join(map(_visible, self.detail)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +28,17 @@ class Report:
 
     Attributes:
         checks: In the order in which they were made, at least one.
-        statement: What the certificate claims; None where it could not be read that far.
+        claim: The certificate's statement; None where it could not be read that far.
     """
 
     checks: tuple[Check, ...]
-    statement: str | None = None
+    claim: str | None = None
+
+    @property
+    def statement(self) -> str | None:
+        """The claim, where a trusted key vouches for it and nothing is wrong; else None."""
+        vouched = any(check.name == "signature" and check.passed for check in self.checks)
+        return self.claim if vouched and self.outcome != "invalid" else None
 
     @property
     def outcome(self) -> Literal["valid", "invalid", "unchecked"]:
@@ -46,3 +55,9 @@ class Report:
             "statement": self.statement,
             "checks": [asdict(check) for check in self.checks],
         }
+
+
+def _visible(character: str) -> str:
+    if character.isprintable():
+        return character
+    return character.encode("unicode_escape").decode("ascii")

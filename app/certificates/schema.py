@@ -50,7 +50,7 @@ class Image(_Strict):
     )
     shape: list[Annotated[int, Field(ge=1, le=MAX_SIDE)]] = Field(min_length=3, max_length=3)
     original_size: list[_Side] = Field(min_length=2, max_length=2)
-    spectral_norm: float = Field(gt=0, description="The most that preprocessing stretches.")
+    spectral_norm: float = Field(gt=1e-9, description="The most that preprocessing stretches.")
     rounding_slack: float = Field(ge=0)
     preprocessing: dict[str, str | int | float | bool | list[int] | None]
 

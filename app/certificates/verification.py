@@ -91,11 +91,11 @@ def verify(
         _signature(found, keys),
         *check_proof(found.document),
     ]
-    statement = None
+    claim = None
     if next(check for check in checks if check.name == "schema").passed:
-        statement = str(found.document["statement"])
+        claim = str(found.document["statement"])
         checks += _evidence(found.document, image, store)
-    return Report(checks=tuple(checks), statement=statement)
+    return Report(checks=tuple(checks), claim=claim)
 
 
 def _signature(found: Read, keys: Keys | None) -> Check:

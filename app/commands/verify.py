@@ -90,7 +90,7 @@ def _say(report: "Report", *, as_json: bool) -> None:
         say_json(report.as_json())
         return
     say(_WORDS[report.outcome])
-    if report.statement is not None and report.outcome != "invalid":
+    if report.statement is not None:
         say(f"\n{report.statement}\n")
     rows = [(check.name, _MARKS[check.passed], check.detail) for check in report.checks]
     say_table(("check", "ok", "because"), rows)

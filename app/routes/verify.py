@@ -44,7 +44,10 @@ class ReportBody(BaseModel):
         description="invalid: something is wrong; unchecked: nothing is, and something could not "
         "be told, such as who made a certificate that is not signed."
     )
-    statement: str | None = Field(description="What the certificate claims, if it can be read.")
+    statement: str | None = Field(
+        description="What the certificate claims; null unless the signature is genuine and nothing "
+        "is wrong."
+    )
     checks: list[CheckBody]
 
 
