@@ -75,12 +75,13 @@ local function earlier()
   end
 end
 
-local function draws_of(certificate)
-  local draws = 0
-  for _, votes in pairs(cjson.decode(certificate).counts or {}) do
+-- The draws that a certificate took, and the phase that they ended in.
+local function made_by(certificate)
+  local draws, counts = 0, cjson.decode(certificate).counts or {}
+  for _, votes in pairs(counts) do
     for _, count in pairs(votes) do draws = draws + count end
   end
-  return text(draws)
+  return text(draws), next(counts.estimation or {}) and 'estimation' or asked.phase
 end
 
 -- Another job answers, under its own id.
@@ -96,10 +97,10 @@ end
 local function show(certificate)
   local shown = redis.call('GET', known_name(document))
   if shown and load_owned(shown, tenant) then return share(shown, 'cached') end
-  local draws = draws_of(certificate)
+  local draws, phase = made_by(certificate)
   create('succeeded', DAY)
   redis.call('HSET', name, 'certificate', certificate, 'cached', 1, 'draws_done', draws,
-    'draws_planned', draws, 'started_at', text(now), 'finished_at', text(now))
+    'draws_planned', draws, 'phase', phase, 'started_at', text(now), 'finished_at', text(now))
   redis.call('SET', known_name(document), id, 'EX', DAY / 2)
   if asked.webhook ~= '' then tell(load_job(id), 'succeeded', 1, now) end
   return accept('cached', id)

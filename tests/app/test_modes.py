@@ -72,7 +72,7 @@ async def test_a_cap_on_draws_caps_the_defaults(
     assert [job["params"]["n"] for job in jobs] == [500] * 4
 
 
-@pytest.mark.parametrize("mode", ["adaptive", "decide", "anytime", "predict"])
+@pytest.mark.parametrize("mode", ["adaptive", "decide", "anytime", "predict", "fixed"])
 async def test_a_job_of_each_mode_ends_and_is_known_from_then_on(
     service: Any, picture: Picture, worker: Any, mode: str
 ) -> None:
@@ -86,7 +86,8 @@ async def test_a_job_of_each_mode_ends_and_is_known_from_then_on(
     assert done["state"] == again["state"] == "succeeded"
     assert again["cached"]
     assert 0 < done["progress"]["draws_done"] == done["progress"]["draws_planned"]
-    assert again["progress"]["draws_done"] == done["progress"]["draws_done"]
+    for name in ("draws_done", "phase"):
+        assert again["progress"][name] == done["progress"][name]
 
 
 async def test_an_anytime_job_shows_its_certificate_and_keeps_it_when_cancelled(
