@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Literal
 
 import typer
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "images"
-DESKTOP, PHONE = {"width": 1180, "height": 800}, {"width": 390, "height": 844}
+DESKTOP = ViewportSize(width=1180, height=800)
+PHONE = ViewportSize(width=390, height=844)
 LONGEST_MS = 300_000
 
 
@@ -58,7 +60,9 @@ def _browser() -> Iterator[Browser]:
         browser.close()
 
 
-def _visit(browser: Browser, url: str, size: dict[str, int], scheme: str) -> Page:
+def _visit(
+    browser: Browser, url: str, size: ViewportSize, scheme: Literal["light", "dark"]
+) -> Page:
     page = browser.new_context(
         viewport=size, color_scheme=scheme, reduced_motion="reduce", locale="en-GB"
     ).new_page()
