@@ -10,7 +10,7 @@ from fastapi import Request, Security
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
-from app.access.errors import KeyNeeded, ScopeMissing
+from app.access.errors import ScopeMissing
 from app.guards import SAFE_METHODS
 from jobs.caller import Caller, Scope
 from jobs.logs import also_concerns
@@ -45,13 +45,6 @@ async def caller_of(request: Request) -> Caller:
     return await _ANY(request)
 
 
-async def _visitor(request: Request) -> Caller | None:
-    try:
-        return await _ANY(request)
-    except KeyNeeded:
-        return None
-
-
 def scope_of(method: str) -> Scope:
     """The scope that a route needs which names none."""
     return "read" if method in SAFE_METHODS else "certify"
@@ -69,6 +62,3 @@ DOCUMENTED = Security(_ANY)
 
 CallerOf = Annotated[Caller, Security(_ANY)]
 """The caller, who must have the scope that the route's method needs."""
-
-VisitorOf = Annotated[Caller | None, Security(_visitor)]
-"""The same for pages: None where somebody has to log in first (see `app.access.login`)."""
