@@ -2,9 +2,14 @@
 
 import hashlib
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from app.certificates.errors import DoesNotVerify
 from app.certificates.report import Check
 from app.certificates.schema import MAX_SIDE, Image, Model
 from jobs.keys import model_ref
@@ -12,7 +17,7 @@ from jobs.record import ImageRef
 from model_store.card import Preprocessing
 from model_store.decoding import decode
 from model_store.errors import ImageError, ModelStoreError
-from model_store.preprocessing import CertifiedImage, prepare
+from model_store.preprocessing import CertifiedImage, prepare, tensor_sha256
 from model_store.registry import Registry
 
 _KERNELS = ("bicubic", "bilinear")
@@ -58,6 +63,23 @@ def stated_preprocessing(said: Image) -> Preprocessing:
     return Preprocessing(
         size=size, resize=kernel, resize_shorter=shorter, mean=any_triple, std=any_triple
     )
+
+
+def stored_tensor(data: bytes, said: Mapping[str, Any]) -> NDArray[np.float32]:
+    """The certified tensor, from the bytes that the store has for it.
+
+    Args:
+        data: float32, little-endian.
+        said: The certificate's member `image`.
+
+    Raises:
+        DoesNotVerify: It is another one.
+    """
+    if len(data) == 4 * math.prod(said["shape"]):
+        tensor = np.frombuffer(data, "<f4").reshape(said["shape"])
+        if tensor_sha256(tensor) == said["tensor_sha256"]:
+            return tensor
+    raise DoesNotVerify("the stored tensor is not that of the certificate")
 
 
 def same_preprocessing(said: ImageRef, card: Preprocessing) -> bool:

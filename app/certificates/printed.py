@@ -13,7 +13,8 @@ import numpy as np
 from markupsafe import Markup
 from PIL import Image
 
-from app.certificates.words import Table, headline, not_claimed, tables
+from app.certificates.evidence import stored_tensor
+from app.certificates.words import headline, not_claimed, tables
 
 _HERE = Path(__file__).parent / "templates"
 _STYLE = (_HERE / "report.css").read_text(encoding="utf-8")
@@ -50,23 +51,23 @@ class Printed:
 
 
 def printed(page: Printed) -> str:
-    """The page."""
+    """The page.
+
+    Raises:
+        DoesNotVerify: The tensor is not that of the certificate.
+    """
     return _template().render(
         job_id=page.job_id,
         document=page.document,
         headline=headline(page.document),
         not_claimed=not_claimed(page.document),
-        tables=_tables(page),
+        tables=tables(page.document, page.labels),
         picture=None if page.tensor is None else _picture(page.tensor, page.document),
         certificate_sha256=page.certificate_sha256,
         kid=page.kid,
         service=page.service,
         style=Markup(_STYLE),  # noqa: S704 - a file of this package, whose digest is in POLICY
     )
-
-
-def _tables(page: Printed) -> list[Table]:
-    return tables(page.document, page.labels)
 
 
 @cache
@@ -83,7 +84,7 @@ def _template() -> jinja2.Template:
 
 def _picture(tensor: bytes, document: dict[str, Any]) -> str:
     """The tensor as a data URI: cut to [0, 1] and rounded to 8 bits, which is for the eye alone."""
-    numbers = np.frombuffer(tensor, "<f4").reshape(document["image"]["shape"])
+    numbers = stored_tensor(tensor, document["image"])
     eight = np.rint(np.clip(numbers, 0, 1) * 255).astype(np.uint8)
     file = BytesIO()
     Image.fromarray(np.moveaxis(eight, 0, -1)).save(file, "PNG")

@@ -13,8 +13,7 @@ from starlette.responses import Response
 from app.access.caller import require
 from app.certificates.coverage import Reason, coverage
 from app.certificates.distance import Distance, distance
-from app.certificates.errors import DoesNotVerify
-from app.certificates.evidence import same_preprocessing
+from app.certificates.evidence import same_preprocessing, stored_tensor
 from app.errors import InvalidRequest
 from app.images import PreparedUpload
 from app.multipart import boundary_of, read_parts
@@ -28,7 +27,6 @@ from jobs.caller import Caller
 from jobs.errors import JobNotFound
 from model_store.card import Preprocessing
 from model_store.errors import ModelNotFound
-from model_store.preprocessing import tensor_sha256
 
 router = APIRouter(prefix="/jobs", tags=["certificates"])
 
@@ -159,9 +157,5 @@ def _preprocessing(job: Finished, services: Services) -> Preprocessing:
 
 
 def _distance(tensor: bytes, other: PreparedUpload, certified: Mapping[str, Any]) -> Distance:
-    one, two = (
-        np.frombuffer(each, "<f4").reshape(certified["shape"]) for each in (tensor, other.tensor)
-    )
-    if tensor_sha256(one) != certified["tensor_sha256"]:
-        raise DoesNotVerify("the stored tensor is not that of the certificate")
-    return distance(one, two)
+    one = stored_tensor(tensor, certified)
+    return distance(one, np.frombuffer(other.tensor, "<f4").reshape(one.shape))

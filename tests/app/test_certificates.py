@@ -217,17 +217,20 @@ async def test_a_prediction_covers_its_own_image_alone(
     assert (await covers(service, job_id, moved(image, 1)))["reason"] == "no_radius"
 
 
-async def test_a_stored_tensor_that_was_changed_is_not_measured_from(
+async def test_a_stored_tensor_that_was_changed_is_neither_measured_from_nor_shown(
     service: Any, worker: Any, picture: Any, problem: Any, redis_url: str
 ) -> None:
     job_id = await certified(service, worker, picture())
     with make_redis(redis_url) as connection:
         name = f"dmae:job:{{{job_id}}}:image"
-        connection.set(name, connection.get(name)[::-1])
+        kept = connection.get(name)
+        for changed in (kept[::-1], kept[:-4], b""):
+            connection.set(name, changed)
+            covers = await service.http.post(f"/jobs/{job_id}/covers", files={"image": picture()})
+            report = await service.http.get(f"/jobs/{job_id}/report")
 
-    answer = await service.http.post(f"/jobs/{job_id}/covers", files={"image": picture()})
-
-    problem(answer, 409, "certificate-not-proved")
+            problem(covers, 409, "certificate-not-proved")
+            problem(report, 409, "certificate-not-proved")
 
 
 async def test_bad_forms_are_refused_by_covers(
