@@ -43,7 +43,7 @@ def read_directory(directory: Path) -> KeyRing:
     Raises:
         KeyUnusable: It cannot be read, or a file in it may be read by others or is no key.
     """
-    return KeyRing(keys=dict(_key_and_name(file) for file in _files(directory)))
+    return KeyRing(keys={key.kid: key for key in map(read_key, _files(directory))})
 
 
 def add_key(directory: Path, *, now: float | None = None) -> Key:
@@ -69,15 +69,17 @@ def retire_key(directory: Path, kid: str, *, now: float | None = None) -> Key:
     Raises:
         KeyUnusable: There is no such key, or nothing can be written.
     """
-    named = {key.kid: file for file in _files(directory) for key in [read_key(file)]}
-    if kid not in named:
+    found = [
+        (file, key) for file in _files(directory) for key in [read_key(file)] if key.kid == kid
+    ]
+    if not found:
         raise KeyUnusable(f"there is no key {kid!r} in {directory}")
-    key = read_key(named[kid])
+    file, key = found[0]
     if key.retired_at is not None:
         return key
     retired = replace(key, retired_at=int(time.time() if now is None else now), d=None)
     try:
-        _write(named[kid], retired.private())
+        _write(file, retired.private())
     except OSError as error:
         raise KeyUnusable(f"cannot write to {directory}: {error.strerror}") from error
     return retired
@@ -99,11 +101,6 @@ def read_key(file: Path) -> Key:
         return key_of(parse(text))
     except (Malformed, KeyUnusable) as error:
         raise KeyUnusable(f"{file}: {error}") from error
-
-
-def _key_and_name(file: Path) -> tuple[str, Key]:
-    key = read_key(file)
-    return key.kid, key
 
 
 def _files(directory: Path) -> list[Path]:

@@ -79,9 +79,8 @@ class Signer:
         Raises:
             DoesNotVerify: It says something else than its own counts prove.
         """
-        if self.signing_kid is None:
-            return written(self.presented(document))
-        return self.signed(document).document()
+        key, presented = self._current().signing, self.presented(document)
+        return written(presented) if key is None else sign(presented, key).document()
 
     def _named(self, document: dict[str, Any]) -> dict[str, Any]:
         if self._issuer is None or document.get("schema_version") == 1:
