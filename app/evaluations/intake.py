@@ -124,8 +124,8 @@ async def _begin(
     *,
     name: str | None,
 ) -> None:
-    labels, max_bytes = Labels(card.labels), services.settings.max_upload_bytes
-    entries = [_entry(picture, labels, max_bytes) for picture in pictures]
+    max_bytes = services.settings.max_upload_bytes
+    entries = await asyncio.to_thread(_entries, pictures, Labels(card.labels), max_bytes)
     await require_draws(spec, sum(entry.fine for entry in entries), services)
     await _require_one_image(entries, card, services)
     num_bytes = sum(entry.picture.size for entry in entries if entry.fine)
@@ -146,6 +146,10 @@ async def _begin(
     except Exception:
         await services.runner.run(evaluations.forget_uploads(upload_id))
         raise
+
+
+def _entries(pictures: Sequence[Picture], labels: Labels, max_bytes: int) -> list[_Entry]:
+    return [_entry(picture, labels, max_bytes) for picture in pictures]
 
 
 def _entry(picture: Picture, labels: Labels, max_bytes: int) -> _Entry:

@@ -22,12 +22,18 @@ class Labels:
         self._names = tuple(names)
         self._indices = {name: index for index, name in enumerate(names)}
         self._ambiguous = {name for name, count in Counter(names).items() if count > 1}
+        self._known: dict[str, int | ItemError] = {}
 
     def index(self, text: str) -> int | ItemError:
         """The class of a name or a number; a name that is a number means the name.
 
         Names that several classes share do not tell which is meant; their numbers do.
         """
+        if text not in self._known:  # what a wrong name may have meant takes milliseconds to find
+            self._known[text] = self._look_up(text)
+        return self._known[text]
+
+    def _look_up(self, text: str) -> int | ItemError:
         if text in self._ambiguous:
             same = [str(index) for index, name in enumerate(self._names) if name == text]
             return _unknown(f"{text!r} is the name of classes {', '.join(same)}: give the number")

@@ -44,12 +44,20 @@ async def submit_all(services: Services) -> None:
         placed = 0
         try:
             for evaluation_id in await services.runner.run(evaluations.live()):
-                placed += await submit_some(services, evaluation_id)
+                placed += await _try_to_submit(services, evaluation_id)
         except StoreUnavailable:
             logger.debug("evaluations wait for the store")
-        except Exception:
-            logger.exception("evaluations could not go on")
         await asyncio.sleep(BUSY_S if placed else IDLE_S)
+
+
+async def _try_to_submit(services: Services, evaluation_id: str) -> int:
+    try:
+        return await submit_some(services, evaluation_id)
+    except StoreUnavailable:
+        raise
+    except Exception:  # one that cannot go on must not hold up those behind it
+        logger.exception("an evaluation could not go on", extra={"evaluation_id": evaluation_id})
+        return 0
 
 
 async def submit_some(services: Services, evaluation_id: str) -> int:

@@ -112,6 +112,25 @@ async def test_a_task_of_the_process_submits_without_anybody_asking(
     assert now["state"] == "succeeded"
 
 
+async def test_an_evaluation_that_cannot_be_read_holds_up_no_other(
+    service: Any, worker: Any, many: bytes, evaluate: Evaluate, monkeypatch: Any
+) -> None:
+    broken = await stuck(service, monkeypatch, many, evaluate)
+    begun = await stuck(service, monkeypatch, many, evaluate)
+    worker._client.hset(f"dmae:evaluation:{{{broken['id']}}}", "spec", "{}")
+
+    task = asyncio.create_task(submission.submit_all(services_of(service)))
+    try:
+        for _ in range(100):
+            await asyncio.sleep(0.05)
+            if worker.admit():
+                break
+    finally:
+        task.cancel()
+
+    assert (await read(service, begun))["progress"]["items_live"] > 0
+
+
 async def test_the_task_outlives_a_store_that_is_away(serve: Any) -> None:
     service = await serve(redis_url="redis://127.0.0.1:1/0")
 
