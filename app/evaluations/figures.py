@@ -95,7 +95,7 @@ def statement(evaluation: Evaluation) -> str:
     noun = "prediction" if params.mode == "predict" else "certificate"
     together = (
         f"all of them hold together except with probability {params.alpha:g}"
-        if params.family_size >= evaluation.num_items > 1
+        if params.family_size >= evaluation.num_items
         else f"that all of them hold together is not claimed (family_size={evaluation.num_items} "
         "would)"
     )

@@ -138,11 +138,13 @@ def evaluation(num_items: int, **params: Any) -> Evaluation:
 def test_the_statement_says_whether_all_certificates_hold_together() -> None:
     each = statement(evaluation(20))
     together = statement(evaluation(20, family_size=20))
+    one = statement(evaluation(1))
 
     assert "except with probability 0.001 over" in each
     assert "not claimed (family_size=20 would)" in each
     assert "except with probability 5e-05 over" in together
     assert "all of them hold together except with probability 0.001" in together
+    assert "all of them hold together except with probability 0.001" in one
 
 
 @pytest.mark.parametrize("count", [0, 1, 300])
