@@ -86,9 +86,10 @@ async def redeliver(
     """The same message under the same id, now, with as many attempts as a new one has."""
     _require_webhooks(services)
     await read_job(services.runner, checked_id(job_id), tenant=caller.tenant)
-    if not await services.runner.run(deliveries.again(job_id, number, now=time.time())):
-        raise DeliveryNotFound(job_id, number)
+    await services.runner.run(deliveries.again(job_id, number, now=time.time()))
     found = await services.runner.run(deliveries.read(job_id))
+    if number > len(found):
+        raise DeliveryNotFound(job_id, number)
     return json_answer(DeliveryBody.of(found[number - 1]), status=202)
 
 

@@ -145,7 +145,7 @@ class Courier:
 
         def done(task: asyncio.Task[None]) -> None:
             self._sending.discard(task)
-            self._hosts[host] -= 1
+            self._hosts -= Counter([host])  # forgets a host of which nothing is left
 
         task.add_done_callback(done)
 

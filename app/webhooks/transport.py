@@ -9,6 +9,8 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import ip_address
 
 import httpx
@@ -20,6 +22,11 @@ from app.webhooks.errors import DeliveryFailed
 MAX_TRIED = 3
 """Addresses of one name that are tried in one attempt."""
 
+MAX_RESOLVED = 32
+"""Names that are asked for at a time, by threads of their own: a name server that hangs would else
+take those in which the process decodes images."""
+
+_RESOLVING = ThreadPoolExecutor(MAX_RESOLVED, thread_name_prefix="webhook-names")
 Resolver = Callable[[str, int], Awaitable[list[Address]]]
 
 
@@ -29,8 +36,8 @@ async def resolve(host: str, port: int) -> list[Address]:
     Raises:
         OSError: It has none.
     """
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_RESOLVING, ask)
     return list(dict.fromkeys(ip_address(entry[4][0]) for entry in found))
 
 

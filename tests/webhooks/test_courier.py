@@ -219,6 +219,18 @@ async def test_a_host_that_hangs_holds_up_no_other(
     assert sum(hanging) == 2
 
 
+async def test_of_hosts_to_which_nothing_is_under_way_none_is_remembered(
+    post: Post, running: Any, receiver: Any
+) -> None:
+    await post.put(receiver.url)
+    await running(courier := post.courier())
+
+    await post.until(lambda d: d.state == "delivered")
+    await asyncio.sleep(0)
+
+    assert list(courier._hosts) == []
+
+
 async def test_a_courier_waits_for_a_store_that_is_away(new_server: Any, receiver: Any) -> None:
     server = new_server()
     server.start()

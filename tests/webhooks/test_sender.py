@@ -2,11 +2,13 @@
 
 import asyncio
 import ipaddress
+import socket
 import ssl
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from app.webhooks.addresses import Address
 from app.webhooks.allow import AllowList, parse_entry
 from app.webhooks.errors import DeliveryFailed
 from app.webhooks.sender import MAX_ANSWER_BYTES, Sender
+from app.webhooks.transport import resolve
 
 pytestmark = pytest.mark.anyio
 
@@ -111,6 +114,22 @@ async def test_a_name_that_is_rebound_after_the_check_is_not_asked_again(receive
     assert error.reason == "unreachable"
     assert names.asked == ["hooks.example.com"]
     assert receiver.calls == []
+
+
+async def test_a_name_server_that_hangs_takes_no_thread_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered = Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(30) * [])
+    asking = [asyncio.create_task(resolve(f"{n}.example.com", 443)) for n in range(64)]
+
+    try:
+        await asyncio.sleep(0.1)
+        async with asyncio.timeout(5):
+            assert await asyncio.to_thread(int) == 0
+    finally:
+        answered.set()
+        await asyncio.gather(*asking)
 
 
 async def test_the_next_address_is_tried_where_nobody_listens(receiver: Any) -> None:
