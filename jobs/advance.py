@@ -1,9 +1,17 @@
 """What the votes of a job lead to: more draws, or a certificate. Pure."""
 
+from collections import Counter
+from collections.abc import Mapping
+from math import log
+
 from jobs.outcomes import Snapshot
 from jobs.record import JobSpec
 from smoothing.certificate import Certificate, Phase, Votes
 from smoothing.procedures import DrawMore, procedure_for
+
+SHOWN_EVERY = 1 / 64
+"""Each time, another certificate on the way costs a look at all votes so far: shown at each commit,
+a job would cost the square of its chunks. This share of more votes changes little."""
 
 
 def tally(snapshot: Snapshot) -> dict[Phase, Votes]:
@@ -13,18 +21,37 @@ def tally(snapshot: Snapshot) -> dict[Phase, Votes]:
     their votes, so only draw indices may decide which are looked at.
     """
     num_classes = snapshot.spec.model.num_classes
-    votes: dict[Phase, Votes] = {}
-    for phase, chunks in snapshot.chunks.items():
-        votes[phase] = Votes.none(num_classes)
-        while votes[phase].total in chunks:
-            _, sparse = chunks[votes[phase].total]
-            votes[phase] += Votes.from_sparse(sparse, num_classes)
+    return {
+        phase: Votes.from_sparse(_without_a_gap(chunks), num_classes)
+        for phase, chunks in snapshot.chunks.items()
+    }
+
+
+def _without_a_gap(chunks: Mapping[int, tuple[int, dict[str, int]]]) -> Mapping[str, int]:
+    votes, drawn = Counter[str](), 0
+    while drawn in chunks:
+        drawn, sparse = chunks[drawn]
+        votes.update(sparse)
     return votes
 
 
 def shows_early(spec: JobSpec) -> bool:
     """Whether certificates of a job hold before all of its draws are made."""
     return spec.params.mode == "anytime"
+
+
+def worth_showing(drawn: int, new: int) -> bool:
+    """Whether a commit is one of those after which a certificate on the way is shown.
+
+    Of commits that follow each other, one is whenever there is `SHOWN_EVERY` more; the first ones
+    all are.
+
+    Args:
+        drawn: Draws committed so far, in whatever order.
+        new: Those of the commit.
+    """
+    before = drawn - new
+    return before <= 0 or log(drawn) // SHOWN_EVERY > log(before) // SHOWN_EVERY
 
 
 def interim(snapshot: Snapshot) -> Certificate | None:

@@ -122,9 +122,12 @@ def commit(
         raise ValueError(f"{chunk.stop - chunk.start} draws need as many votes, got {votes.total}")
 
     def parse(answer: Any) -> Committed:
-        outcome, complete, following = answer
+        outcome, complete, following, drawn = answer
         return Committed(
-            outcome=outcome.decode(), complete=bool(complete), following=_chunks(following)
+            outcome=outcome.decode(),
+            complete=bool(complete),
+            following=_chunks(following),
+            drawn=drawn,
         )
 
     told = dump_object({"votes": votes.sparse(), "maker": asdict(maker)})

@@ -44,11 +44,13 @@ class Committed:
         outcome: "accepted", "duplicate" (another's votes count), "gone" or "refused".
         complete: The job's request has all its votes, and may wait to be advanced.
         following: The chunks to send next.
+        drawn: Draws of the job that count by now, where these were accepted.
     """
 
     outcome: Literal["accepted", "duplicate", "gone", "refused"]
     complete: bool
     following: tuple[Chunk, ...]
+    drawn: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Protocol
 
 from jobs import ledger, store
-from jobs.advance import shows_early
+from jobs.advance import shows_early, worth_showing
 from jobs.errors import StoreUnavailable
 from jobs.logs import also_concerns, concerning
 from jobs.record import Chunk, JobSpec, Maker, ModelRef
@@ -268,7 +268,11 @@ class Drawing:
         self._send_all(model_id, committed.following)
         if committed.complete:
             return self._advancing.advance(spec.id)
-        if committed.outcome == "accepted" and shows_early(spec):
+        if (
+            committed.outcome == "accepted"
+            and shows_early(spec)
+            and worth_showing(committed.drawn, votes.total)
+        ):
             self._advancing.show(spec.id)
         return None
 

@@ -1,10 +1,11 @@
 """What comes after a complete request."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from jobs.advance import advance, tally
+from jobs.advance import SHOWN_EVERY, advance, tally, worth_showing
 from jobs.outcomes import Snapshot
 from smoothing.certificate import Certificate, Phase, Votes
 from smoothing.errors import InvalidCounts
@@ -63,3 +64,13 @@ def test_a_selection_without_one_valid_draw_ends_in_an_abstention(snapshot: Any)
 def test_votes_that_no_run_can_give_are_refused(snapshot: Any) -> None:
     with pytest.raises(InvalidCounts):
         advance(snapshot({Phase.SELECTION: {0: (21, {"1": 21})}}))
+
+
+def test_certificates_on_the_way_are_shown_after_the_first_commits_and_then_ever_less_often() -> None:
+    commits = range(16, 160_001, 16)
+
+    shown = [drawn for drawn in commits if worth_showing(drawn, 16)]
+
+    assert shown[:64] == list(commits[:64])
+    assert len(shown) < 64 + 64 * 6
+    assert all(late - early <= SHOWN_EVERY * late + 16 for early, late in pairwise(shown))

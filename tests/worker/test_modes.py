@@ -101,6 +101,22 @@ def test_an_anytime_job_shows_what_its_votes_prove_while_it_runs(
     assert radii == sorted(set(radii))
 
 
+def test_what_is_shown_is_never_far_behind_and_costs_no_look_at_every_commit(
+    world: Any, jobs: Any, asked: Any
+) -> None:
+    spec = jobs.submit(params=asked("anytime"), chunk_size=1)
+    world.drawing.admit(jobs.model)
+    shown = []
+
+    for _ in range(200):
+        world.drawing.draw(world.sent.pop(0))
+        shown.append(jobs.read(spec.id).interim["counts"]["estimation"]["1"])
+
+    assert shown[:64] == list(range(1, 65))
+    assert all(draws - seen <= draws / 64 + 1 for draws, seen in enumerate(shown, start=1))
+    assert len(set(shown)) < 150
+
+
 def tally(world: Any, draws: int) -> dict[Phase, Votes]:
     return {Phase.ESTIMATION: world.votes(0, draws)}
 
