@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from training.config import FinetuneConfig
 from training.engine.curves import draw_curves
 from training.engine.records import Records, Row, read_losses, read_validations
+from training.errors import DiskFull
 from training.finetune import finetune
 
 
@@ -82,6 +84,24 @@ def test_a_row_that_was_cut_short_is_dropped(tmp_path: Path):
 
     assert [line["step"] for line in read_losses(tmp_path)] == [1, 2, 3, 4]
     assert [line["step"] for line in read_validations(tmp_path)] == [1, 2, 3, 4]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full")
+@pytest.mark.parametrize("which", ["losses", "board"])
+def test_a_full_disk_is_told_as_such_and_by_no_thread(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], which: str
+):
+    records = Records(tmp_path, 0)
+    file = records._file if which == "losses" else records._board._file
+    with Path("/dev/full").open("w") as full:
+        os.dup2(full.fileno(), file.fileno())
+    records.add_validation(1, {"accuracy": 0.5})
+    records._file.write("1,")
+
+    with pytest.raises(DiskFull, match="no room for"), records:
+        records.flush()
+
+    assert capfd.readouterr().err == ""
 
 
 def test_tensorboard_and_the_table_show_the_same_losses(

@@ -8,12 +8,11 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch.utils.tensorboard import SummaryWriter
-
+from training.engine.board import Board
 from training.engine.disk import room_for, write_whole
 
 LOSSES, VALIDATION, TENSORBOARD = "losses.csv", "validation.jsonl", "tensorboard"
@@ -56,7 +55,7 @@ class Records:
         _drop_validations(out / VALIDATION, start)
         self._file = (out / LOSSES).open("a", newline="")
         self._writer = csv.writer(self._file, lineterminator="\n")
-        self._board = SummaryWriter(str(out / TENSORBOARD), purge_step=start + 1)
+        self._board = Board(out / TENSORBOARD, start)
 
     def add(self, row: Row) -> None:
         """Records a step."""
@@ -71,7 +70,8 @@ class Records:
                 ]
             )
             for name in COLUMNS[1:]:
-                self._board.add_scalar(f"train/{name}", getattr(row, name), row.step)
+                self._board.add(f"train/{name}", getattr(row, name), row.step)
+            self._board.flush()  # somebody may be looking
 
     def add_validation(self, step: int, figures: Mapping[str, float]) -> None:
         """Records figures on held-out images."""
@@ -79,7 +79,7 @@ class Records:
             with (self._out / VALIDATION).open("a") as file:
                 file.write(json.dumps({"step": step, **figures}) + "\n")
             for name, value in figures.items():
-                self._board.add_scalar(f"validation/{name}", value, step)
+                self._board.add(f"validation/{name}", value, step)
 
     def flush(self) -> None:
         """Hands everything to the system, as a checkpoint needs it."""
@@ -94,9 +94,8 @@ class Records:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._room():
-            self._file.close()
-            self._board.close()
+        with self._room(), closing(self._board), closing(self._file):
+            pass
 
 
 def read_losses(out: Path) -> list[dict[str, float]]:
