@@ -9,12 +9,15 @@ import httpx
 
 from app.client.answers import Coverage, EvaluationStatus, ModelInfo, Verification
 from app.client.errors import NoCertificate, WaitedTooLong
-from app.client.flows import NOT_MODIFIED, Call, Flow, Patience, asked
+from app.client.flows import NOT_MODIFIED, Call, Flow, Patience, Pause, asked
 from app.client.forms import file_part, once, text_fields
 from app.client.views import JSON, Certificate, JobStatus
 
 POLL_S = 10.0
 """One long poll; it ends early whenever the job moves."""
+
+UNHELD_S = 1.0
+"""Between long polls that are answered at once, as by a process that is about to stop."""
 
 T = TypeVar("T")
 S = TypeVar("S", JobStatus, EvaluationStatus)
@@ -90,7 +93,12 @@ class Calls:
                 return known
             return type(known).of(answer.json(), etag=answer.headers.get("ETag", ""))
 
-        return asked(call, self._patience.for_known, view)
+        began = self._patience.clock()
+        found = yield from asked(call, self._patience.for_known, view)
+        left = held_s - (self._patience.clock() - began)
+        if found.etag == known.etag and left > 0:
+            yield Pause(seconds=min(UNHELD_S, left))
+        return found
 
     def end(
         self, known: S, *, timeout_s: float | None, on_progress: Callable[[S], object]

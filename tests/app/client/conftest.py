@@ -18,11 +18,13 @@ class Theatre:
 
     Attributes:
         now: Seconds on the clock.
+        holds: Whether long polls are held; else they are answered at once.
         calls: What was asked.
         pauses: Seconds of each pause.
     """
 
     now: float = 1000.0
+    holds: bool = True
     calls: list[Call] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
 
@@ -42,7 +44,8 @@ class Theatre:
                     continue
                 self.calls.append(step)
                 last = [next(left, *last)]
-                self.now += step.held_s if isinstance(last[0], httpx.Response) else 0
+                if self.holds and isinstance(last[0], httpx.Response):
+                    self.now += step.held_s
                 step = self._give(flow, last[0])
         except StopIteration as done:
             return done.value

@@ -190,6 +190,17 @@ def test_waiting_has_an_end(theatre: Any, reply: Reply, job_body: Body) -> None:
     assert [call.held_s for call in theatre.calls] == [10, 10, 5]
 
 
+def test_a_service_that_holds_no_poll_is_not_asked_without_pause(
+    theatre: Any, reply: Reply, job_body: Body
+) -> None:
+    theatre.holds = False
+
+    with pytest.raises(WaitedTooLong):
+        wait(theatre, JobStatus.of(job_body("queued")), reply(job_body("running")), timeout=25)
+
+    assert len(theatre.calls) == 25
+
+
 def test_a_failed_job_says_why(theatre: Any, job_body: Body) -> None:
     error = {"code": "chunk_killed_workers", "message": "three workers died"}
     failed = JobStatus.of(job_body("failed", error=error))
