@@ -27,8 +27,10 @@ def test_a_key_is_printed_alone_so_that_a_shell_can_keep_it(dmae: Any, worker: A
     made = dmae("keys", "create", "--name", "laptop")
 
     key = made.stdout.strip()
-    stored = worker.run(api_keys.read(id_of(key)))
+    key_id = id_of(key)
     assert made.exit_code == 0
+    assert key_id is not None
+    stored = worker.run(api_keys.read(key_id))
     assert matches(key, stored.key)
     assert stored.key.scopes == {"certify", "read"}
     assert stored.key.tenant == stored.key.id
