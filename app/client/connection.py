@@ -43,7 +43,7 @@ class Connection:
         if has_password:
             raise InvalidArgument("the URL must hold no password: hand the key over as api_key")
         if not usable:
-            raise InvalidArgument(f"a URL such as https://certify.example.com, not {where[:200]!r}")
+            raise InvalidArgument(f"{where[:200]!r} is no URL, such as https://certify.example.com")
         key = api_key_from_environment() if api_key is None else api_key or None
         if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
             raise InvalidArgument("the API key holds characters that no key has")

@@ -2,6 +2,7 @@
 # ruff: noqa: PLC0415 - loaded when the command is called, so that all of them start at once
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,8 +18,22 @@ from app.commands.common import (
     client_for,
     errors_in_words,
     in_words,
+    say_error,
     say_json,
     say_table,
+)
+from app.commands.question import (
+    N0,
+    SIGMA,
+    Alpha,
+    Bound,
+    FamilySize,
+    Mode,
+    Model,
+    N,
+    Numerics,
+    Precision,
+    Radius,
 )
 
 if TYPE_CHECKING:
@@ -48,32 +63,17 @@ def certify(
         typer.Argument(exists=True, metavar="PICTURE...", help="PNG, JPEG or WebP, or folders."),
     ],
     *,
-    sigma: Annotated[float, typer.Option(help="Noise level, in units of a [0, 1] pixel.")],
-    model: Annotated[str | None, typer.Option(help="Model; see `dmae models`.")] = None,
-    mode: Annotated[
-        str | None,
-        typer.Option(
-            help="adaptive (as few draws as the precision takes; the default), fixed (exactly n), "
-            "decide (is the radius at least --radius?), anytime (the best so far; Ctrl-C ends it "
-            "with what it has) or predict (the class alone, no radius)."
-        ),
-    ] = None,
-    n: Annotated[
-        int | None, typer.Option(help="Draws that answer: n for fixed and predict, else at most.")
-    ] = None,
-    n0: Annotated[int | None, typer.Option(help="Draws that select the class, for fixed.")] = None,
-    alpha: Annotated[float | None, typer.Option(help="Probability of being wrong.")] = None,
-    precision: Annotated[
-        float | None, typer.Option(help="Share of the radius that may be lost, for adaptive.")
-    ] = None,
-    radius: Annotated[
-        float | None, typer.Option(help="The L2 radius that decide is about, pixels in 0..1.")
-    ] = None,
-    bound: Annotated[
-        str | None, typer.Option(help="top or runner-up, for fixed and adaptive.")
-    ] = None,
-    family_size: Annotated[int | None, typer.Option(help="Certificates that share alpha.")] = None,
-    numerics: Annotated[str | None, typer.Option(help="sound or fast.")] = None,
+    sigma: Annotated[float, typer.Option(help=SIGMA)],
+    model: Model = None,
+    mode: Mode = None,
+    n: N = None,
+    n0: N0 = None,
+    alpha: Alpha = None,
+    precision: Precision = None,
+    radius: Radius = None,
+    bound: Bound = None,
+    family_size: FamilySize = None,
+    numerics: Numerics = None,
     url: Url = None,
     api_key: ApiKey = None,
     as_json: AsJson = False,
@@ -109,17 +109,20 @@ def certify(
         out=out,
     )
     alone = len(images) == 1 and images[0].is_file()
-    with errors_in_words():
+    with errors_in_words(as_json=as_json):
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
         interrupted = _run(batch, url, api_key)
         if batch.ended_by is not None and not any(each.certificate for each in batch.outcomes):
             raise batch.ended_by
-        if not alone:
-            _say_all(batch.outcomes, as_json=as_json)
-        elif as_json:
-            _say_document(batch.outcomes[0])
-        else:
-            _say_words(batch.outcomes[0], client_for(url, api_key))
-        if batch.ended_by is not None:
+    if not alone:
+        _say_all(batch.outcomes, as_json=as_json)
+    elif as_json:
+        _say_document(batch.outcomes[0])
+    else:
+        _say_words(batch.outcomes[0], client_for(url, api_key))
+    if batch.ended_by is not None:
+        with errors_in_words():
             raise batch.ended_by
     if any(outcome.certificate is None for outcome in batch.outcomes):
         raise typer.Exit(INTERRUPTED if interrupted else FAILED)
@@ -174,20 +177,23 @@ def _below(folder: Path) -> list[Path]:
 
 def _say_document(outcome: "Outcome") -> None:
     if outcome.certificate is None:
-        typer.echo(_why(outcome), err=True)
+        say_error(outcome.why, as_json=True)
     else:
         # As it was served: in other bytes it would not be what was signed.
         typer.echo(outcome.certificate.content, nl=False)
 
 
 def _say_words(outcome: "Outcome", client: "Client") -> None:
+    from app.client import ClientError
     from app.commands.words import describe
 
     if outcome.certificate is None or outcome.job is None:
-        typer.echo(_why(outcome), err=True)
+        say_error(outcome.why, as_json=False)
         return
     document = outcome.certificate.document
-    with client:
+    labels: tuple[str, ...] = ()
+    # Numbers do where the service has gone meanwhile.
+    with client, suppress(ClientError):
         labels = client.model(document["model"]["id"]).labels
     known = " (known before)" if outcome.job.cached else ""
     typer.echo(
@@ -202,7 +208,7 @@ def _say_all(outcomes: list["Outcome"], *, as_json: bool) -> None:
     say_table(HEADS, [_row(outcome) for outcome in outcomes])
     for outcome in outcomes:
         if outcome.certificate is None:
-            typer.echo(f"{outcome.picture.name}: {_why(outcome)}", err=True)
+            typer.echo(f"{outcome.picture.name}: {in_words(outcome.why)}", err=True)
 
 
 def _row(outcome: "Outcome") -> tuple[str, ...]:
@@ -212,9 +218,3 @@ def _row(outcome: "Outcome") -> tuple[str, ...]:
         proved = (certificate.verdict, certificate.label or "-", f"{certificate.radius:.6f}")
     asked = ("-", "-") if job is None else (f"{job.draws_done:,}", job.id)
     return (outcome.picture.name, *proved, *asked)
-
-
-def _why(outcome: "Outcome") -> str:
-    if outcome.error is not None:
-        return in_words(outcome.error)
-    return "given up before the service had taken it"

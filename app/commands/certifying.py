@@ -10,6 +10,7 @@ from typing import Any
 from app.client import AsyncClient, AsyncJob, Certificate, ClientError
 from app.client.errors import Conflict, ServiceUnreachable, Unauthorized
 from app.client.views import JobStatus
+from app.commands.common import GivenUp
 from app.commands.progress import Bars
 
 
@@ -34,7 +35,7 @@ class Outcome:
         picture: Which.
         job: Once the service had taken it.
         certificate: Where there is one.
-        error: Why there is none.
+        error: Why there is none, if something is known.
     """
 
     picture: Picture
@@ -42,13 +43,18 @@ class Outcome:
     certificate: Certificate | None = None
     error: Exception | None = None
 
+    @property
+    def why(self) -> Exception:
+        """Why there is no certificate."""
+        return self.error or GivenUp("given up before the service had taken it")
+
     def body(self) -> Mapping[str, Any]:
         """As JSON."""
         return {
             "file": str(self.picture.file),
             "job": self.job and self.job.id,
             "certificate": self.certificate and self.certificate.document,
-            "error": None if self.error is None else str(self.error),
+            "error": None if self.certificate else str(self.why),
         }
 
 

@@ -1,14 +1,10 @@
-"""What the commands share: options, exit codes, and errors in words.
-
-Exit codes of all of them: 0 it worked (an abstention is a certificate), 1 the service refused or
-failed or took too long, 2 the command line is wrong, 3 nothing answers at the address, 130
-interrupted.
-"""
+"""What the commands share: options, exit codes, and errors in words or as JSON."""
 # ruff: noqa: PLC0415 - a command that fails needs the errors, not one that is asked for help
 
+import dataclasses
 import json
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +14,7 @@ if TYPE_CHECKING:
     from app.client import Client
 
 FAILED = 1
+WRONG = 2
 UNREACHABLE = 3
 INTERRUPTED = 130
 
@@ -41,7 +38,13 @@ ApiKey = Annotated[
         show_default="none",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document; what fails is one with `error`.")
+]
+
+
+class GivenUp(Exception):
+    """Somebody, or what concerned all of it, ended the command early."""
 
 
 def client_for(url: str | None, api_key: str | None) -> "Client":
@@ -73,22 +76,58 @@ def say_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 @contextmanager
-def errors_in_words() -> Generator[None]:
-    """Turn what may go wrong into a message on standard error and an exit code."""
-    from app.client.errors import ClientError, ServiceUnreachable
-    from app.embedded.errors import EmbeddedError
+def errors_in_words(*, as_json: bool = False, failed: int = FAILED) -> Generator[None]:
+    """Turn what may go wrong into a message on standard error and an exit code.
 
+    Args:
+        as_json: Whether to print it as JSON too.
+        failed: Exit code of what has none of its own.
+    """
+    from app.certificates.errors import CertificateError, KeyUnusable, Malformed
+    from app.client.errors import ClientError, InvalidArgument, ServiceUnreachable
+    from app.embedded.errors import EmbeddedError
+    from app.errors import AppError
+
+    expected = (AppError, CertificateError, ClientError, EmbeddedError, KeyUnusable, OSError)
     try:
         yield
-    except ServiceUnreachable as error:
-        typer.echo(in_words(error), err=True)
-        raise typer.Exit(UNREACHABLE) from error
-    except (ClientError, EmbeddedError) as error:
-        typer.echo(in_words(error), err=True)
-        raise typer.Exit(FAILED) from error
+    except expected as error:
+        # What is no file, such as a pipe that was closed, is left to typer.
+        if isinstance(error, OSError) and error.filename is None:
+            raise
+        say_error(error, as_json=as_json)
+        codes: dict[type, int] = {
+            ServiceUnreachable: UNREACHABLE,
+            InvalidArgument: WRONG,
+            Malformed: FAILED,
+        }
+        raise typer.Exit(codes.get(type(error), failed)) from error
     except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
+        say_error(GivenUp("interrupted"), as_json=as_json)
         raise typer.Exit(INTERRUPTED) from None
+
+
+def say_error(error: Exception, *, as_json: bool) -> None:
+    """Print what went wrong on standard error, and as JSON where that is wanted."""
+    typer.echo(in_words(error), err=True)
+    if as_json:
+        say_json({"error": _error_body(error)})
+
+
+def _error_body(error: Exception) -> Mapping[str, Any]:
+    from app.client.errors import ProblemAnswer
+
+    if not isinstance(error, ProblemAnswer):
+        return {"kind": type(error).__name__, "detail": str(error)}
+    return {
+        "kind": error.kind or type(error).__name__,
+        "status": error.status,
+        "title": error.title,
+        "detail": error.detail,
+        "errors": [dataclasses.asdict(fault) for fault in error.errors],
+        "request_id": error.request_id,
+        "retry_after_s": error.retry_after_s,
+    }
 
 
 def in_words(error: Exception) -> str:
@@ -102,8 +141,10 @@ def in_words(error: Exception) -> str:
 
     if isinstance(error, ServiceUnreachable):
         return f"{error}\nIs `dmae serve` running? (--url names another address)"
-    if isinstance(error, NoCertificate):
+    if isinstance(error, NoCertificate | GivenUp):
         return str(error)
+    if isinstance(error, OSError):
+        return f"error: cannot read or write {error.filename}: {error.strerror}"
     if not isinstance(error, ProblemAnswer):
         return f"error: {error}"
     # The detail of a problem says all of its faults in one line, which is long for several.

@@ -1,7 +1,7 @@
 """`dmae doctor`."""
 # ruff: noqa: PLC0415 - loaded when the command is called, so that all of them start at once
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -38,7 +38,7 @@ def doctor(
 ) -> None:
     """Look for what is wrong, and say what to do."""
     found: list[Finding] = []
-    with errors_in_words():
+    with errors_in_words(as_json=as_json):
         for finding in _all(url, api_key, state_dir):
             found.append(finding)
             if not as_json:
@@ -62,8 +62,21 @@ def _all(url: str | None, api_key: str | None, state_dir: Path | None) -> "Itera
     yield from machine(settings.state_dir)
     yield from models(settings.model_store_dir)
     yield signing(settings.signing_keys_dir or settings.state_dir / "signing")
-    yield from store_checks(store_url(settings), named=settings.redis_url is not None)
-    yield from service_checks(url, api_key, named=url is not None)
+    named = settings.redis_url is not None
+    yield from _or_why("store", lambda: store_checks(store_url(settings), named=named))
+    yield from _or_why("service", lambda: service_checks(url, api_key, named=url is not None))
+
+
+def _or_why(name: str, checks: "Callable[[], Iterator[Finding]]") -> "Iterator[Finding]":
+    """What the checks find, or why they cannot be made."""
+    from app.client.errors import InvalidArgument
+    from app.doctor.findings import fail
+    from app.embedded.errors import EmbeddedError
+
+    try:
+        yield from checks()
+    except (EmbeddedError, InvalidArgument) as error:
+        yield fail(name, str(error), "correct it")
 
 
 def _say(finding: "Finding") -> None:

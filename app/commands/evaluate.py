@@ -20,6 +20,19 @@ from app.commands.common import (
     say_json,
     say_table,
 )
+from app.commands.question import (
+    N0,
+    SIGMA,
+    Alpha,
+    Bound,
+    FamilySize,
+    Mode,
+    Model,
+    N,
+    Numerics,
+    Precision,
+    Radius,
+)
 
 if TYPE_CHECKING:
     from app.client.answers import EvaluationStatus
@@ -52,28 +65,18 @@ def evaluate(
     resume: Annotated[
         str | None, typer.Option(metavar="ID", help="Go on watching an evaluation.")
     ] = None,
-    sigma: Annotated[
-        float | None, typer.Option(help="Noise level, in units of a [0, 1] pixel.")
-    ] = None,
+    sigma: Annotated[float | None, typer.Option(help=SIGMA)] = None,
     name: Annotated[str | None, typer.Option(help="What to call it.")] = None,
-    model: Annotated[str | None, typer.Option(help="Model; see `dmae models`.")] = None,
-    mode: Annotated[str | None, typer.Option(help="As of `dmae certify`.")] = None,
-    n: Annotated[int | None, typer.Option(help="Draws that answer, for each picture.")] = None,
-    n0: Annotated[int | None, typer.Option(help="Draws that select the class, for fixed.")] = None,
-    alpha: Annotated[
-        float | None, typer.Option(help="Probability that a certificate is wrong.")
-    ] = None,
-    precision: Annotated[
-        float | None, typer.Option(help="Share of the radius that may be lost, for adaptive.")
-    ] = None,
-    radius: Annotated[
-        float | None, typer.Option(help="The L2 radius that decide is about, pixels in 0..1.")
-    ] = None,
-    bound: Annotated[
-        str | None, typer.Option(help="top or runner-up, for fixed and adaptive.")
-    ] = None,
-    family_size: Annotated[int | None, typer.Option(help="Certificates that share alpha.")] = None,
-    numerics: Annotated[str | None, typer.Option(help="sound or fast.")] = None,
+    model: Model = None,
+    mode: Mode = None,
+    n: N = None,
+    n0: N0 = None,
+    alpha: Alpha = None,
+    precision: Precision = None,
+    radius: Radius = None,
+    bound: Bound = None,
+    family_size: FamilySize = None,
+    numerics: Numerics = None,
     tsv: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Write a row a picture to this file.")
     ] = None,
@@ -89,6 +92,7 @@ def evaluate(
 ) -> None:
     """Evaluate a model on labelled pictures."""
     question = {
+        "sigma": sigma,
         "name": name,
         "model": model,
         "mode": mode,
@@ -101,24 +105,32 @@ def evaluate(
         "family_size": family_size,
         "numerics": numerics,
     }
-    if (source is None) == (resume is None):
-        raise typer.BadParameter("name a folder of pictures, or an evaluation with --resume")
-    if source is not None and sigma is None:
-        raise typer.BadParameter("a new evaluation needs --sigma")
-    with errors_in_words(), client_for(url, api_key) as client:
-        evaluation = _begin(client, source, resume, {"sigma": sigma, **question})
+    if detach and (tsv or plot):
+        raise typer.BadParameter("--detach leaves before there is anything to write")
+    _require_one_meaning(source, resume, question)
+    with errors_in_words(as_json=as_json), client_for(url, api_key) as client:
+        evaluation = _begin(client, source, resume, question)
         if detach:
-            say(evaluation.id)
+            say_json(evaluation.status.body) if as_json else say(evaluation.id)
             return
         interrupted = _watch(evaluation)
         for path, text in ((tsv, evaluation.table), (plot, evaluation.plot)):
             if path is not None:
-                path.write_text(text())
+                path.write_text(text(), encoding="utf-8")
         say_json(evaluation.status.body) if as_json else _say(evaluation.status)
         if interrupted:
             raise typer.Exit(INTERRUPTED)
         if not evaluation.status.curve:
             raise typer.Exit(FAILED)
+
+
+def _require_one_meaning(source: Path | None, resume: str | None, question: dict[str, Any]) -> None:
+    if (source is None) == (resume is None):
+        raise typer.BadParameter("name a folder of pictures, or an evaluation with --resume")
+    if source is not None and question["sigma"] is None:
+        raise typer.BadParameter("a new evaluation needs --sigma")
+    if resume is not None and any(value is not None for value in question.values()):
+        raise typer.BadParameter("--resume goes on with what was asked: it takes no question")
 
 
 def _begin(

@@ -21,6 +21,8 @@ from app.commands.common import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.client import Job
     from app.client.views import JobStatus
 
@@ -54,7 +56,7 @@ def list_jobs(
     as_json: AsJson = False,
 ) -> None:
     """List jobs, newest first."""
-    with errors_in_words(), client_for(url, api_key) as client:
+    with errors_in_words(as_json=as_json), client_for(url, api_key) as client:
         found = [job.status for job in islice(client.jobs(state=state), limit)]
         if as_json:
             say_json([status.body for status in found])
@@ -67,7 +69,7 @@ def show(
     job_id: JobId, *, url: Url = None, api_key: ApiKey = None, as_json: AsJson = False
 ) -> None:
     """Show a job as it stands."""
-    with errors_in_words(), client_for(url, api_key) as client:
+    with errors_in_words(as_json=as_json), client_for(url, api_key) as client:
         _say(client.job(job_id).status, as_json=as_json)
 
 
@@ -78,7 +80,7 @@ def watch(
     """Watch a job until it has ended, and print its certificate. Ctrl-C leaves the job alone."""
     from app.commands.progress import shown_bars
 
-    with errors_in_words(), client_for(url, api_key) as client:
+    with errors_in_words(as_json=as_json), client_for(url, api_key) as client:
         job = client.job(job_id)
         try:
             with shown_bars(1) as bars, bars.of(job_id) as show_status:
@@ -97,7 +99,7 @@ def cancel(
     job_ids: JobIds, *, url: Url = None, api_key: ApiKey = None, as_json: AsJson = False
 ) -> None:
     """Stop jobs; one of mode anytime ends with the certificate that it has."""
-    _each(job_ids, url, api_key, as_json=as_json, delete=False)
+    _each(job_ids, url, api_key, _cancel, as_json=as_json)
 
 
 @group.command()
@@ -105,32 +107,36 @@ def delete(
     job_ids: JobIds, *, url: Url = None, api_key: ApiKey = None, as_json: AsJson = False
 ) -> None:
     """Erase jobs with their images and certificates, and stop them if need be."""
-    _each(job_ids, url, api_key, as_json=as_json, delete=True)
+    _each(job_ids, url, api_key, _delete, as_json=as_json)
 
 
 def _each(
-    job_ids: list[str], url: str | None, api_key: str | None, *, as_json: bool, delete: bool
+    job_ids: list[str],
+    url: str | None,
+    api_key: str | None,
+    act: "Callable[[Job], str]",
+    *,
+    as_json: bool,
 ) -> None:
-    """Does it to each; one that cannot be reached keeps no other from it."""
+    """Does it to each; one that is refused keeps no other from it."""
     from app.client.errors import ProblemAnswer
 
     done: dict[str, str] = {}
-    failed = False
-    with errors_in_words(), client_for(url, api_key) as client:
-        for job_id in job_ids:
-            try:
-                done[job_id] = (
-                    _delete(client.job(job_id)) if delete else _cancel(client.job(job_id))
-                )
-            except ProblemAnswer as problem:
-                failed = True
-                typer.echo(f"{job_id}: {in_words(problem)}", err=True)
-            else:
-                if not as_json:
-                    typer.echo(f"{job_id} {done[job_id]}")
-    if as_json:
-        say_json(done)
-    if failed:
+    try:
+        with errors_in_words(), client_for(url, api_key) as client:
+            for job_id in job_ids:
+                try:
+                    done[job_id] = act(client.job(job_id))
+                except ProblemAnswer as problem:
+                    typer.echo(f"{job_id}: {in_words(problem)}", err=True)
+                else:
+                    if not as_json:
+                        typer.echo(f"{job_id} {done[job_id]}")
+    finally:
+        # What was done is told even if the service went away in between.
+        if as_json:
+            say_json(done)
+    if len(done) < len(set(job_ids)):
         raise typer.Exit(FAILED)
 
 

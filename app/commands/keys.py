@@ -77,7 +77,7 @@ def create(
         "weight": weight,
     }
     now = time.time()
-    with open_store(state_dir) as runner:
+    with errors_in_words(as_json=as_json), open_store(state_dir) as runner:
         try:
             chosen: dict[str, Any] = {key: val for key, val in limits.items() if val is not None}
             made = new_key(
@@ -108,7 +108,7 @@ def list_keys(*, state_dir: StateDir = None, as_json: AsJson = False) -> None:
     """List the keys, without what would open anything."""
     from jobs import api_keys
 
-    with open_store(state_dir) as runner:
+    with errors_in_words(as_json=as_json), open_store(state_dir) as runner:
         keys = runner.run(api_keys.listing())
     rows = [_row(stored) for stored in keys]
     if as_json:
@@ -128,7 +128,7 @@ def revoke(
     """Let a key open nothing from the next second on."""
     from jobs import api_keys
 
-    with open_store(state_dir) as runner:
+    with errors_in_words(), open_store(state_dir) as runner:
         known = runner.run(api_keys.revoke(key_id, now=time.time()))
     if not known:
         typer.echo(f"there is no key {key_id!r}", err=True)
@@ -138,24 +138,28 @@ def revoke(
 
 @contextmanager
 def open_store(state_dir: Path | None) -> Generator["SyncRunner"]:
-    """The store of REDIS_URL, else that of a running `dmae serve`; leaves if it does not answer."""
+    """The store of REDIS_URL, else that of a running `dmae serve`.
+
+    Raises:
+        StoreAway: It does not answer.
+        EmbeddedError: There can be none.
+    """
+    from app.embedded.errors import StoreAway
     from app.embedded.settings import settings_from_environment
     from app.embedded.valkey import store_url
     from jobs.command import SyncRunner
     from jobs.connection import make_redis
     from jobs.errors import StoreUnavailable
 
-    with errors_in_words():
-        settings = settings_from_environment(state_dir=state_dir)
-        try:
-            with make_redis(store_url(settings)) as connection:
-                yield SyncRunner(connection)
-        except StoreUnavailable as error:
-            there = "REDIS_URL names" if settings.redis_url else f"{settings.state_dir} is for"
-            typer.echo(
-                f"error: the store that {there} does not answer; is `dmae serve` running?", err=True
-            )
-            raise typer.Exit(FAILED) from error
+    settings = settings_from_environment(state_dir=state_dir)
+    try:
+        with make_redis(store_url(settings)) as connection:
+            yield SyncRunner(connection)
+    except StoreUnavailable as error:
+        there = "REDIS_URL names" if settings.redis_url else f"{settings.state_dir} is for"
+        raise StoreAway(
+            f"the store that {there} does not answer; is `dmae serve` running?"
+        ) from error
 
 
 def _scopes(text: str) -> frozenset[Any]:

@@ -25,7 +25,7 @@ HEADS = ("model", "sigma", "classes", "input", "draws/s", "workers")
 
 def models(*, url: Url = None, api_key: ApiKey = None, as_json: AsJson = False) -> None:
     """List the models of the service."""
-    with errors_in_words(), client_for(url, api_key) as client:
+    with errors_in_words(as_json=as_json), client_for(url, api_key) as client:
         found = client.models()
         if as_json:
             say_json([model.body for model in found])

@@ -11,8 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import typer
-
+from app.certificates.errors import KeyUnusable
 from app.certificates.evidence import stated_preprocessing
 from app.certificates.replaying import Redrawn, choose, judge, noise_key
 from app.certificates.report import Check, Report
@@ -52,6 +51,11 @@ def replayed(
         chunks: How many.
         store: Of the models; None for those that come along.
         state_dir: Of the service whose secret it is.
+
+    Raises:
+        EmbeddedError: The store that keeps the secret is away.
+        AppError: A setting cannot be used.
+        KeyUnusable: There is no secret.
     """
     document = read(content).document
     said = DOCUMENTS.validate_python(document)
@@ -91,8 +95,7 @@ def _secret(state_dir: Path | None) -> bytes:
     with open_store(state_dir) as runner:
         kept = runner.run(kept_secret())
     if kept is None:
-        typer.echo("error: the store has no secret; name it in DMAE_SECRET", err=True)
-        raise typer.Exit(2)
+        raise KeyUnusable("the store has no secret; name it in DMAE_SECRET")
     return kept
 
 

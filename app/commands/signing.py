@@ -1,15 +1,13 @@
 """`dmae keys signing`: the keys that certificates are signed with."""
 # ruff: noqa: PLC0415 - loaded when a command is called, so that all of them start at once
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.common import FAILED, AsJson, errors_in_words, say, say_json, say_table
+from app.commands.common import AsJson, errors_in_words, say, say_json, say_table
 
 if TYPE_CHECKING:
     from app.certificates.keys import Key
@@ -40,7 +38,7 @@ def new(*, directory: Directory = None, as_json: AsJson = False) -> None:
     """Make a key, which signs from now on."""
     from app.certificates.key_directory import add_key
 
-    with _errors():
+    with errors_in_words(as_json=as_json):
         place = _place(directory)
         key = add_key(place)
     if as_json:
@@ -55,7 +53,7 @@ def list_keys(*, directory: Directory = None, as_json: AsJson = False) -> None:
     from app.certificates.key_directory import read_directory
     from app.certificates.keys import age, key_set
 
-    with _errors():
+    with errors_in_words(as_json=as_json):
         place = _place(directory)
         ring = read_directory(place)
     if as_json:
@@ -78,7 +76,7 @@ def retire(
     """Let a key sign no more; what it signed stays valid."""
     from app.certificates.key_directory import read_directory, retire_key
 
-    with _errors():
+    with errors_in_words():
         place = _place(directory)
         retire_key(place, kid)
         left = read_directory(place).signing
@@ -103,15 +101,3 @@ def _state(key: "Key", signing: "Key | None") -> str:
 
 def _moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="minutes")
-
-
-@contextmanager
-def _errors() -> Generator[None]:
-    from app.certificates.errors import KeyUnusable
-
-    with errors_in_words():
-        try:
-            yield
-        except KeyUnusable as error:
-            typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(FAILED) from error

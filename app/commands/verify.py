@@ -71,9 +71,9 @@ def verify(
 
     if replay is not None and image is None:
         raise typer.BadParameter("--replay needs --image: the service keeps no pictures")
-    content = _read(file) if rewrite is None else _rewritten(file, rewrite)
-    picture = None if image is None else _read(image)
-    with errors_in_words():
+    with errors_in_words(as_json=as_json, failed=UNCHECKED):
+        content = file.read_bytes() if rewrite is None else _rewritten(file, rewrite)
+        picture = None if image is None else image.read_bytes()
         report = check(content, _keys(key, state_dir), image=picture, store=model_store)
         if replay is not None and picture is not None and report.outcome != "invalid":
             from app.commands.replaying import replayed
@@ -97,17 +97,12 @@ def _say(report: "Report", *, as_json: bool) -> None:
 
 
 def _keys(key: str | None, state_dir: Path | None) -> "Keys | None":
-    from app.certificates.errors import KeyUnusable
     from app.certificates.keys import read_key_set
 
-    try:
-        if key is None:
-            return _keys_of_this_machine(state_dir)
-        text = _fetched(key) if key.startswith(("http://", "https://")) else _read(Path(key))
-        return read_key_set(text)
-    except KeyUnusable as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(UNCHECKED) from error
+    if key is None:
+        return _keys_of_this_machine(state_dir)
+    fetched = key.startswith(("http://", "https://"))
+    return read_key_set(_fetched(key) if fetched else Path(key).read_bytes())
 
 
 def _keys_of_this_machine(state_dir: Path | None) -> "Keys | None":
@@ -128,7 +123,10 @@ def _fetched(url: str) -> bytes:
 
     from app.certificates.errors import KeyUnusable
 
-    address = httpx.URL(url)
+    try:
+        address = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise KeyUnusable(f"{url} is no URL: {error}") from error
     if address.scheme != "https" and address.host not in ("localhost", "127.0.0.1", "::1"):
         raise KeyUnusable(f"keys that come over plain HTTP are not to be trusted: {url}")
     if address.path.strip("/") == "":
@@ -142,24 +140,8 @@ def _fetched(url: str) -> bytes:
 
 
 def _rewritten(file: Path, to: Path) -> bytes:
-    from app.certificates.errors import Malformed
     from app.certificates.verification import read
 
-    try:
-        content = read(_read(file)).rewritten()
-        to.write_bytes(content)
-    except Malformed as error:
-        typer.echo(f"error: {file} is no certificate: {error}", err=True)
-        raise typer.Exit(INVALID) from error
-    except OSError as error:
-        typer.echo(f"error: cannot write {to}: {error.strerror}", err=True)
-        raise typer.Exit(UNCHECKED) from error
+    content = read(file.read_bytes()).rewritten()
+    to.write_bytes(content)
     return content
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        typer.echo(f"error: cannot read {file}: {error.strerror}", err=True)
-        raise typer.Exit(UNCHECKED) from error

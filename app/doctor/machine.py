@@ -1,4 +1,4 @@
-"""The machine: interpreter, libraries, disk, open files, threads."""
+"""The machine: interpreter, libraries, settings, disk, open files, threads."""
 
 import platform
 import shutil
@@ -9,6 +9,8 @@ from pathlib import Path
 from app.doctor.findings import Finding, Findings, fail, ok, warn
 from app.doctor.settings import torch_threads
 from app.embedded.parts import cores
+from app.errors import AppError
+from app.settings import settings_from_environment
 
 GIBIBYTE = 1024**3
 ROOMY_BYTES = 2 * GIBIBYTE
@@ -28,6 +30,7 @@ def machine(state_dir: Path) -> Findings:
     """
     yield _python()
     yield from _libraries()
+    yield _settings()
     yield _disk(state_dir)
     yield _open_files()
     yield _threads()
@@ -72,6 +75,14 @@ def _versions(names: tuple[str, ...]) -> tuple[str, list[str]]:
         except PackageNotFoundError:
             missing.append(name)
     return ", ".join(present), missing
+
+
+def _settings() -> Finding:
+    try:
+        settings_from_environment()
+    except AppError as error:
+        return fail("settings", str(error), "correct it: the web process does not start like that")
+    return ok("settings", "understood by the web process")
 
 
 def _disk(state_dir: Path) -> Finding:

@@ -23,23 +23,27 @@ def is_loopback(host: str) -> bool:
 
 def require_free(host: str, port: int) -> None:
     """Raises PortInUse if something listens there, or the host is none of this machine."""
-    try:
-        with closing(_bound(host, port)):
-            return
-    except OSError as error:
-        raise PortInUse(
-            f"cannot listen on {host} port {port}: {error.strerror or error}. "
-            "Name another one with --port, 0 for any that is free"
-        ) from error
+    _bound(host, port)
 
 
 def free_port(host: str) -> int:
-    """A port that nobody uses at this moment."""
-    with closing(_bound(host, 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port that nobody uses at this moment; raises PortInUse as `require_free`."""
+    return _bound(host, 0)
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bound(host: str, port: int) -> int:
+    """The port, once it could be listened on."""
+    try:
+        with closing(_listening(host, port)) as listener:
+            return int(listener.getsockname()[1])
+    except OSError as error:
+        raise PortInUse(
+            f"cannot listen on {host} port {port}: {error.strerror or error}. "
+            "Name another address with --host and --port, port 0 for any that is free"
+        ) from error
+
+
+def _listening(host: str, port: int) -> socket.socket:
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]

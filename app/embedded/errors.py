@@ -2,7 +2,7 @@
 
 EmbeddedError
 +-- ServerNotFound     no Valkey or Redis server that could be started
-+-- StoreAway          the store that REDIS_URL names does not answer
++-- StoreAway          the store does not answer
 +-- StateDirUnusable   the state directory cannot be made, or is not private
 +-- AlreadyRunning     another stack uses the state directory
 +-- RemoteRefused      an address that others can reach, while nobody needs a key
@@ -23,7 +23,7 @@ class ServerNotFound(EmbeddedError):
 
 
 class StoreAway(EmbeddedError):
-    """The store that REDIS_URL names does not answer."""
+    """The store does not answer."""
 
 
 class StateDirUnusable(EmbeddedError):

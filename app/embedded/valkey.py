@@ -10,9 +10,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
-from app.embedded.errors import ServerNotFound
+from app.embedded.errors import ServerNotFound, SettingRefused
 from app.embedded.settings import EmbeddedSettings
 from app.embedded.state_dir import socket_path
+from jobs.connection import supported_url
 
 OLDEST = (7, 2)
 """Before 7.2 the security fixes to the Lua interpreter were not made everywhere."""
@@ -129,9 +130,15 @@ def store_url(settings: EmbeddedSettings) -> str:
     """REDIS_URL of the store that `dmae serve` uses with these settings, running or not.
 
     Raises:
+        SettingRefused: REDIS_URL leads to no server.
         StateDirUnusable: The state directory's path is too long for a socket.
     """
-    return settings.redis_url or socket_url(socket_path(settings.state_dir, settings.runtime_dir))
+    if settings.redis_url is None:
+        return socket_url(socket_path(settings.state_dir, settings.runtime_dir))
+    try:
+        return supported_url(settings.redis_url)
+    except ValueError as error:
+        raise SettingRefused(f"REDIS_URL {error}") from error
 
 
 def _quoted(path: Path) -> str:

@@ -13,6 +13,7 @@ from app.certificates.canonical import written
 from app.certificates.keys import key_set, new_key
 from app.cli import cli
 from app.commands import verify as command
+from app.embedded.errors import StateDirUnusable
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +73,21 @@ def test_the_exit_code_is_the_answer(
 
     assert result.exit_code == code
     assert words in result.output
+
+
+def test_what_keeps_it_from_being_told_never_means_invalid(
+    files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unusable(**_: Any) -> None:
+        raise StateDirUnusable("cannot use it")
+
+    monkeypatch.setattr("app.embedded.settings.settings_from_environment", unusable)
+
+    no_keys = dmae("verify", files["json"], "--json")
+    no_url = dmae("verify", files["json"], "--key", "http://[::")
+
+    assert (no_keys.exit_code, no_url.exit_code) == (command.UNCHECKED, command.UNCHECKED)
+    assert json.loads(no_keys.stdout)["error"]["detail"] == "cannot use it"
 
 
 def test_json_is_for_programs(files: dict[str, Path]) -> None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from app.cli import cli
 from app.client import AsyncClient, AsyncJob, Client
-from app.client.errors import Unauthorized
+from app.client.errors import ServiceUnreachable, Unauthorized
 
 pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("clean_environment")]
 
@@ -98,6 +98,20 @@ def test_what_was_certified_is_told_even_if_the_key_dies_in_between(
     assert "more/a.png: given up before the service had taken it" in result.stderr
 
 
+def test_a_result_says_of_every_picture_what_became_of_it(
+    dmae: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(*_: Any, **__: Any) -> AsyncJob:
+        raise Unauthorized(status=401, title="An API key is needed", detail="it was revoked")
+
+    monkeypatch.setattr(AsyncClient, "certify", refused)
+
+    result = dmae("certify", folder, "--sigma", 0.25, "--json")
+
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["error"]["detail"] == "it was revoked"
+
+
 def test_pictures_that_cannot_be_told_apart_are_refused(dmae: Any, folder: Path) -> None:
     result = dmae("certify", folder / "a.png", folder / "more" / "a.png", "--sigma", 0.25)
 
@@ -148,6 +162,26 @@ def test_a_job_that_is_not_there_keeps_no_other_from_being_cancelled(
     assert result.exit_code == 1
     assert json.loads(result.stdout) == {job_id: "cancelled"}
     assert "none: " in result.stderr
+
+
+@pytest.mark.usefixtures("worker")
+def test_what_was_cancelled_is_told_though_the_service_goes_away(
+    dmae: Any, folder: Path, live: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Client(live) as client:
+        job_id = client.certify(folder / "a.png", sigma=0.25).id
+    find = Client.job
+
+    def until_gone(client: Client, wanted: str) -> Any:
+        if wanted == "later":
+            raise ServiceUnreachable("it went away")
+        return find(client, wanted)
+
+    monkeypatch.setattr(Client, "job", until_gone)
+
+    result = dmae("jobs", "cancel", job_id, "later", "--json")
+
+    assert (result.exit_code, json.loads(result.stdout)) == (3, {job_id: "cancelled"})
 
 
 @pytest.mark.usefixtures("working")

@@ -123,6 +123,21 @@ def test_a_store_that_is_away_fails_only_if_somebody_named_it(
     assert finding.level == level
 
 
+def test_what_cannot_even_be_asked_is_a_finding_too(
+    clean_environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    clean_environment.setenv("REDIS_URL", "store:6379")
+    clean_environment.setenv("APP_DRAIN", "3")
+
+    arguments = ["doctor", "--url", "nowhere", "--json", "--state-dir", str(tmp_path)]
+    result = CliRunner().invoke(cli, arguments)
+
+    found = {each["name"]: each for each in json.loads(result.stdout)["checks"]}
+    assert result.exit_code == 1
+    assert {found[name]["level"] for name in ("settings", "store", "service")} == {"fail"}
+    assert "did you mean APP_DRAIN_S" in found["settings"]["found"]
+
+
 @pytest.mark.usefixtures("worker")
 def test_a_key_is_needed_once_there_is_one(live: str, make_key: Callable[..., str]) -> None:
     key = make_key()

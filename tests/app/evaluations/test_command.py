@@ -68,6 +68,13 @@ def test_an_evaluation_that_was_left_alone_is_come_back_to(dmae: Any, classes: P
 
 
 @pytest.mark.usefixtures("worker")
+def test_what_is_left_to_the_service_is_json_where_that_is_wanted(dmae: Any, classes: Path) -> None:
+    left = dmae("evaluate", classes, "--sigma", 0.25, "--detach", "--json")
+
+    assert json.loads(left.stdout)["state"] == "queued"
+
+
+@pytest.mark.usefixtures("worker")
 def test_ctrl_c_cancels_the_evaluation(
     dmae: Any, classes: Path, live: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +98,8 @@ def test_ctrl_c_cancels_the_evaluation(
         ([], "--resume"),
         (["CLASSES", "--resume", "x"], "--resume"),
         (["CLASSES"], "needs --sigma"),
+        (["--resume", "x", "--n", "100"], "takes no question"),
+        (["CLASSES", "--sigma", "0.25", "--detach", "--tsv", "t.tsv"], "anything to write"),
     ],
 )
 def test_a_command_line_that_means_nothing_is_refused(
