@@ -2,9 +2,9 @@
 
 import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -128,8 +128,11 @@ class AppSettings(BaseSettings):
         return value
 
 
-def settings_from_environment() -> AppSettings:
+def settings_from_environment(known: Mapping[str, Any] | None = None) -> AppSettings:
     """The settings that the environment asks for.
+
+    Args:
+        known: Fields that come before it.
 
     Raises:
         UnknownSetting: A variable starts with `APP_` and is no setting, which a misspelt one is.
@@ -137,7 +140,7 @@ def settings_from_environment() -> AppSettings:
     """
     refuse_unknown(os.environ)
     try:
-        return AppSettings()
+        return AppSettings(**known or {})
     except ValidationError as error:
         raise InvalidSetting(
             "; ".join(

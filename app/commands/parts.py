@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands.common import require_unix
+from app.commands.common import errors_in_words, require_unix
 
 API_HELP = """
 Run the web process alone, in the foreground. Redis is named by REDIS_URL.
@@ -16,6 +16,10 @@ Who may ask follows APP_KEYS, see docs/settings.md: requests from elsewhere need
 
 \b
   REDIS_URL=redis://store:6379/0 dmae api --host 0.0.0.0 --port 8000
+  dmae api --root-path /certify
+
+With --root-path a proxy hands over what is below that path, without the path itself; see
+deploy/proxy/.
 """
 WORKER_HELP = """
 Run one worker alone, in the foreground: one a GPU, or one a machine. Redis is named by REDIS_URL.
@@ -29,12 +33,19 @@ def api(
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port.", min=1, max=65535)] = 8000,
+    root_path: Annotated[
+        str, typer.Option(help="Path before all links, which a proxy takes off the requests.")
+    ] = "",
 ) -> None:
     """Run the web process alone."""
     require_unix()
     from app.embedded.parts import web_arguments
+    from app.settings import settings_from_environment
 
-    _become(web_arguments(host, port))
+    with errors_in_words():
+        body_timeout_s = settings_from_environment().body_timeout_s
+    prefix = root_path.strip("/") and f"/{root_path.strip('/')}"
+    _become(web_arguments(host, port, body_timeout_s=body_timeout_s, root_path=prefix))
 
 
 def worker() -> None:

@@ -27,7 +27,9 @@ Exit codes: 0 stopped in order, 1 it could not start or had to be killed, 2 wron
 def serve(
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port; 0 for any that is free.", max=65535)] = 8000,
+    port: Annotated[
+        int, typer.Option(help="Port; 0 for any that is free.", min=0, max=65535)
+    ] = 8000,
     workers: Annotated[int, typer.Option(help="Worker processes.", min=1)] = 1,
     state_dir: Annotated[
         Path | None, typer.Option(help="Jobs and logs; DMAE_STATE_DIR, else ~/.local/state/dmae.")

@@ -1,6 +1,7 @@
 """The parts of the stack: their command lines, and how each shows that it does its work."""
 
 import asyncio
+import math
 import os
 import socket
 import sys
@@ -9,12 +10,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import redis
 
 import app
 from app.client import Client, ClientError
 from app.embedded.part import Part
 from app.embedded.valkey import Server, configuration
+from app.settings import AppSettings
 from jobs import store
 from jobs.command import SyncRunner
 from jobs.connection import make_redis
@@ -23,7 +26,9 @@ from jobs.errors import JobsError
 ROOT = Path(app.__file__).resolve().parents[1]
 """What `python -m` has to see: the directory of the packages."""
 
-WEB_STOP_S = 10.0
+WEB_CLOSE_S = 10.0
+"""For a web process to close in, once it has finished what it was sent."""
+
 WORKER_STOP_S = 30.0
 STORE_STOP_S = 20.0
 LONGEST_PROBE_S = 2.0
@@ -99,32 +104,45 @@ def worker_part(place: Place, number: int, *, torch_threads: int) -> Part:
     )
 
 
-def web_part(place: Place, *, host: str, port: int, url: str) -> Part:
+def web_part(place: Place, settings: AppSettings, *, host: str, port: int, url: str) -> Part:
     """The web process; ready when it answers."""
 
     def answers() -> bool:
-        with Client(url, api_key="", timeout_s=LONGEST_PROBE_S, patience_s=0) as client:
+        # By no proxy of the environment: it is this machine, whatever its address.
+        direct = httpx.HTTPTransport()
+        with Client(
+            url, api_key="", timeout_s=LONGEST_PROBE_S, patience_s=0, transport=direct
+        ) as client:
             return client.is_alive()
 
     return Part(
         name="web",
-        arguments=web_arguments(host, port),
+        arguments=web_arguments(host, port, body_timeout_s=settings.body_timeout_s),
         environment=place.environment,
         directory=ROOT,
         log=place.logs / "web.log",
         is_ready=_probe(lambda _: answers()),
-        stop_s=WEB_STOP_S,
+        stop_s=settings.drain_s + settings.body_timeout_s + WEB_CLOSE_S,
     )
 
 
-def web_arguments(host: str, port: int) -> list[str]:
-    """Command line of a web process."""
+def web_arguments(
+    host: str, port: int, *, body_timeout_s: float = 30.0, root_path: str = ""
+) -> list[str]:
+    """Command line of a web process.
+
+    Args:
+        host: Address to listen on.
+        port: Port to listen on.
+        body_timeout_s: Longest that an upload may take, which is finished before the end.
+        root_path: What all links begin with: a proxy takes it off the requests; "" for nothing.
+    """
     return [
         *(sys.executable, "-m", "uvicorn", "--factory", "app.main:from_environment"),
         *("--http", "app.http_protocol:HttpProtocol", "--ws", "none"),
         *("--host", host, "--port", str(port), "--no-access-log", "--no-server-header"),
-        # Long polls would hold the stop up.
-        *("--timeout-graceful-shutdown", "5"),
+        *("--timeout-graceful-shutdown", str(math.ceil(body_timeout_s + WEB_CLOSE_S / 2))),
+        *(("--root-path", root_path) if root_path else ()),
     ]
 
 

@@ -5,13 +5,8 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-from app.embedded.errors import SettingRefused
 from model_store.registry import BUNDLED
-
-KeysMode = Literal["auto", "required", "off"]
-KEYS_MODES: tuple[KeysMode, ...] = ("auto", "required", "off")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +19,6 @@ class EmbeddedSettings:
         model_store_dir: MODEL_STORE_DIR, else the models that come with the code.
         redis_url: REDIS_URL. A server to use instead of an own one; None starts one.
         signing_keys_dir: APP_SIGNING_KEYS_DIR; None for one in the state directory.
-        keys: APP_KEYS. Who needs an API key.
     """
 
     state_dir: Path
@@ -32,7 +26,6 @@ class EmbeddedSettings:
     model_store_dir: Path
     redis_url: str | None
     signing_keys_dir: Path | None
-    keys: KeysMode
 
 
 def settings_from_environment(
@@ -52,22 +45,9 @@ def settings_from_environment(
         model_store_dir=Path(models).expanduser().absolute(),
         redis_url=os.environ.get("REDIS_URL") or None,
         signing_keys_dir=Path(signing).expanduser().absolute() if signing else None,
-        keys=_keys_mode(os.environ.get("APP_KEYS") or "auto"),
     )
-
-
-def _keys_mode(text: str) -> KeysMode:
-    for mode in KEYS_MODES:
-        if text == mode:
-            return mode
-    raise SettingRefused(f"APP_KEYS must be one of {', '.join(KEYS_MODES)}, not {text[:50]!r}")
 
 
 def environment_with(changes: Mapping[str, str]) -> dict[str, str]:
     """This process's environment for a child, with changes."""
     return {**os.environ, **changes}
-
-
-def is_set(name: str) -> bool:
-    """Whether a variable has a value."""
-    return bool(os.environ.get(name))

@@ -8,24 +8,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.access.authenticator import KeysMode
 from app.client.settings import DEFAULT_URL
 from app.embedded.address import base_url, free_port, is_loopback, require_free
 from app.embedded.errors import RemoteRefused, StoreAway
 from app.embedded.follow import follow
 from app.embedded.lifeline import lifeline
 from app.embedded.part import Part
-from app.embedded.parts import (
-    ROOT,
-    Place,
-    cores,
-    store_part,
-    web_part,
-    worker_part,
-)
-from app.embedded.settings import EmbeddedSettings, KeysMode, environment_with, is_set
+from app.embedded.parts import ROOT, Place, cores, store_part, web_part, worker_part
+from app.embedded.settings import EmbeddedSettings, environment_with
 from app.embedded.state_dir import held, private_directory, socket_path
 from app.embedded.supervisor import Report, Supervisor
 from app.embedded.valkey import Server, find_server, store_url
+from app.settings import AppSettings
+from app.settings import settings_from_environment as web_settings
 from jobs import api_keys
 from jobs.command import SyncRunner
 from jobs.connection import make_redis
@@ -72,14 +68,17 @@ def serve(options: ServeOptions, settings: EmbeddedSettings, report: Report) -> 
 
     Raises:
         EmbeddedError: It could not start, or a part dies again and again.
+        AppError: A setting of the web process cannot be used.
     """
+    given = {"redis_url": store_url(settings), "model_store_dir": settings.model_store_dir}
+    web = web_settings(given if options.keys is None else given | {"keys": options.keys})
     port = options.port or free_port(options.host)
     url = base_url(options.host, port)
     server = None if settings.redis_url else find_server()
     private_directory(settings.state_dir)
     with held(settings.state_dir, url=url):
         require_free(options.host, port)
-        stack = _Stack(options, settings, report, server=server, port=port, url=url)
+        stack = _Stack(options, settings, web, report, server=server, port=port, url=url)
         return asyncio.run(stack.run())
 
 
@@ -88,6 +87,7 @@ class _Stack:
         self,
         options: ServeOptions,
         settings: EmbeddedSettings,
+        web: AppSettings,
         report: Report,
         *,
         server: Server | None,
@@ -96,27 +96,26 @@ class _Stack:
     ) -> None:
         self._options = options
         self._settings = settings
+        self._web = web
         self._report = report
         self._server = server
         self._port = port
         self._url = url
         self._socket = socket_path(settings.state_dir, settings.runtime_dir)
-        redis_url = store_url(settings)
         self._signing = settings.signing_keys_dir or private_directory(
             settings.state_dir / "signing"
         )
-        self._keys: KeysMode = options.keys or settings.keys
         self._place = Place(
             logs=private_directory(settings.state_dir / "logs"),
             environment=environment_with(
                 {
-                    "REDIS_URL": redis_url,
+                    "REDIS_URL": web.redis_url,
                     "MODEL_STORE_DIR": str(settings.model_store_dir),
                     "APP_SIGNING_KEYS_DIR": str(self._signing),
-                    "APP_KEYS": self._keys,
+                    "APP_KEYS": web.keys,
                 }
             ),
-            redis_url=redis_url,
+            redis_url=web.redis_url,
         )
         self._began = time.monotonic()
 
@@ -155,7 +154,7 @@ class _Stack:
         self._report("loading the model (imports take 10-30 s)")
         supervisor.add(*self._workers())
         host, port = self._options.host, self._port
-        supervisor.add(web_part(self._place, host=host, port=port, url=self._url))
+        supervisor.add(web_part(self._place, self._web, host=host, port=port, url=self._url))
         return await supervisor.until_ready(START_S)
 
     async def _follow(self) -> None:
@@ -178,7 +177,7 @@ class _Stack:
             RemoteRefused: Others could reach the service, and nobody has a key.
             StoreAway: Whether there is a key cannot be told.
         """
-        if self._keys == "off":
+        if self._web.keys == "off":
             return False
         try:
             with make_redis(self._place.redis_url) as connection:
@@ -191,7 +190,7 @@ class _Stack:
                 "yet. Start `dmae serve` without --host, make a key with `dmae keys create`, and "
                 "start it again; or say --keys off, if a firewall or a proxy decides who gets in"
             )
-        return exist or self._keys == "required"
+        return exist or self._web.keys == "required"
 
     def _announce(self) -> None:
         seconds = time.monotonic() - self._began
@@ -211,7 +210,8 @@ class _Stack:
         )
         if self._locked:
             self._report("requests need an API key (`dmae keys create` makes one)")
-        if not is_loopback(self._options.host) and not is_set("APP_ALLOWED_HOSTS"):
+        named = "allowed_hosts" in self._web.model_fields_set
+        if not is_loopback(self._options.host) and not named:
             self._report(
                 "requests to other names than localhost are refused: set APP_ALLOWED_HOSTS"
             )

@@ -91,6 +91,41 @@ def test_every_fault_of_a_request_is_named(service: Any, picture: Path) -> None:
     ]
 
 
+def test_json_is_one_document_in_failure_too(service: Any, picture: Path) -> None:
+    fault = {"field": "sigma", "detail": "must be 0.25", "nearest": 0.25}
+    problem = {"type": "/problems/invalid-parameter", "title": "No", "detail": "no"}
+    service.says("POST /certify", problem | {"errors": [fault]}, 422)
+
+    result = certify(service, picture, "--json")
+
+    said = json.loads(result.stdout)["error"]
+    assert (result.exit_code, result.stderr) == (1, "No: no\n")
+    assert (said["kind"], said["status"]) == ("invalid-parameter", 422)
+    assert said["errors"][0]["nearest"] == 0.25
+
+
+def test_a_folder_that_cannot_be_written_to_is_named_before_anything_is_asked(
+    service: Any, picture: Path
+) -> None:
+    result = certify(service, picture, "--out", str(picture / "below"))
+
+    assert (result.exit_code, service.requests) == (1, [])
+    assert "cannot read or write" in result.stderr
+    assert "cat.jpg" in result.stderr
+
+
+def test_a_certificate_is_shown_though_the_service_went_away_after_it(
+    service: Any, picture: Path, job_body: Body, certificate: Any
+) -> None:
+    service.says("POST /certify", job_body("succeeded", certificate=certificate))
+    service.says("GET /jobs/job-1/certificate", certificate)
+
+    result = certify(service, picture)
+
+    assert result.exit_code == 0
+    assert "3 988, 5 12 of 1,000" in result.stdout
+
+
 def test_a_failed_job_says_why(service: Any, picture: Path, job_body: Body) -> None:
     error = {"code": "chunk_killed_workers", "message": "three workers died"}
     service.says("POST /certify", job_body("failed", error=error))
@@ -179,7 +214,40 @@ def test_an_unknown_keys_mode_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     result = dmae("serve", "--state-dir", tmp_path)
 
     assert result.exit_code == 1
-    assert "APP_KEYS must be one of auto, required, off, not 'maybe'" in result.stderr
+    assert "APP_KEYS: Input should be 'auto', 'required' or 'off'" in result.stderr
+
+
+def test_serve_says_which_setting_has_no_such_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APP_DRAIN", "3")
+
+    result = dmae("serve", "--state-dir", tmp_path, "--port", "0")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "APP_DRAIN is not a setting; did you mean APP_DRAIN_S?" in result.stderr
+
+
+@pytest.mark.parametrize("options", [[], ["--port", "0"]])
+def test_serve_says_that_an_address_is_none_of_this_machine(
+    tmp_path: Path, options: list[str]
+) -> None:
+    result = dmae("serve", "--state-dir", tmp_path, "--host", "192.0.2.1", *options)
+
+    assert result.exit_code == 1
+    assert "cannot listen on 192.0.2.1" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["keys", "list"]])
+def test_a_store_s_address_that_is_none_is_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "store:6379")
+
+    result = dmae(*command, "--state-dir", tmp_path)
+
+    assert result.exit_code == 1
+    assert "REDIS_URL must begin with one of redis://" in result.stderr
 
 
 @pytest.mark.parametrize(("command", "program"), [("api", "uvicorn"), ("worker", "worker")])
@@ -191,6 +259,28 @@ def test_a_single_part_takes_the_place_of_the_command(
 
     assert dmae(command).exit_code == 0
     assert became[0][:3] == [sys.executable, "-m", program]
+
+
+def test_a_web_process_has_a_path_of_its_own_and_finishes_uploads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    became: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _, arguments: became.append(arguments))
+    monkeypatch.setenv("APP_BODY_TIMEOUT_S", "120")
+
+    assert dmae("api", "--root-path", "below/this/").exit_code == 0
+    said = dict(zip(became[0], became[0][1:], strict=False))
+    assert said["--root-path"] == "/below/this"
+    assert float(said["--timeout-graceful-shutdown"]) > 120
+
+
+def test_a_web_process_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_DRAIN_S", "1000")
+
+    result = dmae("api")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "APP_DRAIN_S: " in result.stderr
 
 
 def test_help_starts_quickly_because_it_loads_little() -> None:
