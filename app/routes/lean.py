@@ -1,11 +1,8 @@
 """Routes that are asked hundreds of times a second."""
 
-from collections.abc import Callable, Coroutine
-from typing import Any
-
-from fastapi import Request
 from fastapi.routing import APIRoute
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
 
 
 class LeanRoute(APIRoute):
@@ -16,10 +13,11 @@ class LeanRoute(APIRoute):
     them is documentation.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The endpoint, without more ado."""
-
-        async def handle(request: Request) -> Response:
-            return await self.endpoint(request, **request.path_params)
-
-        return handle
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The endpoint, without more ado; what it raises is the application's to answer."""
+        if scope["method"] not in self.methods:
+            await super().handle(scope, receive, send)
+            return
+        request = Request(scope, receive, send)
+        response = await self.endpoint(request, **request.path_params)
+        await response(scope, receive, send)
