@@ -22,7 +22,7 @@ from app.webhooks.messages import messages_of
 from app.webhooks.sender import TIMEOUT_S, Sender
 from jobs import deliveries, store
 from jobs.deliveries import Attempt, Claim, DeliveryState, Ended, Message
-from jobs.errors import JobGone, JobsError, MalformedRecord
+from jobs.errors import JobNotFound, JobsError, MalformedRecord
 
 logger = logging.getLogger(__name__)
 
@@ -118,11 +118,11 @@ class Courier:
                 await self._begin(claim)
 
     async def _messages(self, ended: Ended) -> list[Message]:
-        """None for a job that was deleted since: nothing of it is kept, also not here."""
+        """None for a job that is no more: nothing of it is kept, also not here."""
         try:
             read = store.read(ended.job_id, tenant=ended.tenant, now=time.time())
             job = await self.runner.run(read)
-        except JobGone:
+        except JobNotFound:
             job = None
         except MalformedRecord:
             logger.exception("a job cannot be read", extra={"job_id": ended.job_id})

@@ -219,6 +219,18 @@ async def test_a_host_that_hangs_holds_up_no_other(
     assert sum(hanging) == 2
 
 
+async def test_a_job_that_nobody_remembers_holds_up_no_message(post: Post, receiver: Any) -> None:
+    """Its line in the outbox waited for longer than its record, and its id, were kept."""
+    line = ("dmae:outbox", "*", "job", JOB, "tenant", "t")
+    await post.runner.run(Command(call="XADD", args=line, parse=lambda _: None))
+    courier = post.courier()
+
+    await courier.turn()
+
+    left = Command(call="XLEN", args=("dmae:outbox",), parse=int)
+    assert await post.runner.run(left) == 0
+
+
 async def test_of_hosts_to_which_nothing_is_under_way_none_is_remembered(
     post: Post, running: Any, receiver: Any
 ) -> None:
