@@ -50,6 +50,8 @@ class Attack:
         steps: Gradient steps.
         samples: Noisy copies of each step.
         generator: Of the noise.
+        rounded: Whether gradients are computed in bfloat16: about half as fast again on a
+            processor that has it. What the classifier answers is never computed so.
     """
 
     network: nn.Module
@@ -57,6 +59,7 @@ class Attack:
     steps: int
     samples: int
     generator: torch.Generator
+    rounded: bool = False
 
     def strongest(
         self, image: NDArray[np.float32], label: int, *, radius: float
@@ -82,7 +85,9 @@ class Attack:
         """Of the loss of the label, at an image."""
         point = image.clone().requires_grad_()
         noise = torch.randn((self.samples, *image.shape), generator=self.generator)
-        chances = self.network(point + self.sigma * noise).softmax(dim=1).mean(dim=0)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.rounded):
+            logits = self.network(point + self.sigma * noise)
+        chances = logits.float().softmax(dim=1).mean(dim=0)
         loss = -chances[label].clamp_min(1e-12).log()
         (slope,) = torch.autograd.grad(loss, point)
         return slope
@@ -119,6 +124,7 @@ def measure(options: Namespace) -> Measured:
         steps=options.steps,
         samples=options.samples,
         generator=torch.Generator().manual_seed(0),
+        rounded=options.bfloat16,
     )
     began = time.perf_counter()
     certified = _certified(found, sampler, subject.sigma, options)
@@ -129,13 +135,14 @@ def measure(options: Namespace) -> Measured:
     inside = results[0].answers
     header = ("radius, in certified radii", "images", "same", "abstained", "changed")
     minutes = (time.perf_counter() - began) / 60
+    precision = "bfloat16" if options.bfloat16 else "float32"
     radii = [certificate.radius for _, certificate in certified]
     text = f"""{explanation(__doc__)}
 
 {len(certified)} of the {words}, each certified at alpha {ALPHA} with n = {options.n:,} (mean radius
 {np.mean(radii):.4f}), sigma {subject.sigma:g}, by {opened.info.summary}. {options.steps}
-steps of {options.samples} samples; PREDICT with {options.votes:,} draws at alpha {ALPHA}. The whole
-took {minutes:.0f} minutes.
+steps of {options.samples} samples, gradients in {precision}; PREDICT with {options.votes:,} draws
+at alpha {ALPHA}. The whole took {minutes:.0f} minutes.
 
 {table(header, (result.cells for result in results))}"""
     return text, [_target(inside)]
@@ -188,6 +195,7 @@ def _options(parser: ArgumentParser) -> None:
     parser.add_argument("--images", type=int, default=50, help="certified images to attack")
     parser.add_argument("--steps", type=int, default=40, help="of gradient descent")
     parser.add_argument("--samples", type=int, default=128, help="of noise, each step")
+    parser.add_argument("--bfloat16", action="store_true", help="compute gradients in bfloat16")
     parser.add_argument("--n", type=int, default=10_000, help="draws of a certificate")
     parser.add_argument("--votes", type=int, default=1_000, help="draws of PREDICT")
     parser.add_argument("--control", type=float, default=5.0, help="radii of the second attack")
