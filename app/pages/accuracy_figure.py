@@ -17,7 +17,8 @@ def accuracy_figure(card: ModelCard, *, sigma: float, radius: float | None) -> P
         sigma: Of the noise, in units of a [0, 1] pixel.
         radius: To mark; None for none.
     """
-    evaluation = next((each for each in card.evaluations if each.sigma == sigma), None)
+    measured = (each for each in card.evaluations if each.sigma == sigma)
+    evaluation = max(measured, key=lambda each: each.n, default=None)
     if evaluation is None or len(evaluation.certified_accuracy) < 2:
         return None
     points = list(evaluation.certified_accuracy)

@@ -1,6 +1,7 @@
 """What the figures of a result show follows from its votes, by the bounds themselves."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -144,6 +145,17 @@ def test_a_radius_is_placed_on_the_bundled_model_s_curve() -> None:
     assert accuracy_figure(card, sigma=9.0, radius=0.3) is None
 
 
+def test_the_curve_is_that_of_the_most_draws() -> None:
+    card = Registry().default()
+    few = card.evaluations[0]
+    many = replace(few, n=10 * few.n)
+
+    plot = accuracy_figure(replace(card, evaluations=(few, many)), sigma=few.sigma, radius=None)
+
+    assert plot is not None
+    assert f"{many.n:,} draws" in plot.reading
+
+
 @pytest.mark.parametrize(("shape", "radius"), [((3, 32, 32), 0.4), ((3, 224, 224), 3.0)])
 def test_the_changed_picture_is_exactly_the_radius_away(
     shape: tuple[int, int, int], radius: float
@@ -174,6 +186,12 @@ def test_what_a_mode_does_not_read_is_what_it_refuses(question: Any) -> None:
 
 def test_a_bound_is_never_rounded_up() -> None:
     assert [floored(each) for each in (0.123499, 0.99999, 0.5)] == ["0.1234", "0.9999", "0.5000"]
+
+
+def test_a_bound_above_zero_is_never_shown_as_zero() -> None:
+    shown = [floored(each, 3) for each in (0.000876, 0.0, 1e-12)]
+
+    assert shown == ["0.0008", "0.000", "0.000000000"]
 
 
 @pytest.mark.parametrize(
