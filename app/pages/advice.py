@@ -1,9 +1,10 @@
 """What to change after an answer that claims nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.pages import words
+from app.pages.draws_figure import enough
 from model_store.card import ModelCard
 from smoothing.bounds import certified_radius
 from smoothing.certificate import AbstentionReason, Certificate
@@ -19,26 +20,44 @@ class Advice:
     fields: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def advice(certificate: Certificate, card: ModelCard | None, *, max_draws: int) -> list[Advice]:
+def advice(
+    certificate: Certificate,
+    card: ModelCard | None,
+    cards: Sequence[ModelCard],
+    *,
+    max_draws: int,
+) -> list[Advice]:
     """What may help after an abstention, the best first; nothing where there was none.
 
     Args:
         certificate: As it was proved.
         card: Of its model; None where that has left the store.
+        cards: Of all models.
         max_draws: The most that may be asked for.
     """
     reason = certificate.abstention_reason
     if reason is None:
         return []
     found = _BY_REASON[reason](certificate, max_draws)
-    return [*found, *_less_noise(certificate, card), Advice(text=OTHER_IMAGES)]
+    return [*found, *_less_noise(certificate, card, cards), Advice(text=OTHER_IMAGES)]
 
 
 def _more_draws(certificate: Certificate, max_draws: int) -> list[Advice]:
-    n = min(10 * certificate.params.n, max_draws)
-    if n <= certificate.params.n:
+    params = certificate.params
+    n = min(10 * params.n, max_draws)
+    if n <= params.n:
         return []
-    return [Advice(text=f"Draw more: {n:,} may be enough to be sure.", fields={"n": f"{n}"})]
+    text = f"Draw more: {n:,} may be enough to be sure."
+    if params.mode != "predict":
+        needed = enough(certificate, at_most=max_draws)
+        n = max(n, needed or n)
+        text = (
+            f"Draw more: {n:,} would be enough if they went on to fall as these did."
+            if needed
+            else f"Draw more: {n:,} may fall more clearly. If they fall as these did, no number "
+            "that may be asked for is enough."
+        )
+    return [Advice(text=text, fields={"n": f"{n}"})]
 
 
 def _both_bounded(certificate: Certificate, max_draws: int) -> list[Advice]:
@@ -72,12 +91,21 @@ def _smaller_radius(certificate: Certificate, max_draws: int) -> list[Advice]:  
     return found
 
 
-def _less_noise(certificate: Certificate, card: ModelCard | None) -> list[Advice]:
-    smaller = [sigma for sigma in card.sigmas if sigma < certificate.params.sigma] if card else []
+def _less_noise(
+    certificate: Certificate, card: ModelCard | None, cards: Sequence[ModelCard]
+) -> list[Advice]:
+    """The next smaller level of this model, or of one that tells the same classes apart."""
+    if card is None:
+        return []
+    alike = [card, *(each for each in cards if each.labels == card.labels and each.id != card.id)]
+    smaller = [
+        (sigma, each) for each in alike for sigma in each.sigmas if sigma < certificate.params.sigma
+    ]
     if not smaller:
         return []
-    text = f"Use less noise: at sigma {smaller[-1]:g} the class is easier to tell."
-    return [Advice(text=text, fields={"sigma": f"{smaller[-1]:g}"})]
+    sigma, other = max(smaller, key=lambda each: each[0])
+    text = f"Use less noise: at sigma {sigma:g} the class is easier to tell."
+    return [Advice(text=text, fields={"sigma": f"{sigma:g}", "model": other.id})]
 
 
 _BY_REASON: Mapping[AbstentionReason, Callable[[Certificate, int], list[Advice]]] = {

@@ -65,6 +65,7 @@ def answer(
     document: Mapping[str, Any],
     *,
     card: ModelCard | None,
+    cards: Sequence[ModelCard],
     draws_per_s: float,
     max_draws: int,
 ) -> Answer:
@@ -74,6 +75,7 @@ def answer(
         spec: What was asked.
         document: The certificate, final or interim.
         card: Of the model; None where that has left the store.
+        cards: Of all models.
         draws_per_s: Of the service at present.
         max_draws: The most that may be asked for.
 
@@ -90,7 +92,7 @@ def answer(
         more_draws=draws_figure(certificate, draws_per_s=draws_per_s),
         accuracy=card and accuracy_figure(card, sigma=spec.params.sigma, radius=radius),
         explanation=_with_labels(certificate.abstention_explanation, spec.model.labels),
-        advice=advice(certificate, card, max_draws=max_draws),
+        advice=advice(certificate, card, cards, max_draws=max_draws),
         spot=255 * strongest_change(spec.image.shape, radius=radius),
         attempts=document.get("attempts"),
     )

@@ -24,6 +24,26 @@ def scaled(votes: Votes, total: int) -> Votes:
     return Votes(counts=tuple(after[:-1]), invalid=after[-1])
 
 
+def enough(certificate: Certificate, *, at_most: int) -> int | None:
+    """The fewest draws, of some round numbers, that would show a radius if the rates stayed.
+
+    Args:
+        certificate: In a mode that bounds a radius.
+        at_most: The most that may be asked for.
+
+    Returns:
+        None where no number up to `at_most` would, or no class was chosen.
+    """
+    votes, selected = certificate.deciding_votes, certificate.selected
+    if not votes or selected is None:
+        return None
+    rounds = (step * decade for decade in DECADES for step in (1, 2, 5))
+    return next(
+        (n for n in rounds if n <= at_most and _radius(votes, n, selected, certificate.params)),
+        None,
+    )
+
+
 def draws_figure(certificate: Certificate, *, draws_per_s: float) -> Plot | None:
     """The figure of a certificate; None where its mode bounds no radius, or it has no votes.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from app.certifications import Expected, expected
+from app.fleet import readable_cards
 from app.pages import words
 from app.pages.answer import Answer, answer
 from app.pages.modes import BY_MODE, Question
@@ -94,6 +95,7 @@ async def job_view(job: Job, services: Services, *, url: str, with_key: bool) ->
             job.spec,
             services.signer.presented(document),
             card=card,
+            cards=readable_cards(services.registry),
             draws_per_s=speed or 1.0,
             max_draws=services.settings.max_draws,
         ),
