@@ -7,6 +7,9 @@ from app.pages import words
 from app.pages.job_list import title
 from app.pages.job_view import JobView
 
+_ASKED = {"radius": "radius asked about"}
+"""Names that mean something else among the answers."""
+
 
 def comparison(views: Sequence[JobView]) -> dict[str, Any]:
     """What the template shows: a column a job, a row a property.
@@ -23,7 +26,8 @@ def comparison(views: Sequence[JobView]) -> dict[str, Any]:
 
 
 def _properties(view: JobView) -> dict[str, str]:
-    properties = {"state": words.STATES[view.job.state], **dict(view.asked)}
+    asked = {_ASKED.get(name, name): value for name, value in view.asked}
+    properties = {"state": words.STATES[view.job.state], **asked}
     if view.answer is None:
         return properties
     certificate = view.answer.certificate

@@ -120,6 +120,17 @@ def test_a_result_leads_to_the_document_the_signature_and_the_report(
         assert site.get(f"/jobs/{certified}/{path}").status_code == 200
 
 
+def test_a_comparison_tells_what_was_asked_from_what_was_shown(site: Any, picture: Any) -> None:
+    site.worker.doubt = 10
+    job = site.certify(picture(43), mode="decide", radius=0.2, n="")
+    site.worker.work()
+
+    page = site.get(f"/ui/compare?job={job}").text
+
+    assert '<th scope="row">radius</th><td>none</td>' in page
+    assert '<th scope="row">radius asked about</th><td>0.2</td>' in page
+
+
 def code_of(page: str, name: str) -> str:
     found = re.search(rf'<pre id="{name}".*?<code>(.*?)</code>', page, re.DOTALL)
     assert found is not None
