@@ -14,6 +14,8 @@ STATES = {
     JobState.EXPIRED: "Out of time",
 }
 
+MOST_DIGITS = 9
+
 
 def whole(number: float) -> str:
     """A count with commas between thousands."""
@@ -21,7 +23,9 @@ def whole(number: float) -> str:
 
 
 def floored(number: float, digits: int = 4) -> str:
-    """A bound from below, cut to some decimals; never more than it is."""
+    """A bound from below, cut to some decimals, or to the first that is not 0; never rounded up."""
+    while 0 < number < 10**-digits and digits < MOST_DIGITS:
+        digits += 1
     unit = 10**digits
     return f"{math.floor(number * unit + 1e-6) / unit:.{digits}f}"
 
