@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from smoothing.bounds import lower_confidence_bound, upper_confidence_bound
+from smoothing.params import SmoothingParams
 
 RADIUS_STEP = 0.25
 FEWEST_RADII = 4
@@ -34,6 +35,15 @@ def radii_up_to(largest: float) -> tuple[float, ...]:
     """Every quarter from 0 to the largest radius, and at least to 0.75."""
     count = max(FEWEST_RADII, int(largest / RADIUS_STEP) + 1)
     return tuple(RADIUS_STEP * step for step in range(count))
+
+
+def radii_of(params: SmoothingParams) -> tuple[float, ...]:
+    """Radii that say something in a mode: the one that was asked about, or none but 0, or many."""
+    if params.mode == "decide" and params.radius is not None:
+        return (params.radius,)
+    if params.mode == "predict":
+        return (0.0,)
+    return radii_up_to(params.radius_ceiling)
 
 
 def share(hits: int, trials: int, *, radius: float) -> CertifiedAccuracy:

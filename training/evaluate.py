@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from smoothing import SmoothingParams
-from smoothing.accuracy import radii_up_to
+from smoothing.accuracy import radii_of
 from training.config import EvaluateConfig
 from training.errors import TableDiffers
 from training.evaluation.card import write_card
@@ -64,14 +64,15 @@ def describe(summary: Summary, params: SmoothingParams) -> str:
         "radius  certified accuracy (exact 95 % interval over images)",
     ]
     lines += [
-        f"{point.radius:6.2f}  {point.accuracy:.3f}  ({point.low:.3f} to {point.high:.3f})"
+        f"{point.radius:6g}  {point.accuracy:.3f}  ({point.low:.3f} to {point.high:.3f})"
         for point in summary.curve
     ]
     lines += [
         f"abstention rate {summary.abstention_rate:.3f}",
         f"average certified radius {summary.average_certified_radius:.4f}",
-        f"radius ceiling {params.radius_ceiling:.6f}",
     ]
+    if summary.radius_ceiling is not None:
+        lines.append(f"radius ceiling {summary.radius_ceiling:.6f}")
     if summary.mean_draws is not None:
         lines.append(f"mean draws {summary.mean_draws:.0f}")
     return "\n".join(lines)
@@ -113,9 +114,11 @@ def _check_labels(table: Path, rows: Sequence[Row], images: Sequence[LabelledIma
 
 
 def _sum_up(rows: Sequence[Row], draws: Mapping[int, int], params: SmoothingParams) -> Summary:
-    summary = summarise(rows, radii_up_to(params.radius_ceiling))
     mean = sum(draws[row.idx] for row in rows) / len(rows) if draws else None
-    return replace(summary, radius_ceiling=params.radius_ceiling, mean_draws=mean)
+    # Whatever the draws show, decide claims the radius that it was asked about or none.
+    ceiling = params.radius_ceiling if params.radius is None else params.radius
+    summary = summarise(rows, radii_of(params))
+    return replace(summary, radius_ceiling=ceiling, mean_draws=mean)
 
 
 def _plot(table: Path, rows: Sequence[Row], subject: Subject, summary: Summary) -> None:

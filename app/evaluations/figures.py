@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import fsum
 
 from jobs.evaluation_record import Evaluation, Result
-from smoothing.accuracy import CertifiedAccuracy, curve_at, radii_up_to, steps
+from smoothing.accuracy import CertifiedAccuracy, curve_at, radii_of, steps
 from smoothing.certificate import SmoothingParams
 
 
@@ -78,15 +78,6 @@ def figures_of(answers: Sequence[Answer], params: SmoothingParams) -> Figures | 
         mean_draws=sum(answer.result.draws for answer in answers) / total,
         steps=steps(right, total),
     )
-
-
-def radii_of(params: SmoothingParams) -> tuple[float, ...]:
-    """Radii that say something in a mode: the one that was asked about, or none but 0, or many."""
-    if params.mode == "decide" and params.radius is not None:
-        return (params.radius,)
-    if params.mode == "predict":
-        return (0.0,)
-    return radii_up_to(params.radius_ceiling)
 
 
 def statement(evaluation: Evaluation) -> str:

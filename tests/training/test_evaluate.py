@@ -236,6 +236,16 @@ def test_every_procedure_of_the_service_can_be_measured(
     assert told in describe(summary, params_of(config))
 
 
+def test_figures_of_decide_are_at_the_radius_that_was_asked_about(config: EvaluateConfig):
+    config = replace(config, mode="decide", radius=0.125, n0=100, n=200, max_images=2)
+
+    summary = evaluate(config)
+
+    assert [point.radius for point in summary.curve] == [0.125]
+    assert summary.radius_ceiling == 0.125
+    assert "\n 0.125  " in describe(summary, params_of(config))
+
+
 def test_a_table_of_another_procedure_is_not_continued(config: EvaluateConfig):
     evaluate(config)
 

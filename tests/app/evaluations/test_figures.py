@@ -7,12 +7,13 @@ from xml.etree import ElementTree as ET
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from app.evaluations.figures import Answer, figures_of, radii_of, statement
+from app.evaluations.figures import Answer, figures_of, statement
 from app.evaluations.plot import plot
 from app.evaluations.table import table
 from jobs.caller import LOCAL
 from jobs.evaluation_record import Evaluation, EvaluationSpec, EvaluationState, Item, Result
 from jobs.record import ModelRef
+from smoothing.accuracy import radii_of
 from smoothing.certificate import SmoothingParams
 from training.evaluation.summary import summarise
 from training.evaluation.table import HEADER, Row, parse_row
