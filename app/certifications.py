@@ -194,6 +194,7 @@ def _accepted(
         most = max(draws, spec.params.n)
         raise services.refusals.over_quota(caller, submitted, draws=most)
     raise services.refusals.queue_full(
+        caller,
         spec.model.id,
         submitted,
         draws=draws,

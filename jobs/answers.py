@@ -35,7 +35,7 @@ class Submitted:
             (the tenant's job that shows the known certificate, new where there is none),
             "replayed" (the same was submitted before under this key or id), "conflict" (something
             else was), "over_quota" (refused: the caller has no more to spend) or "full" (refused:
-            the model's backlog is over the limit).
+            the model's backlog is over the limit, and the tenant has an equal part of it).
         job_id: The job to read; None when refused.
         backlog_draws: Draws outstanding for the model, this job's included when created.
         limit: Which limit of the quota refused it; None otherwise.

@@ -16,7 +16,8 @@ class Quota:
 
     Attributes:
         live_jobs: Jobs queued or running at a time.
-        draws_queued: Draws that these jobs still need, together.
+        draws_queued: Draws that these jobs still need, together, as far as is known: a decision,
+            until it has looked, the fewest that could settle it.
         draws_per_day: Draws made for jobs submitted on one day (UTC), and the most that those of
             them may take that have not ended.
         requests_per_minute: Submissions, after a burst of as many; above 0.

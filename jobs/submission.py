@@ -47,8 +47,9 @@ def submit(
         now: Current time.
         idempotency: The client's name for this submission; kept for a day.
         draws_per_s: Of all workers of the model together, to tell when to come again.
-        max_backlog_draws: Refuse when the model's outstanding draws would exceed this.
-        max_backlog_jobs: Refuse when the model already has this many live jobs.
+        max_backlog_draws: Refuse when the model's outstanding draws would exceed this, but not
+            whom that would leave below an equal part of it.
+        max_backlog_jobs: The same for the model's live jobs.
 
     Raises:
         ValueError: The spec is another tenant's.

@@ -60,11 +60,11 @@ class Refusals:
 
         Raises:
             OverQuota: The tenant had too much, for this quota.
-            QueueFull: The model had.
+            QueueFull: The model had, and the tenant its part of that.
         """
         if fingerprint not in self._answered:
             self._raise(self._work, (caller.tenant, caller.quota), draws=draws)
-            self._raise(self._work, model, draws=draws)
+            self._raise(self._work, (caller.tenant, model), draws=draws)
 
     def answered(self, fingerprint: int) -> None:
         """Notes a request that has its job: to ask again is no work."""
@@ -97,11 +97,18 @@ class Refusals:
         return error(after)
 
     def queue_full(
-        self, model: str, submitted: Submitted, *, draws: int, limits: dict[str, int]
+        self,
+        caller: Caller,
+        model: str,
+        submitted: Submitted,
+        *,
+        draws: int,
+        limits: dict[str, int],
     ) -> QueueFull:
         """The error for a submission that the store refused because the service is full.
 
         Args:
+            caller: Who asked.
             model: Whose queue it is.
             submitted: What the store answered.
             draws: How many were asked for.
@@ -114,7 +121,7 @@ class Refusals:
 
         after = submitted.retry_after_s
         if after is not None:
-            self._remember(model, after, draws, error)
+            self._remember((caller.tenant, model), after, draws, error)
         return error(after)
 
     def _remember(

@@ -18,11 +18,15 @@ local function answer(outcome, job_id, refusal)
     told(standing(tenant, now)) }
 end
 
--- What is in the way of the first of these must be gone: so many seconds, or so many draws of the model,
--- which all who wait there share.
+-- How many tenants the workers of the model are shared among, this one included.
+local function sharers()
+  local line = tenants_name(model)
+  return redis.call('ZCARD', line) + (redis.call('ZSCORE', line, tenant) and 0 or 1)
+end
+
+-- What is in the way must be gone first: so many seconds, or so many draws of the model.
 local function refuse(limit, seconds, draws)
-  local sharers = math.max(redis.call('ZCARD', tenants_name(model)), 1)
-  return answer(limit == '' and 'full' or 'over_quota', '', { limit, seconds, draws * sharers })
+  return answer(limit == '' and 'full' or 'over_quota', '', { limit, seconds, draws })
 end
 
 -- Whatever comes of it, it has happened: once, and one request more.
@@ -115,14 +119,14 @@ local function twin()
   return found
 end
 
-local function over_quota()
-  local s = standing(tenant, now)
+local function over_quota(s, among)
   if quota.live_jobs and s.jobs >= quota.live_jobs then
-    return refuse('live_jobs', quota.live_jobs > 0 and 0 or -1, s.draws / math.max(s.jobs, 1))
+    local each = s.draws / math.max(s.jobs, 1)
+    return refuse('live_jobs', quota.live_jobs > 0 and 0 or -1, among * each)
   end
   if quota.draws_queued and s.draws + planned > quota.draws_queued then
     local over = s.draws + planned - quota.draws_queued
-    return refuse('draws_queued', planned <= quota.draws_queued and 0 or -1, over)
+    return refuse('draws_queued', planned <= quota.draws_queued and 0 or -1, among * over)
   end
   if quota.draws_per_day and s.spent + most > quota.draws_per_day then
     local tomorrow = (math.floor(now / DAY) + 1) * DAY
@@ -130,13 +134,16 @@ local function over_quota()
   end
 end
 
-local function full()
+-- The service is full for a tenant that has its equal part of what there is room for: the others' jobs
+-- are no reason to refuse one that has less, since it does not wait for them.
+local function full(s, among)
   local draws, jobs = number_of(books, 'draws'), redis.call('ZCARD', live_name(model))
   local max_draws, max_jobs = tonumber(asked.max_draws), tonumber(asked.max_jobs)
-  if draws + planned > max_draws then
-    return refuse('', planned <= max_draws and 0 or -1, draws + planned - max_draws)
+  local over = math.min(draws + planned, among * (s.draws + planned)) - max_draws
+  if over > 0 then return refuse('', planned <= max_draws and 0 or -1, over) end
+  if math.min(jobs, among * s.jobs) >= max_jobs then
+    return refuse('', max_jobs > 0 and 0 or -1, draws / math.max(jobs, 1))
   end
-  if jobs >= max_jobs then return refuse('', max_jobs > 0 and 0 or -1, draws / math.max(jobs, 1)) end
 end
 
 local function enqueue()
@@ -168,4 +175,5 @@ local certificate = redis.call('GET', certificate_name(document))
 if certificate then return show(certificate) end
 local found = twin()
 if found then return share(found, 'joined') end
-return over_quota() or full() or enqueue()
+local stands, among = standing(tenant, now), sharers()
+return over_quota(stands, among) or full(stands, among) or enqueue()

@@ -194,9 +194,11 @@ def test_a_rate_is_remembered_as_long_as_it_holds() -> None:
         ("draws_queued", "team", {"draws_queued": 1}, "m", 900, False),
         ("draws_queued", "others", {}, "m", 900, False),
         ("live_jobs", "team", {}, "m", 1, True),
-        (None, "others", {}, "m", 900, True),
-        (None, "others", {}, "m", 899, False),
-        (None, "others", {}, "other", 900, False),
+        (None, "team", {}, "m", 900, True),
+        (None, "team", {"draws_queued": 1}, "m", 900, True),
+        (None, "team", {}, "m", 899, False),
+        (None, "team", {}, "other", 900, False),
+        (None, "others", {}, "m", 900, False),
     ],
 )
 def test_work_like_what_was_just_refused_is_refused_again(
@@ -212,7 +214,8 @@ def test_work_like_what_was_just_refused_is_refused_again(
     refusals = Refusals(lambda: now)
     told = refused(limit, after=60.0)
     if limit is None:
-        refusals.queue_full("m", told, draws=900, limits={"backlog_draws": 1, "backlog_jobs": 1})
+        limits = {"backlog_draws": 1, "backlog_jobs": 1}
+        refusals.queue_full(caller("team"), "m", told, draws=900, limits=limits)
     else:
         refusals.over_quota(caller("team"), told, draws=900)
 

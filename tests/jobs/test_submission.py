@@ -311,6 +311,35 @@ def test_a_full_service_says_when_it_will_not_be(life: Any) -> None:
     assert never.retry_after_s is None
 
 
+def test_a_service_full_of_one_tenant_s_jobs_has_room_for_another_s_equal_part(life: Any) -> None:
+    """It does not wait for the others' jobs, so it need not wait to be let in either."""
+    limits = {"max_backlog_draws": 6 * DRAWS, "max_backlog_jobs": 6}
+    told = []
+    for name in ["acme"] * 7 + ["bolt"] * 4 + ["cord"] * 3 + ["acme"]:
+        spec = life.other(len(told), tenant=name)
+        told.append((name, life.submit(spec, caller=life.caller(name), **limits).outcome))
+
+    accepted = [name for name, outcome in told if outcome == "created"]
+    assert accepted == ["acme"] * 6 + ["bolt"] * 3 + ["cord"] * 2
+    assert {outcome for _, outcome in told} == {"created", "full"}
+
+
+@pytest.mark.parametrize(
+    ("limit", "seconds"), [({"max_backlog_draws": 3 * DRAWS}, 1), ({"max_backlog_jobs": 3}, 0.5)]
+)
+def test_whoever_has_its_part_of_a_full_service_waits_for_the_first_room_there_is(
+    life: Any, limit: Any, seconds: float
+) -> None:
+    for number, name in enumerate(["acme", "acme", "bolt", "bolt"]):
+        life.submit(life.other(number, tenant=name), caller=life.caller(name))
+
+    refused = life.submit(
+        life.other(9, tenant="bolt"), caller=life.caller("bolt"), draws_per_s=2 * DRAWS, **limit
+    )
+
+    assert (refused.outcome, refused.retry_after_s) == ("full", seconds)
+
+
 def test_a_waiting_job_becomes_as_urgent_as_whoever_joins_it(life: Any) -> None:
     batch = life.submit(life.other(1, priority="batch")).job_id
     for number in range(2, 5):
