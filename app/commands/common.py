@@ -4,6 +4,7 @@
 import dataclasses
 import json
 import sys
+import textwrap
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from app.client import Client
+    from app.client import Client, ProblemAnswer
 
+WIDTH = 88
 FAILED = 1
 WRONG = 2
 UNREACHABLE = 3
@@ -73,6 +75,11 @@ def say_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in table:
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
         typer.echo("  ".join(cells).rstrip())
+
+
+def folded(text: str) -> str:
+    """A paragraph in lines of bearable length."""
+    return textwrap.fill(text, WIDTH, break_on_hyphens=False)
 
 
 @contextmanager
@@ -136,23 +143,35 @@ def in_words(error: Exception) -> str:
         NoCertificate,
         ProblemAnswer,
         ServiceUnreachable,
-        Unauthorized,
+        WaitedTooLong,
     )
 
-    if isinstance(error, ServiceUnreachable):
-        return f"{error}\nIs `dmae serve` running? (--url names another address)"
-    if isinstance(error, NoCertificate | GivenUp):
-        return str(error)
-    if isinstance(error, OSError):
-        return f"error: cannot read or write {error.filename}: {error.strerror}"
-    if not isinstance(error, ProblemAnswer):
-        return f"error: {error}"
+    match error:
+        case ProblemAnswer():
+            words = _problem_in_words(error)
+        case ServiceUnreachable():
+            words = f"{error}\nIs `dmae serve` running? (--url names another address)"
+        case WaitedTooLong():
+            words = f"{error}: `dmae jobs watch` comes back to it"
+        case NoCertificate() | GivenUp():
+            words = str(error)
+        case OSError():
+            words = f"error: cannot read or write {error.filename}: {error.strerror}"
+        case _:
+            words = f"error: {error}"
+    return words
+
+
+def _problem_in_words(problem: "ProblemAnswer") -> str:
+    from app.client.errors import Unauthorized
+
     # The detail of a problem says all of its faults in one line, which is long for several.
-    faults = [f"  {fault.field}: {fault.detail}" for fault in error.errors]
-    advice = ["Name a key in DMAE_API_KEY."] if isinstance(error, Unauthorized) else []
-    if len(error.errors) > 1:
-        return "\n".join([f"{error.title}:", *faults, *advice])
-    return "\n".join([f"{error.title}: {error.detail}", *advice])
+    words = [f"{problem.title}: {problem.detail}"]
+    if len(problem.errors) > 1:
+        words = [f"{problem.title}:", *(f"  {it.field}: {it.detail}" for it in problem.errors)]
+    if isinstance(problem, Unauthorized):
+        words.append("Name one that opens it in DMAE_API_KEY.")
+    return "\n".join(words)
 
 
 def require_unix() -> None:

@@ -15,6 +15,7 @@ from app.commands.common import (
     Url,
     client_for,
     errors_in_words,
+    folded,
     in_words,
     say,
     say_json,
@@ -56,6 +57,13 @@ a folder does, too. Ctrl-C cancels; --detach leaves it to the service, --resume 
 """
 
 
+def _in_a_folder(file: Path | None) -> Path | None:
+    """A file that can be written once the work is done, as far as can be told before."""
+    if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
+        raise typer.BadParameter(f"{file} is a folder, or in none that exists")
+    return file
+
+
 def evaluate(
     source: Annotated[
         Path | None,
@@ -78,10 +86,12 @@ def evaluate(
     family_size: FamilySize = None,
     numerics: Numerics = None,
     tsv: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Write a row a picture to this file.")
+        Path | None,
+        typer.Option(callback=_in_a_folder, help="Write a row a picture to this file."),
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Write the curve to this file, as SVG.")
+        Path | None,
+        typer.Option(callback=_in_a_folder, help="Write the curve to this file, as SVG."),
     ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="Print the id and leave; the service goes on.")
@@ -178,16 +188,10 @@ def _say(status: "EvaluationStatus") -> None:
         f"{figures['wrong']} of another class, {figures['abstained']} abstained\n"
         f"average certified radius {figures['average_certified_radius']:.4f}, ceiling "
         f"{figures['radius_ceiling']:.4f}; {figures['mean_draws']:,.0f} draws a picture\n\n"
-        f"{_folded(body['statement'])}"
+        f"{folded(body['statement'])}"
     )
 
 
 def _row(point: dict[str, float]) -> tuple[str, str, str]:
     interval = f"{100 * point['low']:.1f} to {100 * point['high']:.1f} %"
     return f"{point['radius']:g}", f"{100 * point['accuracy']:.1f} %", interval
-
-
-def _folded(text: str) -> str:
-    import textwrap
-
-    return textwrap.fill(text, 88)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.common import AsJson, errors_in_words, say, say_json, say_table
+from app.commands.common import AsJson, errors_in_words, folded, say, say_json, say_table
 
 if TYPE_CHECKING:
     from app.certificates.keys import Keys
@@ -91,7 +91,7 @@ def _say(report: "Report", *, as_json: bool) -> None:
         return
     say(_WORDS[report.outcome])
     if report.statement is not None:
-        say(f"\n{report.statement}\n")
+        say(f"\n{folded(report.statement)}\n")
     rows = [(check.name, _MARKS[check.passed], check.detail) for check in report.checks]
     say_table(("check", "ok", "because"), rows)
 

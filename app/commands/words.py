@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-WIDTH = 88
+from app.commands.common import WIDTH, folded
 
 
 def describe(certificate: Mapping[str, Any], labels: Sequence[str] = ()) -> str:
@@ -27,8 +27,7 @@ def describe(certificate: Mapping[str, Any], labels: Sequence[str] = ()) -> str:
         )
         for name, value in rows
     ]
-    statement = textwrap.fill(certificate["statement"], WIDTH, break_on_hyphens=False)
-    return "\n".join([_headline(certificate), *lines, "", statement])
+    return "\n".join([_headline(certificate), *lines, "", folded(certificate["statement"])])
 
 
 def _headline(certificate: Mapping[str, Any]) -> str:

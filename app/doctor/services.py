@@ -69,7 +69,7 @@ def _ready(answer: httpx.Response) -> Findings:
     if not answer.is_success:
         yield fail("readiness", str(body.get("detail", answer.status_code)), "see `workers` above")
         return
-    yield ok("readiness", f"{body['workers_ready']} workers, {', '.join(body['models'])}")
+    yield ok("readiness", f"workers: {body['workers_ready']}; {', '.join(body['models'])}")
     for warning in body["warnings"]:
         yield warn("readiness", warning, "see WORKER_RUNTIME in docs/settings.md")
 

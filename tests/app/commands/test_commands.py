@@ -1,6 +1,10 @@
 """The `dmae` commands and the real application."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,6 +137,30 @@ def test_json_of_one_certificate_verifies(
 
     with Client(live) as client:
         assert client.verify(saved.read_bytes()).outcome == "valid"
+
+
+@pytest.mark.usefixtures("worker")
+def test_ctrl_c_cancels_all_that_is_under_way_and_tells_of_each(folder: Path, live: str) -> None:
+    command = [sys.executable, "-m", "app.cli", "certify", str(folder), "--sigma", "0.25", "--json"]
+    with (
+        Client(live) as client,
+        subprocess.Popen(
+            [*command, "--parallel", "2", "--url", live], stdout=subprocess.PIPE
+        ) as process,
+    ):
+        give_up_at = time.monotonic() + 20
+        while len(list(client.jobs())) < 2 and time.monotonic() < give_up_at:
+            time.sleep(0.05)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=20)
+        states = {job.id: job.status.state for job in client.jobs()}
+
+    found = json.loads(said)
+    assert process.returncode == 130
+    assert [each["job"] in states for each in found] == [True, True, False]
+    assert set(states.values()) == {"cancelled"}
+    assert found[2]["error"] == "given up before the service had taken it"
 
 
 @pytest.mark.usefixtures("worker")

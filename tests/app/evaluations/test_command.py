@@ -100,6 +100,7 @@ def test_ctrl_c_cancels_the_evaluation(
         (["CLASSES"], "needs --sigma"),
         (["--resume", "x", "--n", "100"], "takes no question"),
         (["CLASSES", "--sigma", "0.25", "--detach", "--tsv", "t.tsv"], "anything to write"),
+        (["CLASSES", "--sigma", "0.25", "--plot", "/not/there.svg"], "in none that exists"),
     ],
 )
 def test_a_command_line_that_means_nothing_is_refused(
