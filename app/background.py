@@ -13,8 +13,8 @@ async def in_background(
 ) -> AsyncGenerator[None]:
     """Has work done while the block runs, and cancelled after it, until all of it has ended.
 
-    More than once where need be: the Redis client sends within `asyncio.wait_for`, which before
-    Python 3.12 swallows a cancellation that comes in the moment in which it is done.
+    More than once where need be: libraries swallow a cancellation now and then, as
+    `asyncio.wait_for` does before Python 3.12 in the moment in which it is done.
 
     Args:
         work: Each for ever.

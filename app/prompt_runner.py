@@ -16,8 +16,8 @@ T = TypeVar("T")
 class PromptRunner:
     """Carries commands out, and gives up on a Redis that neither answers nor refuses.
 
-    The connection's own limits are for each attempt to connect, to greet and to ask; here is the
-    one for all of them together, since a client waits for all of them together.
+    The one limit for connecting, greeting, asking and trying again, since a client waits for all of
+    them together.
     """
 
     def __init__(self, runner: AsyncRunner) -> None:

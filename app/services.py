@@ -27,6 +27,7 @@ from jobs.connection import make_async_redis
 from jobs.keys import secret_from_text
 from jobs.queue import Waker, make_celery
 from jobs.spans import Tracing
+from jobs.together import Together
 from jobs.tracing import start_tracing
 from model_store.decoding import ImageLimits
 from model_store.registry import Registry
@@ -140,7 +141,7 @@ def build_services(settings: AppSettings, *, waker: WakesWorkers | None = None) 
         waker: Instead of one that sends Celery messages.
     """
     redis = make_async_redis(settings.redis_url)
-    runner = PromptRunner(AsyncRunner(redis))
+    runner = PromptRunner(AsyncRunner(Together(redis)))
     given = settings.dmae_secret
     return Services(
         settings=settings,

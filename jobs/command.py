@@ -90,7 +90,7 @@ class SyncClient(Protocol):
 
 
 class AsyncClient(Protocol):
-    """What an `AsyncRunner` needs of `redis.asyncio.Redis`."""
+    """What an `AsyncRunner` needs of `redis.asyncio.Redis`, or of `Together`."""
 
     async def execute_command(self, *args: Any) -> Any:
         """Redis' answer to one command."""

@@ -80,11 +80,14 @@ def make_redis(url: str, *, timeout_s: float = 1.0) -> redis.Redis:
     )
 
 
-def make_async_redis(url: str, *, timeout_s: float = 1.0) -> redis.asyncio.Redis:
-    """A client for the event loop; connects on first use. See `make_redis`."""
+def make_async_redis(url: str) -> redis.asyncio.Redis:
+    """A client for the event loop; connects on first use. See `make_redis`.
+
+    It waits for an answer until it is cancelled: its own limit makes a task of each command sent.
+    """
     return redis.asyncio.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
         redis_url(url),
-        socket_timeout=timeout_s,
+        socket_timeout=None,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         retry=AsyncRetry(_backoff(), 1, supported_errors=(ConnectionError,)),
     )
