@@ -3,7 +3,6 @@
 import logging
 import time
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import echo
@@ -15,7 +14,16 @@ from jobs.logs import also_concerns
 logger = logging.getLogger(__name__)
 
 QUIET_PATHS = frozenset({"/livez", "/healthz", "/readyz", "/metrics"})
-API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+USUALLY = {
+    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
+    b"cache-control": b"no-store",
+}
+"""Where an answer does not say otherwise."""
 
 
 class Edge:
@@ -50,18 +58,16 @@ class _Exchange:
         self._scope = scope
         self._send = send
         self._began = time.perf_counter()
-        self._request_id = begin_request(Headers(scope=scope).get(HEADER))
+        offered = [value for name, value in scope["headers"] if name == HEADER]
+        self._request_id = begin_request(offered[0].decode("latin-1") if offered else None)
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers[HEADER] = self._request_id
-            headers["X-Content-Type-Options"] = "nosniff"
-            headers["Referrer-Policy"] = "no-referrer"
-            headers["Cross-Origin-Resource-Policy"] = "same-origin"
-            headers.setdefault("Content-Security-Policy", API_POLICY)
-            headers.setdefault("Cache-Control", "no-store")
+            said = dict(message["headers"])
+            usual = [each for each in USUALLY.items() if each[0] not in said]
+            named = (HEADER, self._request_id.encode())
+            message["headers"] = [*message["headers"], named, *ALWAYS, *usual]
         await self._send(message)
 
     def log(self) -> None:

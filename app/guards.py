@@ -36,9 +36,9 @@ class HostGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one connection, as ASGI has it."""
         if scope["type"] == "http" and "*" not in self._allowed and not _is_probe(scope):
-            hosts = Headers(scope=scope).getlist("host")
+            hosts = [value for name, value in scope["headers"] if name == b"host"]
             # Of two, a proxy may have believed the other.
-            host = hosts[0] if len(hosts) == 1 else None
+            host = hosts[0].decode("latin-1") if len(hosts) == 1 else None
             if not self._is_ours(host):
                 raise HostNotAllowed(host)
         await self._app(scope, receive, send)

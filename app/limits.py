@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import BodyTimeout, BodyTooLarge
@@ -45,7 +44,7 @@ class BodyLimit:
             return
         path = scope["path"].removeprefix(scope.get("root_path", ""))
         bounds = self._paths.get(path, self._usual)
-        declared = _declared(Headers(scope=scope))
+        declared = _declared(scope)
         if declared is not None and declared > bounds.max_bytes:
             # The connection stays open: closing it while bytes arrive would reset it, and the
             # client would lose this answer. The server discards what still comes.
@@ -79,6 +78,6 @@ class _Counter:
         return message
 
 
-def _declared(headers: Headers) -> int | None:
-    text = headers.get("content-length", "")
-    return int(text) if text.isascii() and text.isdigit() else None
+def _declared(scope: Scope) -> int | None:
+    texts = [value for name, value in scope["headers"] if name == b"content-length"]
+    return int(texts[0]) if texts and texts[0].isdigit() else None

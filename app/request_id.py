@@ -1,12 +1,12 @@
 """The name of the request that is being answered, for its log lines and its problems."""
 
 import re
-import uuid
+import secrets
 from contextvars import ContextVar
 
 from jobs.logs import begin_concern
 
-HEADER = "X-Request-Id"
+HEADER = b"x-request-id"
 _SAFE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _current: ContextVar[str | None] = ContextVar("request_id", default=None)
 
@@ -19,7 +19,7 @@ def current_request_id() -> str | None:
 def begin_request(offered: str | None) -> str:
     """Names the current request: as its sender did, where that is safe to log, else afresh."""
     known = offered is not None and _SAFE.fullmatch(offered)
-    request_id = offered if known and offered is not None else uuid.uuid4().hex
+    request_id = offered if known and offered is not None else secrets.token_hex(16)
     _current.set(request_id)
     begin_concern(request_id=request_id)
     return request_id
