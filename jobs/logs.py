@@ -8,20 +8,24 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+_ENCODER = json.JSONEncoder(default=str)
 _NOTHING: Mapping[str, str] = {}
 _concerned: ContextVar[Mapping[str, str]] = ContextVar("concerned", default=_NOTHING)
 
 
 def begin_concern(**names: str | None) -> None:
     """Says what this task is about from now on, and nothing else: names for each of its lines."""
-    _concerned.set(_NOTHING)
-    also_concerns(**names)
+    _concerned.set(_known(names))
 
 
 def also_concerns(**names: str | None) -> None:
     """Adds names to what this task is about; those that are None are not known, and left out."""
-    known = {name: value for name, value in names.items() if value is not None}
-    _concerned.set({**_concerned.get(), **known})
+    if known := _known(names):
+        _concerned.set({**_concerned.get(), **known})
+
+
+def _known(names: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in names.items() if value is not None}
 
 
 @contextmanager
@@ -50,7 +54,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return _ENCODER.encode(line)
 
 
 def configure_logging(level: str) -> None:
@@ -60,3 +64,6 @@ def configure_logging(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    # What no line tells need not be found out; see "Optimization" in the logging documentation.
+    logging._srcfile = None  # noqa: SLF001 - documented
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
