@@ -14,6 +14,7 @@ from jobs.command import Command, SyncRunner
 from jobs.connection import make_redis
 from jobs.record import Chunk, ImageRef, JobSpec, Maker, ModelRef, WorkerInfo
 from smoothing.certificate import Certificate, Phase, SmoothingParams, Votes
+from tests.jobs.labelled import LabelledSet
 
 MODEL = ModelRef(
     id="tiny",
@@ -222,3 +223,11 @@ def new_life(run: Callable[[Command[Any]], Any], client: redis.Redis) -> Callabl
 def make_spec() -> Callable[..., JobSpec]:
     """Makes a spec, equal to all others but for its id and what is asked to differ."""
     return _make_spec
+
+
+@pytest.fixture
+def evaluation(life: _Life) -> LabelledSet:
+    """An evaluation of two images and one that is none, which has begun."""
+    made = LabelledSet(life)
+    assert made.begin() == "admitted"
+    return made
