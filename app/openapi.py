@@ -14,7 +14,7 @@ from app.problem_kinds import KINDS, Kind
 from app.problems import CONTENT_TYPE
 from app.schemas import Problem
 from app.webhooks.documentation import webhooks_section
-from app.webhooks.schemas import MessageBody
+from app.webhooks.schemas import EvaluationMessageBody, MessageBody
 
 ALWAYS = (
     *("body-too-large", "host-not-allowed", "internal-error"),
@@ -100,9 +100,13 @@ def complete_openapi(app: FastAPI, models: Sequence[str], keys: KeysMode) -> dic
     problem = Problem.model_json_schema(ref_template=SCHEMAS + "{model}")
     form = document["paths"]["/certify"]["post"]["requestBody"]["content"]["multipart/form-data"]
     form["schema"]["properties"]["model"]["examples"] = list(models)
-    message = MessageBody.model_json_schema(ref_template=SCHEMAS + "{model}")
     schemas |= problem.pop("$defs", {}) | {"Problem": problem}
-    schemas |= message.pop("$defs", {}) | {"MessageBody": message}
+    messages = (MessageBody, EvaluationMessageBody)
+    for body in messages:
+        message = body.model_json_schema(ref_template=SCHEMAS + "{model}")
+        schemas |= message.pop("$defs", {}) | {body.__name__: message}
     add_links(document)
-    document["webhooks"] = webhooks_section({"$ref": SCHEMAS + "MessageBody"})
+    document["webhooks"] = webhooks_section(
+        *({"$ref": SCHEMAS + body.__name__} for body in messages)
+    )
     return document

@@ -164,8 +164,8 @@ KINDS = {
         Kind(
             slug="delivery-not-found",
             status=404,
-            title="The job has no such delivery",
-            about="GET /jobs/{id}/deliveries lists those that there are.",
+            title="There is no such delivery",
+            about="GET /jobs/{id}/deliveries lists those that there are, and so for evaluations.",
         ),
         Kind(
             slug="invalid-archive",

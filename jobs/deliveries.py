@@ -1,7 +1,8 @@
-"""Messages about jobs that have ended, and how far each has come to its receiver.
+"""Messages about jobs and evaluations that have ended, and how far each has come to its receiver.
 
-`settle` in Lua writes a line into the outbox for each job that has a receiver, and does no more: a
-job neither waits for a receiver nor fails with it. Who sends takes lines from there, makes
+The script that ends one that has a receiver writes a line into the outbox, and does no more: a job
+neither waits for a receiver nor fails with it. What is said here of a job holds of an evaluation
+too, in each place by its id. Who sends takes lines from there, makes
 deliveries of them, and writes down each attempt. Every hand-over is to one process for some time,
 and to another should it die: a message goes out at least once, always under the same id.
 """
@@ -31,11 +32,13 @@ class Ended:
         entry: Id of the line.
         job_id: The job.
         tenant: Whose it is.
+        evaluation: Whether it is an evaluation and no job.
     """
 
     entry: str
     job_id: str
     tenant: str
+    evaluation: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,11 +225,13 @@ def _ended(answer: Any) -> tuple[Ended, ...]:
     found: list[Ended] = []
     for entry, flat in answer:
         fields = _pairs(flat)
+        evaluation = fields.get("evaluation")
         found.append(
             Ended(
                 entry=entry.decode(),
-                job_id=fields.get("job", b"").decode(),
+                job_id=(evaluation or fields.get("job", b"")).decode(),
                 tenant=fields.get("tenant", b"").decode(),
+                evaluation=evaluation is not None,
             )
         )
     return tuple(found)

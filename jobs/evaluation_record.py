@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from jobs.caller import Caller
-from jobs.record import ModelRef
+from jobs.record import ModelRef, WebhookRef
 from smoothing.certificate import SmoothingParams
 
 
@@ -43,6 +43,7 @@ class EvaluationSpec:
         deadline_at: When it expires if it has not ended, seconds since 1970.
         request_id: Id of the HTTP request that asked for it.
         payload_sha256: Hex digest of what was sent, for one that the client has named.
+        webhook: Whom to tell of its end; None for nobody.
     """
 
     id: str
@@ -55,6 +56,7 @@ class EvaluationSpec:
     deadline_at: float
     request_id: str | None = None
     payload_sha256: str | None = None
+    webhook: WebhookRef | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

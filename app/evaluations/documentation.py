@@ -134,6 +134,15 @@ def evaluation_body() -> dict[str, Any]:
                 "description": "What you call it.",
             },
             **{name: fields[name] for name in PARAMETERS},
+            "webhook_url": {
+                **fields["webhook_url"],
+                "description": "Where to post to when the evaluation has ended; only receivers on "
+                "the service's list (APP_WEBHOOK_ALLOW).",
+            },
+            "webhook_events": {
+                **fields["webhook_events"],
+                "examples": ["evaluation.succeeded,evaluation.failed"],
+            },
         },
         "required": ["sigma"],
         "additionalProperties": False,

@@ -17,10 +17,9 @@ from app.settings import AppSettings
 
 NAME = "name"
 MAX_NAME = 200
-NOT_OF_A_SET = frozenset({"priority", "webhook_url", "webhook_events"})
-"""Fields of a single certificate that an evaluation has none of."""
+PARAMETERS = tuple(name for name in parameters.TEXT_FIELDS if name != "priority")
+"""Fields of a single certificate that an evaluation has too."""
 
-PARAMETERS = tuple(name for name in parameters.TEXT_FIELDS if name not in NOT_OF_A_SET)
 _OTHERS = 32
 
 

@@ -19,6 +19,8 @@ from app.pacing import default_n, most_draws
 from app.parameters import smoothing_params
 from app.request_id import current_request_id
 from app.services import Services
+from app.webhooks.form import receiver_of
+from app.webhooks.messages import EVALUATION_EVENTS
 from jobs import evaluations, keys
 from jobs.caller import Caller
 from jobs.errors import EvaluationGone, EvaluationNotFound
@@ -182,7 +184,7 @@ async def _spec(
     name: str | None,
     digest: str | None,
 ) -> EvaluationSpec:
-    now, params = time.time(), await _params(form, services)
+    now, params, asked = time.time(), await _params(form, services), form.request.form
     return EvaluationSpec(
         id=keys.new_job_id() if name is None else evaluations.named_id(caller.tenant, name),
         name=form.name,
@@ -194,6 +196,9 @@ async def _spec(
         deadline_at=now + services.settings.evaluation_deadline_s,
         request_id=current_request_id(),
         payload_sha256=digest,
+        webhook=receiver_of(
+            asked.webhook_url, asked.webhook_events, services.receivers, known=EVALUATION_EVENTS
+        ),
     )
 
 

@@ -4,7 +4,7 @@ import time
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Header, Path, Query, Request
+from fastapi import APIRouter, Header, Query, Request
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
@@ -14,13 +14,8 @@ from app.evaluations.documentation import EXAMPLE, LOCATION, SVG, TSV, evaluatio
 from app.evaluations.figures import answers_of, figures_of
 from app.evaluations.intake import begin
 from app.evaluations.plot import plot
-from app.evaluations.reading import read_evaluation, wait_for_evaluation
-from app.evaluations.schemas import (
-    EXAMPLE_EVALUATION_ID,
-    EvaluationBody,
-    EvaluationsBody,
-    EvaluationSummaryBody,
-)
+from app.evaluations.reading import wait_for_evaluation
+from app.evaluations.schemas import EvaluationBody, EvaluationsBody, EvaluationSummaryBody
 from app.evaluations.submission import submit_some
 from app.evaluations.table import table
 from app.openapi import problems
@@ -30,24 +25,20 @@ from app.routes.answers import (
     Prefer,
     ServicesOf,
     etag,
-    is_job_id,
     json_answer,
     names_version,
     prefix_of,
 )
+from app.routes.own_evaluation import EvaluationId, checked_evaluation_id, own_evaluation
 from app.services import Services
 from app.waiting import preferred_wait, while_connected
 from jobs import evaluations
 from jobs.caller import Caller
-from jobs.errors import EvaluationNotFound
 from jobs.evaluation_record import Evaluation
 
 router = APIRouter(prefix="/evaluations", tags=["evaluations"])
 LARGEST_PAGE = 50
 
-EvaluationId = Annotated[
-    str, Path(description="Id of an evaluation.", examples=[EXAMPLE_EVALUATION_ID])
-]
 Wait = Annotated[
     float,
     Query(
@@ -170,7 +161,7 @@ async def get_table(
     evaluation_id: EvaluationId, services: ServicesOf, caller: CallerOf
 ) -> Response:
     """The images that have a result so far, in the format of Cohen et al. (2019)."""
-    evaluation = await _read(services, caller, evaluation_id)
+    evaluation = await own_evaluation(services, caller, evaluation_id)
     return Response(
         table(answers_of(evaluation)),
         media_type="text/tab-separated-values",
@@ -186,7 +177,7 @@ async def get_table(
 )
 async def get_plot(evaluation_id: EvaluationId, services: ServicesOf, caller: CallerOf) -> Response:
     """Certified accuracy by radius, of the images that have a result so far."""
-    evaluation = await _read(services, caller, evaluation_id)
+    evaluation = await own_evaluation(services, caller, evaluation_id)
     spec = evaluation.spec
     picture = plot(
         figures_of(answers_of(evaluation), spec.params),
@@ -218,7 +209,7 @@ async def get_evaluation(
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Figures and images; with a wait, as soon as there is something to say."""
-    now = await _read(services, caller, evaluation_id, items=False)
+    now = await own_evaluation(services, caller, evaluation_id, items=False)
     preferred = preferred_wait(prefer)
     seconds = min(max(wait, preferred or 0), services.settings.max_wait_s)
     headers = {} if preferred is None else {"Preference-Applied": f"wait={int(seconds)}"}
@@ -247,7 +238,9 @@ async def cancel_evaluation(
     request: Request, evaluation_id: EvaluationId, services: ServicesOf, caller: CallerOf
 ) -> Response:
     """Stops all its jobs; what they had found by then stays. Again, it changes nothing."""
-    cancel = evaluations.cancel(_checked(evaluation_id), tenant=caller.tenant, now=time.time())
+    cancel = evaluations.cancel(
+        checked_evaluation_id(evaluation_id), tenant=caller.tenant, now=time.time()
+    )
     await services.runner.run(cancel)
     return await _answer(request, services, caller, evaluation_id)
 
@@ -262,27 +255,17 @@ async def delete_evaluation(
     evaluation_id: EvaluationId, services: ServicesOf, caller: CallerOf
 ) -> Response:
     """Erases it, its images and its jobs now, and cancels what runs."""
-    delete = evaluations.delete(_checked(evaluation_id), tenant=caller.tenant, now=time.time())
+    delete = evaluations.delete(
+        checked_evaluation_id(evaluation_id), tenant=caller.tenant, now=time.time()
+    )
     await services.runner.run(delete)
     return Response(status_code=204)
-
-
-def _checked(evaluation_id: str) -> str:
-    if not is_job_id(evaluation_id):
-        raise EvaluationNotFound(evaluation_id[:100])
-    return evaluation_id
-
-
-async def _read(
-    services: Services, caller: Caller, evaluation_id: str, *, items: bool = True
-) -> Evaluation:
-    return await read_evaluation(services, _checked(evaluation_id), caller.tenant, items=items)
 
 
 async def _answer(
     request: Request, services: Services, caller: Caller, evaluation_id: str, *, status: int = 200
 ) -> Response:
-    evaluation = await _read(services, caller, evaluation_id)
+    evaluation = await own_evaluation(services, caller, evaluation_id)
     speed = await draws_per_s(services, evaluation.spec.model.id)
     body = EvaluationBody.of(evaluation, draws_per_s=speed, prefix=prefix_of(request))
     answer = json_answer(body, status=status, headers={"ETag": etag(evaluation.version)})

@@ -1,4 +1,4 @@
-"""Webhooks: the secret that signs them, and what became of each message about a job."""
+"""Webhooks: the secret that signs them, and what became of each message."""
 
 import time
 from typing import Annotated
@@ -9,6 +9,7 @@ from starlette.responses import Response
 from app.access.caller import Caller, CallerOf, require
 from app.openapi import problems
 from app.routes.answers import JobId, ServicesOf, checked_id, json_answer
+from app.routes.own_evaluation import EvaluationId, own_evaluation
 from app.services import Services
 from app.waiting import read_job
 from app.webhooks import secret
@@ -24,6 +25,14 @@ Owner = Annotated[Caller, require("certify")]
 """Who may submit may also know what its messages are signed with."""
 
 _ACCESS = ("key-needed", "key-refused", "scope-missing", "too-many-guesses", "store-unavailable")
+
+_AGAIN = (
+    "webhooks-off",
+    "cross-site-request",
+    "delivery-not-found",
+    "invalid-parameter",
+    *_ACCESS,
+)
 
 
 @router.get(
@@ -61,8 +70,21 @@ async def rotate_secret(caller: Owner, services: ServicesOf) -> Response:
 async def get_deliveries(job_id: JobId, caller: CallerOf, services: ServicesOf) -> Response:
     """Every message about the job, with each attempt to deliver it."""
     await read_job(services.runner, checked_id(job_id), tenant=caller.tenant)
-    found = await services.runner.run(deliveries.read(job_id))
-    return json_answer(DeliveriesBody(deliveries=[DeliveryBody.of(each) for each in found]))
+    return await _deliveries(services, job_id)
+
+
+@router.get(
+    "/evaluations/{evaluation_id}/deliveries",
+    response_model=DeliveriesBody,
+    summary="What became of an evaluation's message",
+    responses=problems("evaluation-not-found", "evaluation-gone", *_ACCESS),
+)
+async def get_evaluation_deliveries(
+    evaluation_id: EvaluationId, caller: CallerOf, services: ServicesOf
+) -> Response:
+    """The message about the evaluation, with each attempt to deliver it."""
+    await own_evaluation(services, caller, evaluation_id, items=False)
+    return await _deliveries(services, evaluation_id)
 
 
 @router.post(
@@ -70,15 +92,7 @@ async def get_deliveries(job_id: JobId, caller: CallerOf, services: ServicesOf) 
     status_code=202,
     response_model=DeliveryBody,
     summary="Deliver a message again",
-    responses=problems(
-        "webhooks-off",
-        "cross-site-request",
-        "job-not-found",
-        "job-gone",
-        "delivery-not-found",
-        "invalid-parameter",
-        *_ACCESS,
-    ),
+    responses=problems("job-not-found", "job-gone", *_AGAIN),
 )
 async def redeliver(
     job_id: JobId, number: Number, caller: CallerOf, services: ServicesOf
@@ -86,10 +100,35 @@ async def redeliver(
     """The same message under the same id, now, with as many attempts as a new one has."""
     _require_webhooks(services)
     await read_job(services.runner, checked_id(job_id), tenant=caller.tenant)
-    await services.runner.run(deliveries.again(job_id, number, now=time.time()))
-    found = await services.runner.run(deliveries.read(job_id))
+    return await _redelivered(services, job_id, number)
+
+
+@router.post(
+    "/evaluations/{evaluation_id}/deliveries/{number}/redeliver",
+    status_code=202,
+    response_model=DeliveryBody,
+    summary="Deliver an evaluation's message again",
+    responses=problems("evaluation-not-found", "evaluation-gone", *_AGAIN),
+)
+async def redeliver_of_evaluation(
+    evaluation_id: EvaluationId, number: Number, caller: CallerOf, services: ServicesOf
+) -> Response:
+    """As for the message of a job."""
+    _require_webhooks(services)
+    await own_evaluation(services, caller, evaluation_id, items=False)
+    return await _redelivered(services, evaluation_id, number)
+
+
+async def _deliveries(services: Services, ended_id: str) -> Response:
+    found = await services.runner.run(deliveries.read(ended_id))
+    return json_answer(DeliveriesBody(deliveries=[DeliveryBody.of(each) for each in found]))
+
+
+async def _redelivered(services: Services, ended_id: str, number: int) -> Response:
+    await services.runner.run(deliveries.again(ended_id, number, now=time.time()))
+    found = await services.runner.run(deliveries.read(ended_id))
     if number > len(found):
-        raise DeliveryNotFound(job_id, number)
+        raise DeliveryNotFound(ended_id, number)
     return json_answer(DeliveryBody.of(found[number - 1]), status=202)
 
 

@@ -1,4 +1,4 @@
-"""The background task that turns ended jobs into messages, and messages into answers of 2xx.
+"""The background task that turns what has ended into messages, and messages into answers of 2xx.
 
 Every web process may run one. Nothing is remembered here: a process that dies loses its claims
 after a while, and others take them over.
@@ -18,11 +18,11 @@ from urllib.parse import urlsplit
 from app.prompt_runner import PromptRunner
 from app.webhooks import secret
 from app.webhooks.errors import DeliveryFailed
-from app.webhooks.messages import messages_of
+from app.webhooks.messages import evaluation_messages, messages_of
 from app.webhooks.sender import TIMEOUT_S, Sender
-from jobs import deliveries, store
+from jobs import deliveries, evaluations, store
 from jobs.deliveries import Attempt, Claim, DeliveryState, Ended, Message
-from jobs.errors import JobNotFound, JobsError, MalformedRecord
+from jobs.errors import EvaluationNotFound, JobGone, JobsError, MalformedRecord
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Pace:
 
 @dataclass(slots=True)
 class Courier:
-    """Sends the messages of ended jobs.
+    """Sends the messages of ended jobs and evaluations.
 
     Attributes:
         runner: The job store.
@@ -119,10 +119,12 @@ class Courier:
 
     async def _messages(self, ended: Ended) -> list[Message]:
         """None for a job that is no more: nothing of it is kept, also not here."""
+        if ended.evaluation:
+            return await self._evaluation_messages(ended)
         try:
             read = store.read(ended.job_id, tenant=ended.tenant, now=time.time())
             job = await self.runner.run(read)
-        except JobNotFound:
+        except JobGone:
             job = None
         except MalformedRecord:
             logger.exception("a job cannot be read", extra={"job_id": ended.job_id})
@@ -132,6 +134,16 @@ class Courier:
         added = await self.runner.run(deliveries.subscribed(ended.job_id))
         first = [] if job.spec.webhook is None else [job.spec.webhook]
         return messages_of(job, dict.fromkeys([*first, *added]))
+
+    async def _evaluation_messages(self, ended: Ended) -> list[Message]:
+        try:
+            read = evaluations.read(ended.job_id, tenant=ended.tenant, now=time.time(), items=True)
+            return evaluation_messages(await self.runner.run(read))
+        except EvaluationNotFound:
+            return []
+        except MalformedRecord:
+            logger.exception("an evaluation cannot be read", extra={"evaluation_id": ended.job_id})
+            return []
 
     async def _begin(self, claim: Claim) -> None:
         host = urlsplit(claim.message.url).netloc

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.webhooks.messages import EVENTS
+from app.webhooks.messages import EVALUATION_EVENTS, EVENTS
 
 _HEADERS = {
     "webhook-id": "Names the message; a repetition has the same.",
@@ -12,23 +12,26 @@ _HEADERS = {
 }
 
 
-def webhooks_section(message: dict[str, Any]) -> dict[str, Any]:
+def webhooks_section(message: dict[str, Any], evaluation: dict[str, Any]) -> dict[str, Any]:
     """The section.
 
     Args:
         message: Reference to the schema of `MessageBody`.
+        evaluation: Reference to the schema of `EvaluationMessageBody`.
     """
-    return {event: {"post": _operation(event, message)} for event in EVENTS}
+    schemas = dict.fromkeys(EVENTS, message) | dict.fromkeys(EVALUATION_EVENTS, evaluation)
+    return {event: {"post": _operation(event, schema)} for event, schema in schemas.items()}
 
 
 def _operation(event: str, message: dict[str, Any]) -> dict[str, Any]:
+    what, _, end = event.partition(".")
     return {
         "operationId": event.replace(".", "_"),
         "tags": ["webhooks"],
-        "summary": f"A job has ended: {event.removeprefix('job.')}",
-        "description": "Sent to the `webhook_url` of the job, at least once, signed as Standard "
-        "Webhooks 1.0 has it with the secret of `GET /webhooks/secret`. Anything but an answer of "
-        "2xx within ten seconds is tried again for about a day; redirects are not followed.",
+        "summary": f"The {what} has ended: {end}",
+        "description": f"Sent to the `webhook_url` of the {what}, at least once, signed as "
+        "Standard Webhooks 1.0 has it with the secret of `GET /webhooks/secret`. Anything but an "
+        "answer of 2xx within ten seconds is tried again for about a day; redirects are not followed.",
         "parameters": [
             {
                 "name": name,

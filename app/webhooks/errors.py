@@ -5,7 +5,7 @@ WebhookError
 +-- TargetRefused       a URL that messages may not go to; `.limit` says to which they may
 +-- DeliveryFailed      the receiver could not be reached, or did not answer with 2xx
 +-- WebhooksOff         this service sends no webhooks
-+-- DeliveryNotFound    the job has no delivery of this number
++-- DeliveryNotFound    the job or evaluation has no delivery of this number
 """
 
 from app.errors import AppError, Limit
@@ -60,7 +60,7 @@ class WebhooksOff(WebhookError):
 
 
 class DeliveryNotFound(WebhookError):
-    """The job has no delivery of this number."""
+    """The job or evaluation has no delivery of this number."""
 
-    def __init__(self, job_id: str, number: int) -> None:
-        super().__init__(f"job {job_id} has no delivery {number}")
+    def __init__(self, ended_id: str, number: int) -> None:
+        super().__init__(f"of {ended_id} there is no delivery {number}")

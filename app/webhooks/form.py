@@ -1,6 +1,6 @@
 """The receiver that a form names."""
 
-from app.errors import FieldError, InvalidRequest, echo
+from app.errors import FieldError, InvalidRequest, Limit, echo
 from app.prompt_runner import PromptRunner
 from app.webhooks.allow import AllowList
 from app.webhooks.errors import TargetRefused, WebhooksOff
@@ -9,20 +9,29 @@ from jobs import deliveries
 from jobs.record import WebhookRef
 
 
-def receiver_of(url: str | None, events: str | None, receivers: AllowList) -> WebhookRef | None:
-    """The receiver of a job's messages; None where nobody is named.
+def receiver_of(
+    url: str | None,
+    events: str | None,
+    receivers: AllowList,
+    *,
+    known: tuple[str, ...] = EVENTS,
+) -> WebhookRef | None:
+    """The receiver of messages; None where nobody is named.
 
     Args:
         url: As sent.
         events: As sent, comma-separated; None for all.
         receivers: Who may be named.
+        known: All events that there are.
 
     Raises:
         InvalidRequest: Nobody may be named, this one may not, or there is no such event.
     """
     if url is None:
         if events is not None:
-            raise _invalid("webhook_events", events, "needs webhook_url")
+            raise _invalid(
+                "webhook_events", events, "needs webhook_url", limit={"supported": list(known)}
+            )
         return None
     if not receivers:
         raise _invalid("webhook_url", url, str(WebhooksOff()))
@@ -32,7 +41,7 @@ def receiver_of(url: str | None, events: str | None, receivers: AllowList) -> We
         raise InvalidRequest(
             [FieldError(field="webhook_url", value=echo(url), detail=str(error), limit=error.limit)]
         ) from error
-    return WebhookRef(url=url, events=_events(events))
+    return WebhookRef(url=url, events=_events(events, known))
 
 
 async def add_receiver(
@@ -61,15 +70,15 @@ async def add_receiver(
         )
 
 
-def _events(text: str | None) -> tuple[str, ...]:
+def _events(text: str | None, known: tuple[str, ...]) -> tuple[str, ...]:
     if text is None:
-        return EVENTS
+        return known
     named = {name.strip() for name in text.split(",")}
-    if not named <= set(EVENTS):
-        raise _invalid("webhook_events", text, f"must be some of {', '.join(EVENTS)}")
-    return tuple(event for event in EVENTS if event in named)
+    if not named <= set(known):
+        detail = f"must be some of {', '.join(known)}"
+        raise _invalid("webhook_events", text, detail, limit={"supported": list(known)})
+    return tuple(event for event in known if event in named)
 
 
-def _invalid(field: str, sent: str, detail: str) -> InvalidRequest:
-    limit = {"supported": list(EVENTS)} if field == "webhook_events" else None
+def _invalid(field: str, sent: str, detail: str, *, limit: Limit | None = None) -> InvalidRequest:
     return InvalidRequest([FieldError(field=field, value=echo(sent), detail=detail, limit=limit)])

@@ -6,9 +6,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.deliveries import Attempt, Delivery
+from jobs.evaluation_record import Evaluation, EvaluationState
 from jobs.record import Job, JobState
 
 Event = Literal["job.succeeded", "job.failed", "job.cancelled", "job.expired"]
+EvaluationEvent = Literal[
+    "evaluation.succeeded", "evaluation.failed", "evaluation.cancelled", "evaluation.expired"
+]
 _TOLD = ("verdict", "decision", "predicted", "radius", "sigma", "alpha", "mode")
 
 
@@ -68,6 +72,61 @@ class MessageBody(_Body):
                     error=job.error and {"code": job.error.code, "message": job.error.message},
                     links=MessageLinks(
                         self=here, certificate=f"{here}/certificate" if certificate else None
+                    ),
+                ),
+            }
+        )
+
+
+class EvaluationMessageLinks(_Body):
+    """Where to read on, as paths on the service that sent the message."""
+
+    self: str
+    table: str
+    plot: str
+
+
+class EvaluationMessageData(_Body):
+    """An evaluation that has ended, in short."""
+
+    id: str
+    name: str
+    state: EvaluationState
+    model: str
+    items: int = Field(description="Images.")
+    results: int = Field(description="Of them, those with a certificate or an abstention.")
+    created_at: datetime
+    finished_at: datetime
+    links: EvaluationMessageLinks
+
+
+class EvaluationMessageBody(_Body):
+    """What the receiver of an evaluation gets; the figures are at `links.self`."""
+
+    type: EvaluationEvent
+    timestamp: datetime = Field(description="When the evaluation ended.")
+    data: EvaluationMessageData
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> "EvaluationMessageBody":
+        """The message about an evaluation that has ended, read with its images."""
+        spec, here = evaluation.spec, f"/evaluations/{evaluation.spec.id}"
+        finished_at = _time(evaluation.finished_at or spec.created_at)
+        return cls.model_validate(
+            {
+                "type": f"evaluation.{evaluation.state.value}",
+                "timestamp": finished_at,
+                "data": EvaluationMessageData(
+                    id=spec.id,
+                    name=spec.name,
+                    state=evaluation.state,
+                    model=spec.model.id,
+                    items=evaluation.num_items,
+                    results=sum(result.certified for result in evaluation.results.values()),
+                    created_at=_time(spec.created_at),
+                    finished_at=finished_at,
+                    links=EvaluationMessageLinks(
+                        self=here, table=f"{here}.tsv", plot=f"{here}/plot.svg"
                     ),
                 ),
             }

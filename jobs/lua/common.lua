@@ -22,6 +22,8 @@ local function votes_name(id) return job_name(id) .. ':votes' end
 local function leases_name(id) return job_name(id) .. ':leases' end
 local function deaths_name(id) return job_name(id) .. ':deaths' end
 local function image_name(id) return job_name(id) .. ':image' end
+local function deliveries_name(id) return job_name(id) .. ':deliveries' end -- an evaluation's too
+local function evaluation_name(id) return 'dmae:evaluation:{' .. id .. '}' end
 local function running_name(model) return 'dmae:running:' .. model end
 local function live_name(model) return 'dmae:live:' .. model end
 local function inflight_name(document) return 'dmae:inflight:' .. document end

@@ -4,7 +4,7 @@ local now, lease, count = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local claimed = {}
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', 'dmae:deliveries:due', '-inf', text(now), 'LIMIT', 0, count)) do
   local id, n = string.match(member, '^(.*)|(%d+)$')
-  local found = redis.call('HMGET', job_name(id) .. ':deliveries', n, n .. ':attempts', n .. ':from',
+  local found = redis.call('HMGET', deliveries_name(id), n, n .. ':attempts', n .. ':from',
     n .. ':asked')
   if found[1] then
     redis.call('ZADD', 'dmae:deliveries:due', text(now + lease), member)

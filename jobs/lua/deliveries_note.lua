@@ -2,7 +2,7 @@
 -- somebody asked for it again while the attempt was under way, it stays due.
 local id, n, attempt, record = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local state, next_at, asked = ARGV[5], ARGV[6], ARGV[7]
-local log, member = job_name(id) .. ':deliveries', ARGV[1] .. '|' .. ARGV[2]
+local log, member = deliveries_name(id), ARGV[1] .. '|' .. ARGV[2]
 if redis.call('HEXISTS', log, n) == 0 then
   redis.call('ZREM', 'dmae:deliveries:due', member)
   return redis.status_reply('gone')

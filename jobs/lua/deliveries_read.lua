@@ -1,6 +1,6 @@
 -- All that is known of a job's deliveries, and when each is due: a flat list of fields and values.
 local id = ARGV[1]
-local log = job_name(id) .. ':deliveries'
+local log = deliveries_name(id)
 local fields = redis.call('HGETALL', log)
 local count = tonumber(redis.call('HGET', log, 'count') or '0')
 for n = 1, count do

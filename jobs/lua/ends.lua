@@ -83,7 +83,7 @@ local function erase(id, tenant, now)
   -- Work on it may be under way still: what that comes to must meet no other job, whosesoever.
   redis.call('SET', gone_name(id), 1, 'EX', GONE_DAYS * DAY)
   redis.call('DEL', job_name(id), image_name(id), votes_name(id), leases_name(id), deaths_name(id),
-    job_name(id) .. ':webhooks', job_name(id) .. ':deliveries')
+    job_name(id) .. ':webhooks', deliveries_name(id))
 end
 
 -- What a reader is told of a job.

@@ -3,15 +3,19 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from app.background import in_background
 from app.webhooks.allow import AllowList, parse_entry
+from app.webhooks.courier import Courier, Pace
+from app.webhooks.sender import Sender
 from tests.app.conftest import (  # noqa: F401 - fixtures
     anyio_backend,
+    make_key,
     model_store,
     picture,
     problem,
@@ -133,3 +137,37 @@ async def receiver() -> AsyncIterator[Receiver]:
     receiver = Receiver()
     async with listening(receiver.serve) as receiver.port:
         yield receiver
+
+
+@pytest.fixture
+async def hooked(serve: Callable[..., Any], receiver: Any) -> Any:  # noqa: F811
+    """A service that may call the receiver."""
+    return await serve(webhook_allow=receiver.entry)
+
+
+@pytest.fixture
+async def deliver() -> AsyncIterator[Callable[[Any], Any]]:
+    """Lets a service's courier work until the test is over, in a hurry."""
+    async with AsyncExitStack() as at_work:
+
+        async def start(serving: Any) -> None:
+            services = serving.services
+            courier = Courier(
+                runner=services.runner,
+                sender=Sender(services.receivers),
+                server_secret=services.secret.read,
+                pace=Pace(poll_s=0.02, patience_s=0.1),
+            )
+            await at_work.enter_async_context(in_background([courier.run()], again_s=0.2))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def tenant_secret() -> Callable[[Any], Awaitable[str]]:
+    """What a service signs with."""
+
+    async def ask(serving: Any) -> str:
+        return (await serving.http.get("/webhooks/secret")).json()["secret"]
+
+    return ask

@@ -219,7 +219,7 @@ async def test_a_host_that_hangs_holds_up_no_other(
     assert sum(hanging) == 2
 
 
-async def test_a_job_that_nobody_remembers_holds_up_no_message(post: Post, receiver: Any) -> None:
+async def test_a_job_that_nobody_remembers_holds_up_no_message(post: Post) -> None:
     """Its line in the outbox waited for longer than its record, and its id, were kept."""
     line = ("dmae:outbox", "*", "job", JOB, "tenant", "t")
     await post.runner.run(Command(call="XADD", args=line, parse=lambda _: None))
@@ -246,7 +246,7 @@ async def test_of_hosts_to_which_nothing_is_under_way_none_is_remembered(
 async def test_a_courier_waits_for_a_store_that_is_away(new_server: Any, receiver: Any) -> None:
     server = new_server()
     server.start()
-    redis = make_async_redis(server.url, timeout_s=0.2)
+    redis = make_async_redis(server.url)
     post = Post(PromptRunner(AsyncRunner(redis)), receiver.allow)
     await post.put(receiver.url)
     server.kill()

@@ -1,16 +1,12 @@
 """Webhooks over HTTP: named in the form, signed by the tenant's secret, looked up by the job."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
 
-from app.background import in_background
-from app.webhooks.courier import Courier, Pace
 from app.webhooks.schemas import MessageBody
-from app.webhooks.sender import Sender
 
 pytestmark = [pytest.mark.anyio, pytest.mark.redis]
 
@@ -19,36 +15,8 @@ Problem = Callable[..., dict[str, Any]]
 NOBODY = "019a9f0e-8c3a-7d11-9b5e-3f1c2a4d5e6f"
 
 
-@pytest.fixture
-async def hooked(serve: Callable[..., Any], receiver: Any) -> Any:
-    """A service that may call the receiver."""
-    return await serve(webhook_allow=receiver.entry)
-
-
-@pytest.fixture
-async def deliver() -> AsyncIterator[Callable[[Any], Any]]:
-    """Lets a service's courier work until the test is over, in a hurry."""
-    async with AsyncExitStack() as at_work:
-
-        async def start(service: Any) -> None:
-            services = service.services
-            courier = Courier(
-                runner=services.runner,
-                sender=Sender(services.receivers),
-                server_secret=services.secret.read,
-                pace=Pace(poll_s=0.02, patience_s=0.1),
-            )
-            await at_work.enter_async_context(in_background([courier.run()], again_s=0.2))
-
-        yield start
-
-
-async def secret_of(service: Any) -> str:
-    return (await service.http.get("/webhooks/secret")).json()["secret"]
-
-
 async def test_the_end_of_a_job_is_told_and_signed(
-    hooked: Any, worker: Any, picture: Picture, receiver: Any, deliver: Any
+    hooked: Any, worker: Any, picture: Picture, receiver: Any, deliver: Any, tenant_secret: Any
 ) -> None:
     await deliver(hooked)
     job = (await hooked.certify(picture(), webhook_url=receiver.url)).json()
@@ -57,7 +25,7 @@ async def test_the_end_of_a_job_is_told_and_signed(
     await receiver.wait_for(1)
 
     (call,) = receiver.calls
-    message = Webhook(await secret_of(hooked)).verify(call.body, call.headers)
+    message = Webhook(await tenant_secret(hooked)).verify(call.body, call.headers)
     assert MessageBody.model_validate(message).type == "job.succeeded"
     assert message["data"]["id"] == job["id"]
     assert message["data"]["links"]["self"] == f"/jobs/{job['id']}"
@@ -195,9 +163,9 @@ async def test_there_is_no_delivery_that_there_is_not(
 
 
 async def test_a_new_secret_leaves_the_old_one_valid_for_a_day(
-    hooked: Any, worker: Any, picture: Picture, receiver: Any, deliver: Any
+    hooked: Any, worker: Any, picture: Picture, receiver: Any, deliver: Any, tenant_secret: Any
 ) -> None:
-    old = await secret_of(hooked)
+    old = await tenant_secret(hooked)
     rotated = (await hooked.http.post("/webhooks/secret/rotate")).json()
     await deliver(hooked)
     await hooked.certify(picture(), webhook_url=receiver.url)
@@ -264,10 +232,8 @@ async def test_without_a_list_there_are_no_webhooks(
 async def test_the_document_describes_every_message(service: Any) -> None:
     document = (await service.http.get("/openapi.json")).json()
 
+    ends = ("succeeded", "failed", "cancelled", "expired")
     assert set(document["webhooks"]) == {
-        "job.succeeded",
-        "job.failed",
-        "job.cancelled",
-        "job.expired",
+        f"{what}.{end}" for what in ("job", "evaluation") for end in ends
     }
-    assert "MessageBody" in document["components"]["schemas"]
+    assert {"MessageBody", "EvaluationMessageBody"} <= set(document["components"]["schemas"])
