@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from threading import Event, Thread
@@ -23,44 +23,12 @@ from app.main import create_app
 from app.services import Services, build_services
 from app.settings import AppSettings
 from app.waiting import read_job
-from jobs import api_keys, ledger
+from jobs import api_keys
 from jobs.caller import LOCAL, Quota
-from jobs.command import SyncRunner
 from jobs.connection import make_redis
-from jobs.document import Making, certificate_document
-from jobs.keys import commitment
-from jobs.record import Job, Maker, WorkerInfo, WorkerModel
-from model_store.card import (
-    Architecture,
-    ModelCard,
-    Preprocessing,
-    Weights,
-    dump_card,
-)
-from model_store.evidence import Provenance
-from smoothing.certificate import Phase, Votes
-from smoothing.procedures import DrawMore, procedure_for
-
-MODEL = "tiny.colours"
-LABELS = ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-CARD = ModelCard(
-    id=MODEL,
-    description="No network: only its card is read.",
-    architecture=Architecture(image_size=32, patch_size=4, embed_dim=8, depth=1, num_heads=2),
-    labels=LABELS,
-    preprocessing=Preprocessing(
-        size=32, resize="bicubic", resize_shorter=32, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)
-    ),
-    sigmas=(0.25, 0.5),
-    weights=Weights(file="w.safetensors", sha256="ab" * 32, num_bytes=1, stored_as="float32"),
-    draws_per_s=400.0,
-    measured_on="nothing",
-    evaluations=(),
-    provenance=Provenance(
-        data="none", commands=(), schedule="none", hardware="none", wall_time_s=0
-    ),
-    licence="Apache-2.0",
-)
+from jobs.record import Job
+from model_store.card import dump_card
+from tests.app.acting import CARD, MODEL, QuietWaker, Worker
 
 
 @pytest.fixture(scope="session")
@@ -86,26 +54,11 @@ def model_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @dataclass
-class _QuietWaker:
-    """Remembers whom it was asked to wake."""
-
-    woken: list[str] = field(default_factory=list)
-    called: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def wake(self, model_id: str) -> None:
-        self.woken.append(model_id)
-        self.called.set()
-
-    async def aclose(self) -> None:
-        pass
-
-
-@dataclass
 class _Service:
     """A running application: what to call it with, and what it is made of."""
 
     http: httpx.AsyncClient
-    waker: _QuietWaker
+    waker: QuietWaker
     services: Services
     app: FastAPI
 
@@ -136,7 +89,7 @@ async def serve(model_store: Path, redis_url: str) -> AsyncIterator[Callable[...
 
 @asynccontextmanager
 async def _service(settings: AppSettings) -> AsyncIterator[_Service]:
-    waker = _QuietWaker()
+    waker = QuietWaker()
     services = build_services(settings, waker=waker)
     app = create_app(services)
     transport = httpx.ASGITransport(app)
@@ -151,115 +104,17 @@ async def service(serve: Callable[..., Any]) -> _Service:
     return await serve()
 
 
-class _Worker:
-    """Does a worker's part of the protocol, in the order in which one does it."""
-
-    def __init__(self, url: str) -> None:
-        self._client = make_redis(url)
-        self.run = SyncRunner(self._client).run
-
-    def close(self) -> None:
-        self._client.close()
-
-    def beat(
-        self,
-        *,
-        state: Any = "ready",
-        speed: float | None = 400.0,
-        counters: dict[str, float] | None = None,
-        **model: Any,
-    ) -> None:
-        known = {"id": MODEL, "weights_sha256": "ab" * 32, "draws_per_s": speed, "batch_size": 32}
-        info = WorkerInfo(
-            instance="one",
-            hostname="here",
-            state=state,
-            started_at=time.time(),
-            threads=1,
-            device="cpu",
-            models=(WorkerModel(**(known | model)),),
-            counters=counters or {},
-        )
-        self.run(ledger.heartbeat(info))
-
-    def admit(self) -> list[Any]:
-        return list(self.run(ledger.admit(MODEL, window=4, now=time.time())))
-
-    def commit(self, chunk: Any) -> Any:
-        """Votes for class 3, always."""
-        self.run(ledger.begin(chunk, worker="one", now=time.time()))
-        counts = [0] * len(LABELS)
-        counts[3] = chunk.stop - chunk.start
-        votes = Votes(counts=tuple(counts))
-        maker = Maker(runtime="none", noise_scheme="none")
-        return self.run(
-            ledger.commit(chunk, votes, maker=maker, worker="one", window=4, now=time.time())
-        )
-
-    def work(self) -> None:
-        """Takes all queued jobs to their end."""
-        for _ in self.steps():
-            pass
-
-    def steps(self) -> Iterator[None]:
-        """The same, chunk by chunk."""
-        waiting = self.admit()
-        while waiting:
-            done = self.commit(chunk := waiting.pop(0))
-            waiting += done.following
-            waiting += self._advance(chunk.job_id) if done.complete else []
-            yield
-
-    def _advance(self, job_id: str) -> list[Any]:
-        now = time.time()
-        snapshot = self.run(ledger.snapshot(job_id))
-        procedure = procedure_for(snapshot.spec.params, len(LABELS))
-        tally = {phase: _sum(snapshot.chunks.get(phase, {})) for phase in Phase}
-        step = procedure.step(tally)
-        if isinstance(step, DrawMore):
-            planned = procedure.draws_planned(tally)
-            return list(
-                self.run(
-                    ledger.extend(
-                        job_id, step=snapshot.step, request=step, planned=planned, window=4, now=now
-                    )
-                )
-                or ()
-            )
-        making = Making(
-            key_commitment=commitment(snapshot.job_key),
-            makers=snapshot.makers,
-            versions={"python": "3"},
-            started_at=snapshot.started_at,
-            finished_at=now,
-            attempts=snapshot.attempts,
-        )
-        document = certificate_document(snapshot.spec, step, making)
-        self.run(ledger.finish(job_id, step=snapshot.step, document=document, now=now))
-        return []
-
-    def fail(self, job_id: str) -> None:
-        self.run(ledger.fail(job_id, code="chunk_failed", message="it broke", now=time.time()))
-
-
-def _sum(chunks: dict[int, tuple[int, dict[str, int]]]) -> Votes:
-    votes = Votes.none(len(LABELS))
-    for _, sparse in chunks.values():
-        votes += Votes.from_sparse(sparse, len(LABELS))
-    return votes
-
-
 @pytest.fixture
-def worker(redis_url: str) -> Iterator[_Worker]:
+def worker(redis_url: str) -> Iterator[Worker]:
     """A live worker on the same Redis."""
-    worker = _Worker(redis_url)
+    worker = Worker(redis_url)
     worker.beat()
     yield worker
     worker.close()
 
 
 @pytest.fixture
-def make_key(worker: _Worker) -> Callable[..., str]:
+def make_key(worker: Worker) -> Callable[..., str]:
     """Makes API keys."""
 
     def make(scopes: str = "certify,read", **options: Any) -> str:
@@ -272,7 +127,7 @@ def make_key(worker: _Worker) -> Callable[..., str]:
 
 
 @pytest.fixture
-def revoke(worker: _Worker) -> Callable[[str], None]:
+def revoke(worker: Worker) -> Callable[[str], None]:
     """Revokes API keys."""
     return lambda key: worker.run(api_keys.revoke(id_of(key), now=time.time()))
 

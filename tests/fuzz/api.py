@@ -17,9 +17,8 @@ from app.embedded.valkey import find_server
 from app.main import create_app
 from app.services import build_services
 from app.settings import AppSettings
-from tests.app.conftest import CARD, MODEL, dump_card
-from tests.app.conftest import _QuietWaker as QuietWaker
-from tests.app.conftest import _Worker as Worker
+from model_store.card import dump_card
+from tests.app.acting import CARD, MODEL, QuietWaker, Worker
 from tests.serving import serving
 
 RECEIVER = "http://127.0.0.1:1"

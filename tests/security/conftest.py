@@ -14,7 +14,7 @@ from app.main import create_app
 from app.services import build_services
 from app.settings import AppSettings
 from jobs.connection import make_redis
-from tests.app.conftest import _QuietWaker as QuietWaker
+from tests.app.acting import QuietWaker
 from tests.app.conftest import (  # noqa: F401 - fixtures
     anyio_backend,
     model_store,
