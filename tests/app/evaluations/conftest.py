@@ -71,3 +71,30 @@ def counted() -> Callable[..., Any]:
         runner._runner = inner
 
     return noting
+
+
+@pytest.fixture(scope="session")
+def read() -> Callable[..., Any]:
+    """Reads an evaluation as it stands."""
+
+    async def get(service: Any, evaluation: dict[str, Any], **options: Any) -> dict[str, Any]:
+        answer = await service.http.get(evaluation["links"]["self"], **options)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def finished(read: Callable[..., Any]) -> Callable[..., Any]:
+    """Works on an evaluation until all its jobs were submitted and done."""
+
+    async def work(service: Any, worker: Any, evaluation: dict[str, Any]) -> dict[str, Any]:
+        for _ in range(40):
+            worker.work()
+            evaluation = await read(service, evaluation)
+            if evaluation["state"] not in ("queued", "running"):
+                return evaluation
+        raise AssertionError(evaluation)
+
+    return work
