@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 from uuid import uuid4
-from zipfile import ZipFile
+from zipfile import ZipFile, ZipInfo
 
 from app.client.errors import InvalidArgument
 
@@ -90,7 +90,8 @@ def read_archive(source: Image) -> bytes:
     content = BytesIO()
     with ZipFile(content, "w") as archive:
         for file in files:
-            archive.writestr(file.relative_to(folder).as_posix(), read_image(file))
+            # Without the time, so that a folder that is sent again is the same request.
+            archive.writestr(ZipInfo(file.relative_to(folder).as_posix()), read_image(file))
     return content.getvalue()
 
 

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 import app.client
 from app.client import AsyncClient, Client
 from app.client.errors import InvalidArgument
-from app.client.forms import read_image, text_fields
+from app.client.forms import read_archive, read_image, text_fields
 
 KEY = "dmae_abc_s3cr3t"
 
@@ -26,7 +28,7 @@ def test_ten_names_are_the_whole_surface() -> None:
 
 def test_both_clients_can_do_the_same() -> None:
     def able(kind: type) -> set[str]:
-        return {name for name in vars(kind) if not name.startswith("_")}
+        return {name for name in dir(kind) if not name.startswith("_")}
 
     assert able(Client) == able(AsyncClient)
     assert able(app.client.Job) == able(app.client.AsyncJob)
@@ -78,6 +80,18 @@ def test_a_key_that_is_none_is_refused_without_being_shown(key: str) -> None:
 def test_a_file_that_is_not_there_is_an_error_of_the_client(tmp_path: Any) -> None:
     with pytest.raises(InvalidArgument, match="No such file"):
         read_image(tmp_path / "none.png")
+
+
+def test_a_folder_that_is_sent_again_is_the_same_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "a.png").write_bytes(b"a picture")
+
+    first = read_archive(tmp_path)
+    monkeypatch.setattr(time, "localtime", lambda _: time.struct_time((2030, 1, 1) + 6 * (0,)))
+
+    assert read_archive(tmp_path) == first
 
 
 def test_what_is_not_said_is_left_to_the_service() -> None:
