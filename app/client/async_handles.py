@@ -1,6 +1,7 @@
 """Jobs and evaluations of a client that awaits."""
 
 from collections.abc import AsyncIterator, Callable
+from typing import Generic, TypeVar
 
 from app.client.answers import EvaluationStatus
 from app.client.async_wire import AsyncWire
@@ -8,26 +9,56 @@ from app.client.calls import Calls, Progress
 from app.client.events import Listening
 from app.client.views import Certificate, JobStatus
 
+S = TypeVar("S", JobStatus, EvaluationStatus)
 
-class AsyncJob:
-    """A job of the service.
+
+class _AsyncFollowed(Generic[S]):
+    """What the service works at, and how to be rid of it.
 
     Attributes:
-        status: The job as it was when it was last looked at.
+        status: As it was when it was last looked at.
     """
 
-    def __init__(self, status: JobStatus, calls: Calls, wire: AsyncWire) -> None:
-        self.status: JobStatus = status
+    def __init__(self, status: S, calls: Calls, wire: AsyncWire) -> None:
+        self.status: S = status
         self._calls = calls
         self._wire = wire
 
     def __repr__(self) -> str:
-        return f"AsyncJob({self.id!r}, {self.status.state!r})"
+        return f"{type(self).__name__}({self.id!r}, {self.status.state!r})"
 
     @property
     def id(self) -> str:
-        """Of the job; `client.job(id)` finds it again."""
+        """By which the client finds it again."""
         return self.status.id
+
+    async def refresh(self) -> S:
+        """As it is now."""
+        self.status = await self._wire.run(self._calls.again(self.status))
+        return self.status
+
+    async def cancel(self) -> S:
+        """Stop it; a job of mode anytime succeeds with the certificate that it has.
+
+        What was found by then of an evaluation stays. Raises Conflict if it has ended already.
+        """
+        self.status = await self._wire.run(self._calls.cancel(self.status))
+        return self.status
+
+    async def delete(self) -> None:
+        """Erase it with its images, and stop it if need be."""
+        await self._wire.run(self._calls.delete(self.status))
+
+    def _seen(self, on_progress: Callable[[S], object]) -> Callable[[S], None]:
+        def seen(status: S) -> None:
+            self.status = status
+            on_progress(status)
+
+        return seen
+
+
+class AsyncJob(_AsyncFollowed[JobStatus]):
+    """A job of the service."""
 
     async def wait(
         self,
@@ -44,14 +75,9 @@ class AsyncJob:
             WaitedTooLong: It did not end in time; it goes on.
             NoCertificate: It failed, was cancelled or has expired.
         """
-
-        def seen(status: JobStatus) -> None:
-            self.status = status
-            on_progress(status)
-
-        return await self._wire.run(
-            self._calls.result(self.status, timeout_s=timeout, on_progress=seen)
-        )
+        seen = self._seen(on_progress)
+        flow = self._calls.result(self.status, timeout_s=timeout, on_progress=seen)
+        return await self._wire.run(flow)
 
     async def events(self) -> AsyncIterator[JobStatus]:
         """The job as it is, and then at each change until it has ended.
@@ -71,43 +97,9 @@ class AsyncJob:
                 if self.status is not before:
                     yield self.status
 
-    async def refresh(self) -> JobStatus:
-        """The job as it is now."""
-        self.status = await self._wire.run(self._calls.job(self.id))
-        return self.status
 
-    async def cancel(self) -> JobStatus:
-        """Stop the job; one of mode anytime succeeds with the certificate that it has.
-
-        Raises Conflict if it has ended already.
-        """
-        self.status = await self._wire.run(self._calls.cancel(self.status))
-        return self.status
-
-    async def delete(self) -> None:
-        """Erase image and record, and stop the job if need be."""
-        await self._wire.run(self._calls.delete(self.status))
-
-
-class AsyncEvaluation:
-    """A set of labelled images, and what their certificates say together.
-
-    Attributes:
-        status: The evaluation as it was when it was last looked at.
-    """
-
-    def __init__(self, status: EvaluationStatus, calls: Calls, wire: AsyncWire) -> None:
-        self.status: EvaluationStatus = status
-        self._calls = calls
-        self._wire = wire
-
-    def __repr__(self) -> str:
-        return f"AsyncEvaluation({self.id!r}, {self.status.state!r})"
-
-    @property
-    def id(self) -> str:
-        """Of the evaluation; `client.evaluation(id)` finds it again."""
-        return self.status.id
+class AsyncEvaluation(_AsyncFollowed[EvaluationStatus]):
+    """A set of labelled images, and what their certificates say together."""
 
     async def wait(
         self,
@@ -123,11 +115,7 @@ class AsyncEvaluation:
         Raises:
             WaitedTooLong: It did not end in time; it goes on.
         """
-
-        def seen(status: EvaluationStatus) -> None:
-            self.status = status
-            on_progress(status)
-
+        seen = self._seen(on_progress)
         flow = self._calls.end(self.status, timeout_s=timeout, on_progress=seen)
         return await self._wire.run(flow)
 
@@ -138,17 +126,3 @@ class AsyncEvaluation:
     async def plot(self) -> str:
         """The curve, as SVG."""
         return await self._wire.run(self._calls.text(f"{self.status.path}/plot.svg"))
-
-    async def refresh(self) -> EvaluationStatus:
-        """The evaluation as it is now."""
-        self.status = await self._wire.run(self._calls.evaluation(self.id))
-        return self.status
-
-    async def cancel(self) -> EvaluationStatus:
-        """Stop it; what was found by then stays. Raises Conflict if it has ended already."""
-        self.status = await self._wire.run(self._calls.cancel(self.status))
-        return self.status
-
-    async def delete(self) -> None:
-        """Erase it with its images and jobs, and stop it if need be."""
-        await self._wire.run(self._calls.delete(self.status))

@@ -17,20 +17,7 @@ from app.client.views import JSON
 
 
 class AsyncClient:
-    """Talks to one service without blocking, under asyncio; otherwise as `Client`.
-
-    Args:
-        url: Where the service is; None for DMAE_URL, else this machine.
-        api_key: Of the caller; None for DMAE_API_KEY, "" for none.
-        timeout_s: Longest wait for an answer, long polls not counted.
-        patience_s: How long a full, limited or restarting service is asked again.
-        transport: What carries the requests, in place of the network.
-
-    Every method raises ClientError where the service cannot or will not answer.
-
-    Raises:
-        InvalidArgument: URL or key cannot be used.
-    """
+    """Talks to one service without blocking, under asyncio; otherwise as `Client`."""
 
     def __init__(
         self,
@@ -42,7 +29,7 @@ class AsyncClient:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._connection = Connection.to(url, api_key, timeout_s)
-        self._calls = Calls(Patience(total_s=patience_s, absent_s=min(patience_s, 2.0)))
+        self._calls = Calls(Patience(total_s=patience_s))
         http = httpx.AsyncClient(transport=transport, **self._connection.options())
         self._http = http
         self._wire = AsyncWire(http)
@@ -68,15 +55,7 @@ class AsyncClient:
         idempotency_key: str | None = None,
         **params: Unpack[Params],
     ) -> AsyncJob:
-        """Ask for a certificate; the job has ended already if it was known.
-
-        Args:
-            image: Path or bytes of a PNG, JPEG or WebP file.
-            sigma: Standard deviation of the noise, in units of a [0, 1] pixel.
-            idempotency_key: Names this request, where another process may make it again; the
-                tries of one call always count once.
-            **params: What else there is to say; see `Params`.
-        """
+        """Ask for a certificate; arguments as of `Client.certify`."""
         fields = {"sigma": sigma, **params}
         flow = self._calls.submit(
             "/certify", await _read(read_image, image), fields, idempotency_key
@@ -94,11 +73,7 @@ class AsyncClient:
         return AsyncJob(await self._wire.run(self._calls.job(job_id)), self._calls, self._wire)
 
     async def jobs(self, *, state: str | None = None) -> AsyncIterator[AsyncJob]:
-        """The key's jobs, newest first, fetched a page at a time.
-
-        Args:
-            state: Of that state alone.
-        """
+        """The key's jobs, of that state alone if one is named, newest first."""
         cursor: str | None = ""
         while cursor is not None:
             found, cursor = await self._wire.run(self._calls.page(state, cursor))
@@ -114,15 +89,7 @@ class AsyncClient:
         idempotency_key: str | None = None,
         **params: Unpack[Params],
     ) -> AsyncEvaluation:
-        """Ask for certificates of labelled images, and for certified accuracy by radius.
-
-        Args:
-            source: A folder with a folder for each class, or such a zip: its path or bytes.
-            sigma: Standard deviation of the noise, in units of a [0, 1] pixel.
-            name: What to call it.
-            idempotency_key: As of `certify`.
-            **params: As of `certify`; a set has no priority and no webhook.
-        """
+        """Ask for certified accuracy by radius; arguments as of `Client.evaluate`."""
         fields = {"sigma": sigma, "name": name, **params}
         content = await _read(read_archive, source)
         flow = self._calls.evaluate(content, fields, idempotency_key)

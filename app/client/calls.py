@@ -44,35 +44,26 @@ class Calls:
         self, path: str, image: bytes, fields: Mapping[str, Any], key: str | None
     ) -> Flow[JobStatus]:
         """The job for an image, made once however often it has to be asked for."""
-        call = Call(
-            method="POST",
-            path=path,
-            data=text_fields(fields),
-            files=[file_part("image", image)],
-            headers=once(key),
-        )
-        return asked(call, self._patience, _status)
+        return asked(_form(path, fields, "image", image, key), self._patience, _as(JobStatus))
 
     def job(self, job_id: str) -> Flow[JobStatus]:
         """A job as it is now."""
-        return self._get(_at("jobs", job_id), _status)
+        return self._get(_at("jobs", job_id), _as(JobStatus))
 
     def evaluate(
         self, archive: bytes, fields: Mapping[str, Any], key: str | None
     ) -> Flow[EvaluationStatus]:
         """The evaluation of a zip of labelled images."""
-        call = Call(
-            method="POST",
-            path="/evaluations",
-            data=text_fields(fields),
-            files=[file_part("archive", archive)],
-            headers=once(key),
-        )
-        return asked(call, self._patience, _evaluation)
+        call = _form("/evaluations", fields, "archive", archive, key)
+        return asked(call, self._patience, _as(EvaluationStatus))
 
     def evaluation(self, evaluation_id: str) -> Flow[EvaluationStatus]:
         """An evaluation as it is now."""
-        return self._get(_at("evaluations", evaluation_id), _evaluation)
+        return self._get(_at("evaluations", evaluation_id), _as(EvaluationStatus))
+
+    def again(self, known: S) -> Flow[S]:
+        """A job or evaluation that is known, as it is now."""
+        return self._get(known.path, _as(type(known)))
 
     def text(self, path: str) -> Flow[str]:
         """What is at a path, as text."""
@@ -91,7 +82,7 @@ class Calls:
         def view(answer: httpx.Response) -> S:
             if answer.status_code == NOT_MODIFIED:
                 return known
-            return type(known).of(answer.json(), etag=answer.headers.get("ETag", ""))
+            return _as(type(known))(answer)
 
         began = self._patience.clock()
         found = yield from asked(call, self._patience.for_known, view)
@@ -134,11 +125,8 @@ class Calls:
 
     def cancel(self, known: S) -> Flow[S]:
         """A job or evaluation after it was asked to stop."""
-
-        def view(answer: httpx.Response) -> S:
-            return type(known).of(answer.json(), etag=answer.headers.get("ETag", ""))
-
-        return asked(Call(method="POST", path=f"{known.path}/cancel"), self._patience, view)
+        call = Call(method="POST", path=f"{known.path}/cancel")
+        return asked(call, self._patience, _as(type(known)))
 
     def delete(self, known: Known) -> Flow[None]:
         """Nothing, once a job or evaluation was erased."""
@@ -185,7 +173,7 @@ class Calls:
 
     def quota(self) -> Flow[JSON]:
         """What the key may ask for, and what is left."""
-        return self._get("/quota", _json)
+        return self._get("/quota", lambda answer: answer.json())
 
     def alive(self) -> Flow[bool]:
         """Whether the web process answers."""
@@ -200,20 +188,22 @@ def _at(*names: str) -> str:
     return "".join(f"/{quote(name, safe='')}" for name in names)
 
 
-def _status(answer: httpx.Response) -> JobStatus:
-    return JobStatus.of(answer.json(), etag=answer.headers.get("ETag", ""))
+def _form(path: str, fields: Mapping[str, Any], part: str, content: bytes, key: str | None) -> Call:
+    return Call(
+        method="POST",
+        path=path,
+        data=text_fields(fields),
+        files=[file_part(part, content)],
+        headers=once(key),
+    )
 
 
-def _evaluation(answer: httpx.Response) -> EvaluationStatus:
-    return EvaluationStatus.of(answer.json(), etag=answer.headers.get("ETag", ""))
+def _as(kind: type[S]) -> Callable[[httpx.Response], S]:
+    return lambda answer: kind.of(answer.json(), etag=answer.headers.get("ETag", ""))
 
 
 def _certificate(answer: httpx.Response) -> Certificate:
     return Certificate.of(answer.json(), answer.content)
-
-
-def _json(answer: httpx.Response) -> JSON:
-    return answer.json()
 
 
 def _content(document: Document) -> bytes:

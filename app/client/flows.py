@@ -89,7 +89,7 @@ class Patience:
 
     Attributes:
         total_s: Seconds for all tries; a `Retry-After` beyond them ends it at once.
-        absent_s: The same while nobody takes the connection.
+        absent_s: At most that while nobody takes the connection.
         clock: Seconds of any origin.
         chance: Numbers in [0, 1).
     """
@@ -124,7 +124,7 @@ def answered(call: Call, patience: Patience) -> Flow[httpx.Response]:
             failure = problem_in(answer)
         except httpx.RequestError as error:
             if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-                allowed_s = patience.absent_s
+                allowed_s = min(patience.absent_s, patience.total_s)
             failure = _unreachable(error)
         pause = _pause_after(failure, tries, patience.chance())
         if pause is None or patience.clock() + pause > began + allowed_s:

@@ -1,6 +1,7 @@
 """Jobs and evaluations of a client that blocks."""
 
 from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
 
 from app.client.answers import EvaluationStatus
 from app.client.calls import Calls, Progress
@@ -8,29 +9,61 @@ from app.client.events import Listening
 from app.client.views import Certificate, JobStatus
 from app.client.wire import Wire
 
+S = TypeVar("S", JobStatus, EvaluationStatus)
 
-class Job:
-    """A job of the service.
+
+class _Followed(Generic[S]):
+    """What the service works at, and how to be rid of it.
 
     Attributes:
-        status: The job as it was when it was last looked at.
+        status: As it was when it was last looked at.
     """
 
-    def __init__(self, status: JobStatus, calls: Calls, wire: Wire) -> None:
-        self.status: JobStatus = status
+    def __init__(self, status: S, calls: Calls, wire: Wire) -> None:
+        self.status: S = status
         self._calls = calls
         self._wire = wire
 
     def __repr__(self) -> str:
-        return f"Job({self.id!r}, {self.status.state!r})"
+        return f"{type(self).__name__}({self.id!r}, {self.status.state!r})"
 
     @property
     def id(self) -> str:
-        """Of the job; `client.job(id)` finds it again."""
+        """By which the client finds it again."""
         return self.status.id
 
+    def refresh(self) -> S:
+        """As it is now."""
+        self.status = self._wire.run(self._calls.again(self.status))
+        return self.status
+
+    def cancel(self) -> S:
+        """Stop it; a job of mode anytime succeeds with the certificate that it has.
+
+        What was found by then of an evaluation stays. Raises Conflict if it has ended already.
+        """
+        self.status = self._wire.run(self._calls.cancel(self.status))
+        return self.status
+
+    def delete(self) -> None:
+        """Erase it with its images, and stop it if need be."""
+        self._wire.run(self._calls.delete(self.status))
+
+    def _seen(self, on_progress: Callable[[S], object]) -> Callable[[S], None]:
+        def seen(status: S) -> None:
+            self.status = status
+            on_progress(status)
+
+        return seen
+
+
+class Job(_Followed[JobStatus]):
+    """A job of the service."""
+
     def wait(
-        self, timeout: float | None = None, on_progress: Progress = lambda _: None
+        self,
+        timeout: float | None = None,
+        on_progress: Progress = lambda _: None,
     ) -> Certificate:
         """The certificate, once the job has ended. A service that restarts is waited for.
 
@@ -42,11 +75,7 @@ class Job:
             WaitedTooLong: It did not end in time; it goes on.
             NoCertificate: It failed, was cancelled or has expired.
         """
-
-        def seen(status: JobStatus) -> None:
-            self.status = status
-            on_progress(status)
-
+        seen = self._seen(on_progress)
         flow = self._calls.result(self.status, timeout_s=timeout, on_progress=seen)
         return self._wire.run(flow)
 
@@ -68,43 +97,9 @@ class Job:
                 if self.status is not before:
                     yield self.status
 
-    def refresh(self) -> JobStatus:
-        """The job as it is now."""
-        self.status = self._wire.run(self._calls.job(self.id))
-        return self.status
 
-    def cancel(self) -> JobStatus:
-        """Stop the job; one of mode anytime succeeds with the certificate that it has.
-
-        Raises Conflict if it has ended already.
-        """
-        self.status = self._wire.run(self._calls.cancel(self.status))
-        return self.status
-
-    def delete(self) -> None:
-        """Erase image and record, and stop the job if need be."""
-        self._wire.run(self._calls.delete(self.status))
-
-
-class Evaluation:
-    """A set of labelled images, and what their certificates say together.
-
-    Attributes:
-        status: The evaluation as it was when it was last looked at.
-    """
-
-    def __init__(self, status: EvaluationStatus, calls: Calls, wire: Wire) -> None:
-        self.status: EvaluationStatus = status
-        self._calls = calls
-        self._wire = wire
-
-    def __repr__(self) -> str:
-        return f"Evaluation({self.id!r}, {self.status.state!r})"
-
-    @property
-    def id(self) -> str:
-        """Of the evaluation; `client.evaluation(id)` finds it again."""
-        return self.status.id
+class Evaluation(_Followed[EvaluationStatus]):
+    """A set of labelled images, and what their certificates say together."""
 
     def wait(
         self,
@@ -120,11 +115,7 @@ class Evaluation:
         Raises:
             WaitedTooLong: It did not end in time; it goes on.
         """
-
-        def seen(status: EvaluationStatus) -> None:
-            self.status = status
-            on_progress(status)
-
+        seen = self._seen(on_progress)
         flow = self._calls.end(self.status, timeout_s=timeout, on_progress=seen)
         return self._wire.run(flow)
 
@@ -135,17 +126,3 @@ class Evaluation:
     def plot(self) -> str:
         """The curve, as SVG."""
         return self._wire.run(self._calls.text(f"{self.status.path}/plot.svg"))
-
-    def refresh(self) -> EvaluationStatus:
-        """The evaluation as it is now."""
-        self.status = self._wire.run(self._calls.evaluation(self.id))
-        return self.status
-
-    def cancel(self) -> EvaluationStatus:
-        """Stop it; what was found by then stays. Raises Conflict if it has ended already."""
-        self.status = self._wire.run(self._calls.cancel(self.status))
-        return self.status
-
-    def delete(self) -> None:
-        """Erase it with its images and jobs, and stop it if need be."""
-        self._wire.run(self._calls.delete(self.status))

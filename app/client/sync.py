@@ -41,7 +41,7 @@ class Client:
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._connection = Connection.to(url, api_key, timeout_s)
-        self._calls = Calls(Patience(total_s=patience_s, absent_s=min(patience_s, 2.0)))
+        self._calls = Calls(Patience(total_s=patience_s))
         http = httpx.Client(transport=transport, **self._connection.options())
         self._http = http
         self._wire = Wire(http)
@@ -118,7 +118,7 @@ class Client:
             sigma: Standard deviation of the noise, in units of a [0, 1] pixel.
             name: What to call it.
             idempotency_key: As of `certify`.
-            **params: As of `certify`; a set has no priority and no webhook.
+            **params: As of `certify`; a set has no priority.
         """
         fields = {"sigma": sigma, "name": name, **params}
         flow = self._calls.evaluate(read_archive(source), fields, idempotency_key)
