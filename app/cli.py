@@ -48,7 +48,9 @@ _command(demo.demo, demo.HELP)
 _command(parts.api, parts.API_HELP)
 _command(parts.worker, parts.WORKER_HELP)
 cli.add_typer(jobs.group, name="jobs", short_help="List, watch, cancel and erase jobs.")
-keys.group.add_typer(signing.group, name="signing")
+keys.group.add_typer(
+    signing.group, name="signing", short_help="The keys that certificates are signed with."
+)
 cli.add_typer(keys.group, name="keys")
 
 

@@ -60,7 +60,7 @@ Ctrl-C cancels what is under way; a job of mode anytime then ends with the certi
 def certify(
     images: Annotated[
         list[Path],
-        typer.Argument(exists=True, metavar="PICTURE...", help="PNG, JPEG or WebP, or folders."),
+        typer.Argument(exists=True, metavar="PICTURE", help="PNG, JPEG or WebP, or folders."),
     ],
     *,
     sigma: Annotated[float, typer.Option(help=SIGMA)],
@@ -162,7 +162,9 @@ def _pictures(paths: list[Path]) -> list["Picture"]:
         for file in files:
             name = file.name if file == path else file.relative_to(path).as_posix()
             if name in found:
-                raise typer.BadParameter(f"{found[name].file} and {file} have the same name")
+                raise typer.BadParameter(
+                    f"{found[name].file} and {file} have the same name: name the folder above both"
+                )
             found[name] = Picture(file=file, name=name)
     return list(found.values())
 

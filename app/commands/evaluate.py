@@ -67,7 +67,7 @@ def _in_a_folder(file: Path | None) -> Path | None:
 def evaluate(
     source: Annotated[
         Path | None,
-        typer.Argument(exists=True, metavar="[FOLDER]", help="Class folders, or a zip."),
+        typer.Argument(exists=True, metavar="FOLDER", help="Class folders, or a zip."),
     ] = None,
     *,
     resume: Annotated[

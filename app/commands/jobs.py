@@ -40,7 +40,7 @@ HEADS = ("job", "state", "draws", "question", "model", "result", "created")
 
 group = typer.Typer(no_args_is_help=True, help=HELP)
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job.")]
-JobIds = Annotated[list[str], typer.Argument(metavar="JOB...", help="Ids of jobs.")]
+JobIds = Annotated[list[str], typer.Argument(metavar="JOB", help="Ids of jobs.")]
 
 
 @group.command("list")

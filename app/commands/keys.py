@@ -121,7 +121,9 @@ def list_keys(*, state_dir: StateDir = None, as_json: AsJson = False) -> None:
 
 @group.command()
 def revoke(
-    key_id: Annotated[str, typer.Argument(help="The key's id, see `dmae keys list`.")],
+    key_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The key's id, see `dmae keys list`.")
+    ],
     *,
     state_dir: StateDir = None,
 ) -> None:

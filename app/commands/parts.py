@@ -18,8 +18,8 @@ Who may ask follows APP_KEYS, see docs/settings.md: requests from elsewhere need
   REDIS_URL=redis://store:6379/0 dmae api --host 0.0.0.0 --port 8000
   dmae api --root-path /certify
 
-With --root-path a proxy hands over what is below that path, without the path itself; see
-deploy/proxy/.
+With --root-path a proxy hands over what is below that path without the path itself, as nginx does
+by `location /certify/ { proxy_pass http://127.0.0.1:8000/; }`. All links begin with it.
 """
 WORKER_HELP = """
 Run one worker alone, in the foreground: one a GPU, or one a machine. Redis is named by REDIS_URL.

@@ -69,7 +69,9 @@ def list_keys(*, directory: Directory = None, as_json: AsJson = False) -> None:
 
 @group.command()
 def retire(
-    kid: Annotated[str, typer.Argument(help="Name of the key, see `dmae keys signing list`.")],
+    kid: Annotated[
+        str, typer.Argument(metavar="KID", help="Name of the key, see `dmae keys signing list`.")
+    ],
     *,
     directory: Directory = None,
 ) -> None:

@@ -42,7 +42,9 @@ _MARKS = {True: "yes", False: "NO", None: "?"}
 
 
 def verify(
-    file: Annotated[Path, typer.Argument(help="A certificate: JSON, or a compact JWS.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A certificate: JSON, or a compact JWS.")
+    ],
     *,
     image: Annotated[
         Path | None, typer.Option(help="The picture that was uploaded.", dir_okay=False)
