@@ -35,8 +35,7 @@ def settings_from_environment(
 
     Paths are made absolute, since the parts of the stack run in another directory.
     """
-    home_state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    state = state_dir or os.environ.get("DMAE_STATE_DIR") or Path(home_state) / "dmae"
+    state = state_dir or os.environ.get("DMAE_STATE_DIR") or _of_the_user()
     signing = os.environ.get("APP_SIGNING_KEYS_DIR")
     models = model_store_dir or os.environ.get("MODEL_STORE_DIR") or BUNDLED
     return EmbeddedSettings(
@@ -46,6 +45,10 @@ def settings_from_environment(
         redis_url=os.environ.get("REDIS_URL") or None,
         signing_keys_dir=Path(signing).expanduser().absolute() if signing else None,
     )
+
+
+def _of_the_user() -> Path:
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "dmae"
 
 
 def environment_with(changes: Mapping[str, str]) -> dict[str, str]:
