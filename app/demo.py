@@ -13,6 +13,7 @@ from threading import Thread
 
 from app.client import Certificate, Client
 from app.client.answers import ModelInfo
+from app.client.forms import SUFFIXES
 from app.embedded.address import base_url, free_port
 from app.embedded.errors import DemoFailed
 from app.embedded.lifeline import lifeline
@@ -21,7 +22,6 @@ from app.embedded.settings import environment_with
 
 HOST = "127.0.0.1"
 PICTURES = ROOT / "examples" / "images"
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 DRAWS = 1_000
 LONGEST_JOB_S = 600.0
 LONGEST_STOP_S = 90.0

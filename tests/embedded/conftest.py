@@ -117,7 +117,7 @@ def service() -> Generator[StubService]:
         do_GET = _answer  # noqa: N815 - the names that http.server looks for
         do_POST = _answer  # noqa: N815
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

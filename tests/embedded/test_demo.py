@@ -15,7 +15,7 @@ def test_without_pictures_it_fails_before_anything_starts(tmp_path: Path) -> Non
 
 
 def test_the_example_pictures_are_small_and_of_different_classes() -> None:
-    files = sorted(file for file in demo.PICTURES.glob("*") if file.suffix in demo.SUFFIXES)
+    files = sorted(file for file in demo.PICTURES.glob("*") if file.suffix == ".jpg")
 
     sizes = {decode(file.read_bytes(), ImageLimits()).pixels.shape for file in files}
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,15 +17,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.embedded.address import free_port
+
 ROOT = Path(__file__).parents[2]
 SECRET = "5ec7e7" * 12
 TERMINAL = {"succeeded", "failed", "cancelled", "expired"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def children(pid: int) -> list[int]:
@@ -78,13 +73,13 @@ class Stack:
     def wait(self, job_id: str, *, seconds: float = 120) -> dict[str, Any]:
         """Poll to the end; refusals while Redis is away are part of the game."""
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        while True:
             answer = self.client.get(f"/jobs/{job_id}", params={"wait": 5})
             if answer.status_code == 200 and answer.json()["state"] in TERMINAL:
                 return answer.json()
             assert answer.status_code in {200, 503}, answer.text
+            assert time.monotonic() < deadline, f"not terminal after {seconds} s: {answer.text}"
             time.sleep(0.1)
-        raise AssertionError(f"job {job_id} not terminal after {seconds} s: {answer.text}")
 
     def wait_until(self, condition: Callable[[], bool], *, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
@@ -105,7 +100,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., St
     cache = tmp_path_factory.mktemp("cache")
 
     def start(*, workers: int = 1, state_dir: Path | None = None) -> Stack:
-        port = free_port()
+        port = free_port("127.0.0.1")
         directory = state_dir or tmp_path_factory.mktemp("state")
         command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
         process = subprocess.Popen(

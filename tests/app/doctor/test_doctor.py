@@ -63,7 +63,7 @@ def test_what_fails_is_printed_with_its_fix_and_exits_1(tmp_path: Path) -> None:
 
 def configured(url: str, **settings: str) -> dict[str, Any]:
     with make_redis(url) as connection:
-        before = {name: connection.config_get(name)[name] for name in settings}
+        before = {name: str(connection.config_get(name)[name]) for name in settings}
         for name, value in settings.items():
             connection.config_set(name, value)
         found = by_name(store_checks(url, named=True))
