@@ -66,9 +66,7 @@ def test_votes_that_no_run_can_give_are_refused(snapshot: Any) -> None:
         advance(snapshot({Phase.SELECTION: {0: (21, {"1": 21})}}))
 
 
-def test_certificates_on_the_way_are_shown_after_the_first_commits_and_then_ever_less_often() -> (
-    None
-):
+def test_certificates_on_the_way_are_shown_after_the_first_commits_then_ever_less_often() -> None:
     commits = range(16, 160_001, 16)
 
     shown = [drawn for drawn in commits if worth_showing(drawn, 16)]
