@@ -136,6 +136,9 @@ class JobSpec:
         if self.deadline_at <= self.created_at:
             raise ValueError(f"deadline_at must be after {self.created_at}, got {self.deadline_at}")
 
+    def __hash__(self) -> int:
+        return hash(self.id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
@@ -237,6 +240,7 @@ class WorkerModel:
         problem: Why the model could not be loaded, or None.
         runtime: What runs it, see `Maker`; None while starting, or if it could not be loaded.
         warning: Why that is not the runtime that was wanted, or None.
+        function_sha256: What it computes, see `ModelRef`; None where a release did not say.
     """
 
     id: str
@@ -246,6 +250,7 @@ class WorkerModel:
     problem: str | None = None
     runtime: str | None = None
     warning: str | None = None
+    function_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -243,7 +243,9 @@ class Drawing:
 
     def _somebody_holds(self, model: ModelRef) -> bool:
         return any(
-            held.problem is None and held.weights_sha256 == model.weights_sha256
+            held.problem is None
+            and held.weights_sha256 == model.weights_sha256
+            and held.function_sha256 in (model.function_sha256, None)
             for info in self._store.persist(store.workers)
             if info.state == "ready" and info.instance != self._worker
             for held in info.models

@@ -13,6 +13,7 @@ from model_store.registry import Registry
 from model_store.runtimes import Fallback, Wishes, open_runtime
 from smoothing.errors import SmoothingError
 from smoothing.sampler import Sampler
+from worker.settings import WorkerSettings
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,19 @@ def choose_device(wanted: str) -> str:
     if wanted != "auto":
         return wanted
     return "cuda:0" if torch.cuda.is_available() else "cpu"
+
+
+def wishes_of(settings: WorkerSettings) -> Wishes:
+    """What the settings of a process want to run its models, and where."""
+    return Wishes(
+        name=settings.runtime,
+        device=choose_device(settings.device),
+        batch_size=settings.batch_size,
+        streams=settings.streams,
+        threads=settings.torch_threads,
+        cache=settings.cache_dir,
+        warm_up_s=settings.warm_up_s,
+    )
 
 
 def describe_device(device: str) -> str:
@@ -101,7 +115,8 @@ def _add(models: Models, registry: Registry, model_id: str, wishes: Wishes) -> N
         batch_size=opened.runtime.batch_size,
     )
     speed = sampler.measure(seconds=min(MEASURE_S, wishes.warm_up_s))
-    models.samplers[card.id], models.refs[card.id] = sampler, model_ref(card)
+    ref = model_ref(card)
+    models.samplers[card.id], models.refs[card.id] = sampler, ref
     models.info[card.id] = WorkerModel(
         id=card.id,
         weights_sha256=card.weights.sha256,
@@ -109,6 +124,7 @@ def _add(models: Models, registry: Registry, model_id: str, wishes: Wishes) -> N
         batch_size=sampler.batch_size,
         runtime=opened.info.summary,
         warning=opened.fallback and _warning(card.id, opened.fallback),
+        function_sha256=ref.function_sha256,
     )
     logger.info("model %s ready: %s, %.0f draws/s", card.id, opened.info.summary, speed)
 

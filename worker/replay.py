@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from model_store.runtimes import Wishes
 from smoothing.certificate import Phase, Votes
 from smoothing.sampler import Draws, Sampler, count_votes
-from worker.models import Models, choose_device, load_models
+from worker.models import Models, load_models, wishes_of
 from worker.settings import WorkerSettings, load_settings
 
 
@@ -31,7 +30,7 @@ def replay(asked: dict[str, Any], settings: WorkerSettings) -> dict[str, Any]:
     model = asked["model"]
     if settings.torch_threads is not None:
         torch.set_num_threads(settings.torch_threads)
-    models = load_models(Path(asked["store"]), (model,), _wishes(settings))
+    models = load_models(Path(asked["store"]), (model,), wishes_of(settings))
     problem = _problem(models, model, asked["function_sha256"])
     if problem is not None:
         return {"problem": problem}
@@ -48,18 +47,6 @@ def main() -> None:
     # What libraries print must not end up in the answer.
     answer, sys.stdout = sys.stdout, sys.stderr
     json.dump(replay(json.load(sys.stdin), load_settings()), answer)
-
-
-def _wishes(settings: WorkerSettings) -> Wishes:
-    return Wishes(
-        name=settings.runtime,
-        device=choose_device(settings.device),
-        batch_size=settings.batch_size,
-        streams=settings.streams,
-        threads=settings.torch_threads,
-        cache=settings.cache_dir,
-        warm_up_s=settings.warm_up_s,
-    )
 
 
 def _problem(models: Models, model: str, function_sha256: str) -> str | None:

@@ -17,11 +17,10 @@ from jobs.connection import make_redis
 from jobs.queue import send_draw
 from jobs.record import Chunk, JobSpec, Maker, ModelRef, WorkerInfo, WorkerModel
 from jobs.tracing import start_tracing
-from model_store.runtimes import Wishes
 from worker.advancing import Machine
 from worker.batcher import Batcher, BatchSampler
 from worker.drawing import Drawing
-from worker.models import Models, choose_device, describe_device, load_models
+from worker.models import Models, choose_device, describe_device, load_models, wishes_of
 from worker.presence import Presence, Windows
 from worker.settings import WorkerSettings
 from worker.telemetry import Counters, Metered
@@ -66,12 +65,10 @@ class Service:
         self._models = Models()
         self._counters = Counters()
         self._tracing = start_tracing("dmae-worker")
-        device = choose_device(settings.device)
         hostname = socket.gethostname()
         instance = f"{hostname}-{os.getpid()}-{secrets.token_hex(4)}"
         runner = SyncRunner(make_redis(settings.redis_url, timeout_s=STORE_TIMEOUT_S))
         windows = Windows()
-        self._device = device
         self._batcher = Batcher(self._load, on_error=_end_if_the_device_is_broken)
         self.drawing = Drawing(
             runner=runner,
@@ -90,7 +87,7 @@ class Service:
             state="starting",
             started_at=time.time(),
             threads=settings.threads,
-            device=describe_device(device),
+            device=describe_device(choose_device(settings.device)),
             models=tuple(
                 WorkerModel(id=model_id, weights_sha256="", draws_per_s=None, batch_size=None)
                 for model_id in settings.model_ids()
@@ -135,17 +132,7 @@ class Service:
     def _load(self) -> Mapping[str, BatchSampler]:
         settings = self._settings
         self._models = load_models(
-            settings.model_store_dir,
-            settings.model_ids(),
-            Wishes(
-                name=settings.runtime,
-                device=self._device,
-                batch_size=settings.batch_size,
-                streams=settings.streams,
-                threads=settings.torch_threads,
-                cache=settings.cache_dir,
-                warm_up_s=settings.warm_up_s,
-            ),
+            settings.model_store_dir, settings.model_ids(), wishes_of(settings)
         )
         return {
             model_id: Metered(sampler, self._counters)

@@ -2,9 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from functools import reduce
-from operator import add
-from pathlib import Path
 from threading import Event
 from time import monotonic, sleep
 from typing import Any
@@ -12,11 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_store.runtimes import Wishes
 from smoothing.certificate import Phase, Votes
-from smoothing.sampler import Draws, count_votes
+from smoothing.sampler import Draws
 from worker.batcher import Batcher, BatcherClosed
-from worker.models import load_models
 
 IMAGE = np.zeros((3, 2, 2), dtype=np.float32)
 
@@ -290,37 +285,6 @@ def test_batches_under_way_at_the_end_are_still_counted(sampler: _Sampler) -> No
     assert under_way.result(5) == votes(0, 24)
     with pytest.raises(BatcherClosed):
         waiting.result(5)
-
-
-def test_votes_of_a_runtime_with_streams_are_those_of_a_bare_run(
-    model_store_dir: Path, jobs: Any
-) -> None:
-    wishes = Wishes(batch_size=16, streams=2, threads=2, warm_up_s=0.01)
-    models = load_models(model_store_dir, (jobs.model,), wishes)
-    sampler = models.samplers[jobs.model]
-    batcher = Batcher(lambda: models.samplers)
-    batcher.start()
-
-    asked = [
-        Draws(
-            image=jobs.image,
-            sigma=sigma,
-            key=bytes([job]) * 32,
-            phase=Phase.ESTIMATION,
-            start=0,
-            stop=70 + job,
-        )
-        for job, sigma in enumerate((0.25, 0.5, 1.0) * 4)
-    ]
-    counted = [future.result(20) for future in [batcher.submit(jobs.model, it) for it in asked]]
-    batcher.close()
-
-    assert models.info[jobs.model].warning is None
-    assert counted == [sum_of(count_votes(sampler, each)) for each in asked]
-
-
-def sum_of(parts: Iterator[Votes]) -> Votes:
-    return reduce(add, parts)
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

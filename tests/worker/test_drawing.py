@@ -96,13 +96,19 @@ def test_a_model_that_cannot_be_used_fails_its_jobs(world: Any, jobs: Any) -> No
     assert job.error.message == world.problem
 
 
+@pytest.mark.parametrize(
+    ("function", "state"),
+    [("the same", JobState.RUNNING), (None, JobState.RUNNING), ("ab" * 32, JobState.FAILED)],
+)
 def test_a_worker_that_cannot_draw_a_model_leaves_its_jobs_to_one_that_can(
-    world: Any, jobs: Any
+    world: Any, jobs: Any, function: str | None, state: JobState
 ) -> None:
+    """The same weights under another normalisation are another function; some do not say which."""
     spec = jobs.submit()
     held = WorkerModel(
         id=spec.model.id,
         weights_sha256=spec.model.weights_sha256,
+        function_sha256=spec.model.function_sha256 if function == "the same" else function,
         draws_per_s=1.0,
         batch_size=32,
     )
@@ -121,8 +127,9 @@ def test_a_worker_that_cannot_draw_a_model_leaves_its_jobs_to_one_that_can(
 
     world.work()
 
-    assert jobs.read(spec.id).state is JobState.RUNNING
-    assert jobs.run(ledger.revive(jobs.model, window=3, now=time.time() + 10))
+    assert jobs.read(spec.id).state is state
+    revived = jobs.run(ledger.revive(jobs.model, window=3, now=time.time() + 10))
+    assert bool(revived) == (state is JobState.RUNNING)
 
 
 def test_votes_survive_a_short_absence_of_redis(world: Any, jobs: Any) -> None:

@@ -3,6 +3,8 @@
 import re
 import shutil
 from dataclasses import replace
+from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from model_store.card import dump_card
 from model_store.runtimes import Wishes
 from smoothing.certificate import Phase
 from smoothing.noise import NOISE_SCHEME
-from smoothing.sampler import Draws
+from smoothing.sampler import Draws, count_votes
+from worker.batcher import Batcher
 from worker.models import choose_device, load_models
 
 WISHES = Wishes(batch_size=4, streams=1, threads=1, warm_up_s=0.01)
@@ -99,3 +102,30 @@ def test_a_quantised_model_without_its_runtime_is_unusable(
     assert models.info[jobs.model].problem == (
         f"model {jobs.model} cannot be used: RuntimeRefused, missing"
     )
+
+
+def test_votes_of_a_runtime_with_streams_are_those_of_a_bare_run(
+    model_store_dir: Path, jobs: Any
+) -> None:
+    wishes = Wishes(batch_size=16, streams=2, threads=2, warm_up_s=0.01)
+    models = load_models(model_store_dir, (jobs.model,), wishes)
+    sampler = models.samplers[jobs.model]
+    batcher = Batcher(lambda: models.samplers)
+    batcher.start()
+
+    asked = [
+        Draws(
+            image=jobs.image,
+            sigma=sigma,
+            key=bytes([job]) * 32,
+            phase=Phase.ESTIMATION,
+            start=0,
+            stop=70 + job,
+        )
+        for job, sigma in enumerate((0.25, 0.5, 1.0) * 4)
+    ]
+    counted = [future.result(20) for future in [batcher.submit(jobs.model, it) for it in asked]]
+    batcher.close()
+
+    assert models.info[jobs.model].warning is None
+    assert counted == [reduce(add, count_votes(sampler, each)) for each in asked]
