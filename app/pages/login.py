@@ -20,7 +20,8 @@ HOME = "/"
 
 def to_login(request: Request) -> Response:
     """Where a page sends somebody who has to log in first; they come back to it after."""
-    here = quote(request.url.path.removeprefix(prefix_of(request)) or HOME)
+    path = request.url.path.removeprefix(prefix_of(request)) or HOME
+    here = quote(f"{path}?{request.url.query}" if request.url.query else path)
     return RedirectResponse(f"{prefix_of(request)}/ui/login?next={here}", status_code=303)
 
 

@@ -39,7 +39,7 @@ def key(site: Any) -> str:
 def test_a_visitor_logs_in_with_a_key_and_then_sees_a_job_to_its_end(
     visit: Visit, site: Any, locked: Any, key: str
 ) -> None:
-    page = visit("/ui/jobs", root=locked.url)
+    page = visit("/ui/jobs?state=queued", root=locked.url)
 
     expect(page.locator("h1")).to_have_text("Sign in")
     page.fill("#key", "dmae_wrong_key")
@@ -48,6 +48,7 @@ def test_a_visitor_logs_in_with_a_key_and_then_sees_a_job_to_its_end(
     page.fill("#key", key)
     page.get_by_role("button", name="Sign in").click()
     expect(page.locator("h1")).to_have_text("Jobs")
+    assert page.url.endswith("/ui/jobs?state=queued")
     page.get_by_role("link", name="Certify", exact=True).click()
     page.get_by_text("cat", exact=True).click()
     page.click("#go")
@@ -111,6 +112,12 @@ def test_what_is_not_there_is_told_as_a_page(
     )
     assert f'<h1 id="title">{heading}' in answer.text
     assert answer.headers["x-request-id"] in answer.text
+
+
+def test_what_is_not_there_is_told_without_a_body_too(site: Any) -> None:
+    answer = httpx.head(f"{site.url}/ui/nothing")
+
+    assert (answer.status_code, answer.content) == (404, b"")
 
 
 def test_a_deleted_job_is_told_to_be_gone(site: Any, picture: Any) -> None:
