@@ -30,6 +30,7 @@ def main(url: str = "http://127.0.0.1:8000", folder: Path = PICTURES) -> None:
         url: Where the service is, with the bundled model.
         folder: Where the pictures go.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     with _browser() as browser:
         result = _visit(browser, url, DESKTOP, "light")
         _ask(result, "freighter", mode="adaptive", n="10000")
