@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from app.embedded.parts import cores
+from training.hardware import processor
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
@@ -79,15 +80,13 @@ def page(
         ("ratio" if how == RATIOS else "", "target", "measured", ""),
         (target.cells for target in targets),
     )
+    wanted = f"## Targets\n\n{rows}\n" if targets else ""
     body = "\n".join(section.markdown() for section in sections)
     return f"""# {title}
 
 Written by `{command}`. {how} {machine()}.
 
-## Targets
-
-{rows}
-{body}"""
+{wanted}{body}"""
 
 
 def command_line(module: str, arguments: Sequence[str]) -> str:
@@ -121,13 +120,13 @@ def ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:
     return [a / b for a, b in zip(above, below, strict=True)]
 
 
-def at_least(what: str, wanted: float, values: Sequence[float], *, note: str = "") -> Target:
+def at_least(what: str, wanted: float, values: Sequence[float]) -> Target:
     """A target for the median of some ratios; not measured where there are none."""
     met = statistics.median(values) >= wanted if values else None
     return Target(
         what=what,
         wanted=f"at least {wanted:g}",
-        measured=(spread(values) if values else "") + note,
+        measured=spread(values) if values else "",
         met=met,
     )
 
@@ -136,11 +135,3 @@ def machine() -> str:
     """Processor, cores and versions."""
     name = f"{processor()}, {cores()} cores, {platform.system()}"
     return f"{name}, Python {platform.python_version()}, torch {torch.__version__}"
-
-
-def processor() -> str:
-    """The processor's name, where the system tells."""
-    cpuinfo = Path("/proc/cpuinfo")
-    names = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    found = [line.split(":")[1].strip() for line in names if line.startswith("model name")]
-    return found[0] if found else platform.processor() or platform.machine()

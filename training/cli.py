@@ -121,7 +121,7 @@ def _evaluate(words: Sequence[str]) -> None:
     from training.hardware import require_device
 
     for device in config.devices:
-        require_device(device)
+        require_device(device, instead="--device cpu")
     summary = evaluate(config)
     sys.stdout.write(describe(summary, params_of(config)) + "\n")
 
@@ -217,9 +217,11 @@ def _with_init(words: Sequence[str], recipe: str, default: Path | None) -> list[
 def _begin(config: PretrainConfig | FinetuneConfig | ProbeConfig) -> None:
     from torch.distributed.distributed_c10d import get_node_local_rank
 
-    from training.hardware import require_device
+    from training.hardware import WITHOUT_A_GPU, require_compiler, require_device
 
-    require_device(config.loop.device)
+    require_device(config.loop.device, instead=WITHOUT_A_GPU)
+    if config.loop.compile:
+        require_compiler(config.loop.device)
     if get_node_local_rank(fallback_rank=0) == 0:  # of torchrun's processes one is enough
         logger.info("starting from %s", config.init or "fresh weights")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from training import recipes
+from training import hardware, recipes
 from training.cli import COMMANDS, main
 from training.cli_help import GUIDES
 from training.cli_options import take, with_implied
@@ -144,7 +144,7 @@ def test_bad_data_is_one_line_and_status_one(tmp_path: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("device", "answer"),
     [
-        ("cuda:99", "cpu computes without one"),
+        ("cuda:99", "--loop.device cpu --loop.no-compile computes without one"),
         ("gpu", "no device is called"),
         ("mps", "cpu, cuda and cuda:1 can"),
     ],
@@ -158,6 +158,19 @@ def test_a_device_that_is_not_here_is_refused_at_once(
 
     assert status == 1
     assert answer in text
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_compiler_that_is_not_here_is_missed_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(hardware, "_compiles", lambda: False)
+    words = ["pretrain", "--recipe", "smoke", "--out", str(tmp_path / "out"), "--loop.compile"]
+
+    status, text = run(capsys, *words)
+
+    assert status == 1
+    assert "needs a C++ compiler, which is not here; --loop.no-compile computes" in text
     assert not (tmp_path / "out").exists()
 
 
