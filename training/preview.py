@@ -19,6 +19,7 @@ from model_store.preprocessing import prepare
 from training.config import PretrainConfig, PreviewConfig
 from training.data import open_images, split
 from training.engine import checkpoints
+from training.engine.disk import PICTURE_BYTES, written_whole
 from training.errors import BadCheckpoint, BadConfig, BadData
 from training.network.autoencoder import DenoisingMaskedAutoencoder, patchify
 from training.network.pixels import network_input
@@ -190,7 +191,8 @@ def draw(shown: Shown, words: str, out: Path) -> None:
             axes.imshow(np.moveaxis(image.numpy(), 0, -1), interpolation="nearest")
             axes.set_axis_off()
     figure.text(0.01, bottom / 2, "\n".join(lines), fontsize=7, va="center")
-    figure.savefig(out, dpi=DOTS_PER_INCH)
+    with written_whole(out, needed=PICTURE_BYTES) as partial:
+        figure.savefig(partial, format="png", dpi=DOTS_PER_INCH)
     logger.info("preview: %s", out)
 
 

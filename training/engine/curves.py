@@ -7,11 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from training.engine.disk import written_whole
+from training.engine.disk import PICTURE_BYTES, written_whole
 from training.engine.records import read_losses, read_validations
 
 CURVES = "curves.png"
-LARGEST_BYTES = 2**20
 SMOOTHED_OVER = 0.02
 
 
@@ -38,7 +37,7 @@ def draw_curves(out: Path, *, title: str) -> Path:
         _draw(axis, [line["step"] for line in seen], [line[name] for line in seen], name)
         axis.lines[0].set_marker(".")
     axes[-1].set_xlabel("step")
-    with written_whole(out / CURVES, needed=LARGEST_BYTES) as partial:
+    with written_whole(out / CURVES, needed=PICTURE_BYTES) as partial:
         figure.savefig(partial, format="png", dpi=120)
     return out / CURVES
 

@@ -13,6 +13,8 @@ from training.errors import DiskFull
 
 # What CSV, TensorBoard events and the picture of the curves take beside the checkpoints.
 RECORDS_BYTES = 2**24
+# What a picture of curves takes at most.
+PICTURE_BYTES = 2**20
 
 
 @contextmanager
@@ -49,7 +51,7 @@ def write_whole(path: Path, text: str) -> None:
     """
     with (
         written_whole(path, needed=len(text)) as partial,
-        partial.open("w", newline="") as file,
+        partial.open("w", newline="", encoding="utf-8") as file,
     ):
         file.write(text)
 
@@ -67,8 +69,8 @@ def room_for(path: Path, *, needed: int) -> Iterator[None]:
         if not _is_full(error):
             raise
         raise DiskFull(
-            f"no room for {path}: it needs {needed:,} bytes, {free_bytes(path):,} are free; the "
-            "checkpoint before it is intact: free some room and give the same command again"
+            f"no room for {path}: it needs {needed:,} bytes, {free_bytes(path):,} are free; what "
+            "was there before is intact: free some room and give the same command again"
         ) from error
 
 

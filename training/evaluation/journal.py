@@ -2,11 +2,11 @@
 
 import json
 import logging
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from training.engine.disk import room_for, write_whole
 from training.errors import TableDiffers
 from training.evaluation.counts import Counts, parse_counts
 from training.evaluation.table import HEADER, Row, parse_row
@@ -49,6 +49,7 @@ class Journal:
 
     Raises:
         TableDiffers: The file is the table of something else, or a line of it is no row.
+        DiskFull: There is no room.
     """
 
     def __init__(self, table: Path, subject: Mapping[str, Any]) -> None:
@@ -75,7 +76,11 @@ class Journal:
         self._continue(lines[1:])
 
     def append(self, row: Row, counts: Counts) -> None:
-        """Adds an image at the end."""
+        """Adds an image at the end.
+
+        Raises:
+            DiskFull: There is no room; what was half written is dropped at the next start.
+        """
         if self._counts:
             _append(self._counts, counts.line())
             self.draws[row.idx] = counts.draws
@@ -147,12 +152,9 @@ def _check_subject(table: Path, subject: Mapping[str, Any]) -> None:
 
 
 def _append(path: Path, line: str) -> None:
-    with path.open("a") as file:
+    with room_for(path, needed=len(line) + 1), path.open("a") as file:
         file.write(line + "\n")
 
 
 def _rewrite(path: Path, lines: Sequence[str]) -> None:
-    """Beside, then renamed: a reader sees the old lines or the new ones."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    beside.write_text("".join(f"{line}\n" for line in lines))
-    beside.replace(path)
+    write_whole(path, "".join(f"{line}\n" for line in lines))

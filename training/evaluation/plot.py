@@ -1,12 +1,12 @@
 """Curves of certified accuracy against the radius, as PNG."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smoothing.accuracy import CertifiedAccuracy
+from training.engine.disk import PICTURE_BYTES, written_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,10 +33,13 @@ class Curve:
 
 
 def draw_curves(curves: Sequence[Curve], path: Path, *, title: str = "") -> None:
-    """Writes `figure_of` the curves as PNG, beside and then renamed."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    figure_of(curves, title=title).savefig(beside, format="png", dpi=DOTS_PER_INCH)
-    beside.replace(path)
+    """Writes `figure_of` the curves as PNG.
+
+    Raises:
+        DiskFull: There is no room.
+    """
+    with written_whole(path, needed=PICTURE_BYTES) as partial:
+        figure_of(curves, title=title).savefig(partial, format="png", dpi=DOTS_PER_INCH)
 
 
 def figure_of(curves: Sequence[Curve], *, title: str = "") -> "Figure":
