@@ -1,13 +1,15 @@
 """Several evaluations side by side: ours, and others' tables in Cohen's format."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from smoothing import SmoothingParams
 from smoothing.accuracy import radii_up_to
 from training.config import CompareConfig
+from training.engine.disk import write_whole
 from training.errors import BadTable
 from training.evaluation.comparison import Comparison, Envelope, Measured, Pair, markdown
 from training.evaluation.counts import certified_again, parse_counts, row_of
@@ -20,6 +22,9 @@ from training.evaluation.summary import highest, steps, summarise
 from training.evaluation.table import Row
 
 logger = logging.getLogger(__name__)
+
+# What decides a radius, beside the model and its sigma.
+QUESTION = ("mode", "bound", "n0", "n", "alpha", "precision", "radius", "family_size", "numerics")
 
 
 def compare(config: CompareConfig) -> Comparison:
@@ -35,6 +40,7 @@ def compare(config: CompareConfig) -> Comparison:
         tables = [_at_alpha(table, config.alpha) for table in tables]
     warnings = [note for table in tables for note in table.notes]
     warnings += _about_images(tables)
+    warnings += _about_questions(config)
     if config.common:
         tables = _only_common(tables)
     largest = max(row.radius for table in tables for row in table.rows)
@@ -132,6 +138,30 @@ def _about_images(tables: Sequence[Table]) -> list[str]:
     return warnings
 
 
+def _about_questions(config: CompareConfig) -> list[str]:
+    """Which tables of ours answer another question than the first: their radii show that too."""
+    asked = [(path.name, _asked(about)) for path in config.tables if (about := read_about(path))]
+    warnings: list[str] = []
+    for name, question in asked[1:]:
+        first, theirs = asked[0]
+        differing = [
+            f"{each} {theirs.get(each)} and {question.get(each)}"
+            for each in QUESTION
+            if theirs.get(each) != question.get(each)
+            if each != "alpha" or config.alpha is None
+        ]
+        if differing:
+            warnings.append(
+                f"{first} and {name} were certified differently ({', '.join(differing)}): what "
+                "they differ by is not the models' alone"
+            )
+    return warnings
+
+
+def _asked(about: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"mode": "fixed", "bound": "top", "family_size": 1, **about}
+
+
 def _differing(first: Table, table: Table) -> str:
     """Where the labels of two tables differ; empty where they do not."""
     labels = {row.idx: row.label for row in first.rows}
@@ -173,7 +203,7 @@ def _write(comparison: Comparison, out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     draw_curves(_curves(comparison), plot)
     text = f"{markdown(comparison)}\n![Certified accuracy against the radius]({plot.name})\n"
-    out.write_text(text, encoding="utf-8")
+    write_whole(out, text)
     logger.info("comparison: %s, %s", out, plot)
 
 

@@ -204,6 +204,21 @@ def test_our_tables_say_themselves_what_they_are_of(ours: Path):
     assert measured.title == "some.vit, sigma 0.5"
 
 
+def test_tables_of_different_questions_are_told(ours: Path, tmp_path: Path):
+    other = tmp_path / "other.tsv"
+    other.write_text(ours.read_text())
+    about = json.loads((tmp_path / "ours.tsv.json").read_text())
+    asked = {**about, "mode": "decide", "radius": 0.5, "alpha": 0.01, "model": "other.vit"}
+    (tmp_path / "other.tsv.json").write_text(json.dumps(asked))
+
+    (warning,) = compare(CompareConfig(tables=(ours, other))).warnings
+
+    assert warning.startswith(
+        "ours.tsv and other.tsv were certified differently "
+        "(mode fixed and decide, alpha 0.001 and 0.01, radius None and 0.5)"
+    )
+
+
 def test_the_radii_can_be_had_at_another_alpha(ours: Path):
     (measured,) = compare(CompareConfig(tables=(ours,), alpha=0.05)).measured
 
