@@ -9,10 +9,9 @@ import pytest
 from model_store.card import load_card
 from smoothing import InvalidParams
 from training.config import EvaluateConfig, ExportConfig
-from training.errors import BadConfig, BadData, TableDiffers
+from training.errors import BadData, TableDiffers
 from training.evaluate import describe, evaluate, params_of
 from training.evaluation.card import write_card
-from training.evaluation.certifying import noise_key
 from training.evaluation.counts import certified_again, parse_counts
 from training.evaluation.journal import counts_path
 from training.evaluation.subject import open_subject
@@ -259,12 +258,6 @@ def test_the_curve_is_drawn_beside_the_table(config: EvaluateConfig, tmp_path: P
     assert (tmp_path / "table.tsv.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_noise_of_an_image_is_public_and_its_own():
-    assert noise_key(20).hex() == noise_key(20).hex()
-    assert len({noise_key(index) for index in range(100)}) == 100
-    assert len(noise_key(0)) == 32
-
-
 def test_a_broken_image_is_named(config: EvaluateConfig, tmp_path: Path):
     for name in ("blue", "green", "red"):
         (tmp_path / "data" / name).mkdir(parents=True)
@@ -280,29 +273,3 @@ def test_parameters_are_checked_before_anything_is_written(config: EvaluateConfi
 
     assert config.table is not None
     assert not config.table.exists()
-
-
-@pytest.mark.parametrize(
-    ("fields", "fault"),
-    [
-        ({"model": None}, "one of --model and --run"),
-        ({"run": Path("runs/x")}, "one of --model and --run"),
-        ({"stride": 0}, "--stride must be at least 1"),
-        ({"max_images": 0}, "--max-images must be at least 1"),
-        ({"device": "cuda:0,"}, "--device must be one, or several of a kind"),
-        ({"device": "cuda:0,cpu"}, "--device must be one, or several of a kind"),
-        ({"mode": "adaptive", "write_card": True}, "figures of a card are those of mode fixed"),
-        ({"model": None, "run": Path("x"), "write_card": True}, "export it"),
-    ],
-)
-def test_options_that_make_no_sense_are_refused(
-    fields: dict[str, object], fault: str, config: EvaluateConfig
-):
-    with pytest.raises(BadConfig, match=fault):
-        replace(config, **fields)  # pyright: ignore[reportArgumentType]
-
-
-def test_a_worker_is_started_for_every_device(config: EvaluateConfig):
-    assert replace(config, device="cuda:0, cuda:1").num_workers == 2
-    assert replace(config, device="cuda:0,cuda:1").devices == ("cuda:0", "cuda:1")
-    assert replace(config, workers=4).num_workers == 4
