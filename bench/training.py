@@ -7,15 +7,13 @@ model on one fixed batch, with the same precision, threads and shares, and nothi
 the two stands the bare pass with the optimiser's step, which says how much of the cost that is.
 Images are drawn at random: where they come from is not measured, nor are checkpoints and
 validation.
-
-    python -m bench.training --recipe cifar10_vit_tiny_cpu --out table.md
 """
 
 import argparse
 import math
-import statistics
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +23,17 @@ import torch
 from torch import nn
 
 from bench.bare import Bare, BareLoss, Config, fixed_losses
+from bench.report import (
+    Section,
+    Target,
+    at_least,
+    command_line,
+    explanation,
+    page,
+    ratios,
+    spread,
+    table,
+)
 from training import recipes
 from training.config import LoopConfig, PretrainConfig
 from training.data import BatchSource, ImageSet
@@ -58,13 +67,20 @@ class Speeds:
     loop: tuple[float, ...]
 
     @property
-    def share(self) -> float:
-        """Median over the rounds of the loop's speed as a share of the bare one."""
-        return self.share_of(self.loop)
+    def target(self) -> Target:
+        """The loop is to be nearly as fast as the bare pass."""
+        what = f"images/s, the {self.title} loop over the bare forward and backward pass"
+        return at_least(what, WANTED_SHARE, ratios(self.loop, self.bare))
 
-    def share_of(self, speeds: Sequence[float]) -> float:
-        """Median over the rounds of these speeds as shares of the bare ones."""
-        return statistics.median(a / b for a, b in zip(speeds, self.bare, strict=True))
+    @property
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        """Of the table: images a second, and the share of the bare pass."""
+        for name, speeds in (
+            ("forward and backward alone", self.bare),
+            ("with the optimiser", self.stepped),
+            ("the training loop", self.loop),
+        ):
+            yield f"{self.title}: {name}", spread(speeds, 0), spread(ratios(speeds, self.bare))
 
 
 def measure(config: Config, *, rounds: int, steps: int) -> Speeds:
@@ -175,34 +191,29 @@ def _finish(loop: LoopConfig) -> None:
         torch.cuda.synchronize()
 
 
-def report(measured: Sequence[Speeds], *, recipe: str, loop: LoopConfig, steps: int) -> str:
-    """The table, in Markdown."""
-    rows = [
-        f"| {speeds.title} | {name} | {statistics.median(values):,.0f} "
-        f"| {min(values):,.0f} to {max(values):,.0f} | {100 * speeds.share_of(values):.1f} % |"
-        for speeds in measured
-        for name, values in (
-            ("forward and backward alone", speeds.bare),
-            ("with the optimiser", speeds.stepped),
-            ("the training loop", speeds.loop),
-        )
-    ]
-    return f"""Recipe `{recipe}`: batches of {loop.batch_size} in {loop.shares} shares,
-{loop.at_once(loop.shares)} at once, {loop.precision}{", compiled" if loop.compile else ""}.
-{len(measured[0].bare)} interleaved rounds of {steps} steps after one of warm-up.
-Machine: {describe_hardware(loop.device)}.
+def section(measured: Sequence[Speeds], command: str, *, loop: LoopConfig, steps: int) -> Section:
+    """What was measured, and what was wanted."""
+    compiled = ", compiled" if loop.compile else ""
+    rows = [row for speeds in measured for row in speeds.rows]
+    return Section(
+        title="Steps and bare passes",
+        command=command,
+        text=f"""{explanation(__doc__)}
 
-| | | images/s, median | range | share of the bare pass, median |
-|---|---|---|---|---|
-{chr(10).join(rows)}
-"""
+Batches of {loop.batch_size} in {loop.shares} shares, {loop.at_once(loop.shares)} at once,
+{loop.precision}{compiled}, on {describe_hardware(loop.device)}.
+{len(measured[0].bare)} rounds of {steps} steps, after one that does not count.
+
+{table(("", "images/s", "over the bare pass"), rows)}""",
+        targets=tuple(speeds.target for speeds in measured),
+    )
 
 
 def main() -> None:
-    """Measures, prints and writes the table, and fails where a share is below what is wanted."""
+    """Measures, prints and writes the page, and fails where a loop is slower than is wanted."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     options.add_argument("--recipe", choices=tuple(recipes.PRETRAIN), required=True)
-    options.add_argument("--out", type=Path, help="file for the table")
+    options.add_argument("--out", type=Path, help="page to write")
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--steps", type=int, default=10, help="of each kind in a round")
     options.add_argument("--device", help="another one than the recipe's")
@@ -214,12 +225,14 @@ def main() -> None:
     ]
     configs = [on(config, chosen.device, compiled=chosen.compile) for config in configs]
     measured = [measure(each, rounds=chosen.rounds, steps=chosen.steps) for each in configs]
-    page = report(measured, recipe=chosen.recipe, loop=configs[0].loop, steps=chosen.steps)
-    print(page)
+    command = command_line("bench.training", sys.argv[1:])
+    found = section(measured, command, loop=configs[0].loop, steps=chosen.steps)
+    text = page([found], command=command, title="Training speed")
+    print(text)
     if chosen.out is not None:
-        chosen.out.write_text(page)
-    if min(speeds.share for speeds in measured) < WANTED_SHARE:
-        raise SystemExit(f"a loop is below {WANTED_SHARE:.0%} of the bare pass")
+        chosen.out.write_text(text)
+    if not all(target.met for target in found.targets):
+        raise SystemExit("a loop is slower than is wanted")
 
 
 def on(config: Config, device: str | None, *, compiled: bool) -> Config:
