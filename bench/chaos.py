@@ -144,7 +144,8 @@ def targets_of(found: Found, jobs: int) -> list[Target]:
 
 
 def _none(what: str, found: Sequence[object], of: int) -> Target:
-    return Target(what=what, wanted="none", measured=f"{len(found)} of {of:,}", met=not found)
+    met = not found if of else None
+    return Target(what=what, wanted="none", measured=f"{len(found)} of {of:,}", met=met)
 
 
 def text_of(found: Found, before: str) -> str:

@@ -67,6 +67,15 @@ def test_whatever_is_wrong_is_noticed(found: Found, what: str):
     assert missed(found) == [what]
 
 
+def test_what_nothing_was_seen_of_is_not_shown():
+    nothing = replace(GOOD, lives=[life(state="cancelled", sha256=None)], exact=0)
+
+    assert missed(nothing) == [
+        "certificates with other votes than drawn here",
+        "certificates lost or changed after their 200",
+    ]
+
+
 def test_jobs_have_keys_and_pictures_of_their_own_and_all_modes():
     found = list(asks(100, 60.0, random.Random(1)))  # noqa: S311
 
