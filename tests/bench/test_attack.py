@@ -26,8 +26,9 @@ class HalfSpace(nn.Module):
 
 def moved(distance: float, *, radius: float) -> float:
     """How far towards the plane the attack gets."""
+    world = HalfSpace(distance)
     attacker = Attack(
-        network=HalfSpace(distance),
+        network=world,
         sigma=0.25,
         steps=10,
         samples=8,
@@ -36,7 +37,7 @@ def moved(distance: float, *, radius: float) -> float:
     grey = np.full(SHAPE, 0.5, dtype=np.float32)
     point = attacker.strongest(grey, 0, radius=radius)
     assert np.linalg.norm(point - grey) <= radius * (1 + 1e-5)
-    return float(((point - grey) * attacker.network.normal.numpy()).sum())
+    return float(((point - grey) * world.normal.numpy()).sum())
 
 
 def test_the_attack_goes_straight_to_the_nearest_plane():
