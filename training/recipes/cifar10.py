@@ -1,4 +1,8 @@
-"""CIFAR-10: at its own 32 x 32 pixels, and at 224 x 224 as the DMAE paper trains it."""
+"""CIFAR-10: at its own 32 x 32 pixels, and at 224 x 224 as the DMAE paper trains it.
+
+Deviations at 224 x 224, as in `training.recipes.imagenet`: bfloat16 in place of float16, and a
+share of the training images held out.
+"""
 
 from pathlib import Path
 
