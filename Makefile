@@ -1,6 +1,6 @@
 # Every target sets up .venv by itself when it is missing or older than the lock file.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check format lint types layers attack audit fuzz bench bench-service bench-training chaos clean lock mutants nightly
+.PHONY: help demo serve test check format lint types layers attack audit fuzz bench bench-service bench-training bench-scale chaos clean lock mutants nightly
 
 PYTHON ?= python3
 FUZZ_S ?= 300
@@ -82,6 +82,9 @@ chaos: $(READY)  ## Kill all parts of the service at random under 1,000 jobs, an
 
 bench-training: $(READY)  ## Measure the training loop against the bare forward and backward pass
 	@$(BIN)/python -m bench.training --recipe cifar10_vit_tiny_cpu --out docs/benchmarks-training.md
+
+bench-scale: $(READY)  ## Measure one job on 1, 2 and 4 workers (5 minutes; writes docs/benchmarks-scale.md)
+	@$(BIN)/python -m bench.scale $(BENCH) --out docs/benchmarks-scale.md
 
 attack: $(READY)  ## Attack the smoothed classifier inside its certified balls (25 minutes; writes docs/attack.md)
 	@$(BIN)/python -m bench.attack $(BENCH) --out docs/attack.md

@@ -64,16 +64,21 @@ def running_stack(*, workers: int, store: Path, model: str, batch_size: int) -> 
     Raises:
         RuntimeError: It was not ready in time, or ended.
     """
-    wanted = {
-        "MODEL_STORE_DIR": str(store.resolve()),
-        "WORKER_MODELS": model,
-        "WORKER_BATCH_SIZE": str(batch_size),
-    }
+    wanted = model_environment(store, model, batch_size=batch_size)
     with (
         serving(workers=workers, environment=wanted) as stack,
         Client(stack.url, timeout_s=120) as client,
     ):
         yield client
+
+
+def model_environment(store: Path, model: str, *, batch_size: int) -> Mapping[str, str]:
+    """What the parts of a stack are told, to have one model and batches of one size."""
+    return {
+        "MODEL_STORE_DIR": str(store.resolve()),
+        "WORKER_MODELS": model,
+        "WORKER_BATCH_SIZE": str(batch_size),
+    }
 
 
 @contextmanager
