@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from model_store.card import load_card
 from model_store.classifier import load_classifier
+from tests.training.stores import to_store
 from training.config import DataConfig, ExportConfig, FinetuneConfig, PretrainConfig, ProbeConfig
 from training.engine import checkpoints
 from training.errors import BadCheckpoint, BadConfig
@@ -22,10 +22,6 @@ from training.export import export
 from training.network.classifier import build_classifier
 from training.pretrain import pretrain
 from training.streams import stream
-
-
-def to_store(run: Path, store: Path, **options: Any) -> ExportConfig:
-    return ExportConfig(run=run, id="tiny.test", store=store, measure_s=0.0, **options)
 
 
 def test_the_stored_classifier_gives_the_runs_logits(

@@ -13,15 +13,12 @@ import pytest
 from model_store.card import load_card
 from model_store.decoding import decode
 from model_store.preprocessing import prepare
+from tests.training.stores import to_store
 from training.config import EvaluateConfig, ExportConfig
 from training.errors import BadConfig, BadData
 from training.evaluate import evaluate
 from training.exchange.calibration import calibration_batches
 from training.export import export
-
-
-def to_store(run: Path, store: Path, **options: Any) -> ExportConfig:
-    return ExportConfig(run=run, id="tiny.test", store=store, measure_s=0.0, **options)
 
 
 @pytest.fixture(scope="session")

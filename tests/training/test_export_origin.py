@@ -3,27 +3,17 @@
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from model_store.card import load_card
-from training.config import (
-    OBJECTIVES,
-    CorruptionConfig,
-    ExportConfig,
-    FinetuneConfig,
-    PretrainConfig,
-)
+from tests.training.stores import to_store
+from training.config import OBJECTIVES, CorruptionConfig, FinetuneConfig, PretrainConfig
 from training.engine import checkpoints
 from training.exchange import store_run
 from training.exchange.origins import portable_command, pretraining_in_words
 from training.exchange.run_directories import write_run
 from training.export import export
-
-
-def to_store(run: Path, store: Path, **options: Any) -> ExportConfig:
-    return ExportConfig(run=run, id="tiny.test", store=store, measure_s=0.0, **options)
 
 
 def test_the_card_says_where_the_weights_are_from(finetuned: Path, tmp_path: Path):
