@@ -83,8 +83,15 @@ local function load_owned(id, tenant)
   return nil, redis.call('ZSCORE', listed_name(tenant), id) ~= false
 end
 
--- Enters a job into a list of its tenant, and forgets what has been gone from it for long. A job
--- stays in the list after its record has gone, so that its id is known to be gone.
+-- Has a list know an id that is gone, if it does not know it already.
+local function list_gone(list, id, now)
+  redis.call('ZADD', list, 'NX', text(now), id)
+  keep(list, (1 + GONE_DAYS) * DAY)
+end
+
+-- Enters a job into a list of its tenant, and forgets what has been gone from it for long: that every
+-- job of the list has as much time as this one is taken for granted. A job stays in the list after its
+-- record has gone, so that its id is known to be gone.
 local function list_job(list, id, now, deadline)
   local seconds = math.ceil(math.max(deadline - now, 0)) + (1 + GONE_DAYS) * DAY
   redis.call('ZADD', list, 'NX', text(now), id)

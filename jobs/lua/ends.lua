@@ -1,5 +1,6 @@
 -- How jobs end.
 local OUTBOX, MOST_IN_OUTBOX = 'dmae:outbox', 100000
+local UNDRAWN = 600
 -- Upper ends of the classes that finished jobs are counted in, by their seconds.
 local SECONDS = { 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400 }
 
@@ -25,6 +26,12 @@ local function tell(job, state, version, now)
     'state', state, 'version', version, 'at', text(now))
 end
 
+-- Seconds for which a job is kept when it has ended. What was cancelled before its first draw is nobody's
+-- result: kept for a day, it would let a tenant fill the store without spending a draw.
+local function keeping(job, state)
+  return state == 'cancelled' and job.draws_done == 0 and UNDRAWN or DAY
+end
+
 -- The one way in which a live job ends. What only a live job needs goes at once.
 local function settle(job, state, now)
   redis.call('HSET', job.name, 'state', state, 'finished_at', text(now))
@@ -38,8 +45,9 @@ local function settle(job, state, now)
   local inflight = inflight_name(job.document)
   if redis.call('GET', inflight) == job.id then redis.call('DEL', inflight) end
   redis.call('DEL', votes_name(job.id), leases_name(job.id), deaths_name(job.id))
-  redis.call('EXPIRE', job.name, DAY)
-  redis.call('EXPIRE', image_name(job.id), DAY)
+  for _, key in ipairs({ job.name, image_name(job.id) }) do
+    redis.call('EXPIRE', key, keeping(job, state))
+  end
   if job.webhook then tell(job, state, version, now) end
   count_end(job, state, now)
   job.state, job.live = state, false
@@ -79,7 +87,7 @@ end
 
 -- Forgets a job that has ended, all but that there was one.
 local function erase(id, tenant, now)
-  list_job(listed_name(tenant), id, now, now)
+  list_gone(listed_name(tenant), id, now)
   -- Work on it may be under way still: what that comes to must meet no other job, whosesoever.
   redis.call('SET', gone_name(id), 1, 'EX', GONE_DAYS * DAY)
   redis.call('DEL', job_name(id), image_name(id), votes_name(id), leases_name(id), deaths_name(id),

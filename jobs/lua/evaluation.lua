@@ -301,7 +301,7 @@ function answers.delete()
     if told.own and (job_of(e, told.job) or not load_job(told.job)) then erase(told.job, e.tenant, now) end
   end
   redis.call('DEL', e.name, e.items, e.results, deliveries_name(id))
-  list_job(evaluations_name(e.tenant), id, now, now)
+  list_gone(evaluations_name(e.tenant), id, now)
   return 'deleted'
 end
 

@@ -109,3 +109,17 @@ def test_a_job_that_was_deleted_is_said_to_be(evaluation: LabelledSet) -> None:
     evaluation.run(store.delete(job_id, tenant="local", now=evaluation.life.now))
 
     assert evaluation.read().results[0].state == "deleted"
+
+
+def test_a_deletion_forgets_no_evaluation_that_is_still_kept(evaluation: LabelledSet) -> None:
+    evaluation.life.now += 3_000
+    evaluation.cancel()
+    evaluation.life.now += 6 * 86_400
+    late = LabelledSet(evaluation.life)
+    late.begin()
+    evaluation.life.now += 2.5 * 86_400
+
+    late.delete()
+
+    listed = evaluations.list_evaluations("local", now=evaluation.life.now)
+    assert [each.spec.id for each in evaluation.run(listed)[0]] == [evaluation.id]

@@ -6,6 +6,7 @@ import pytest
 
 from jobs import ledger, store
 from jobs.caller import Idempotency
+from jobs.errors import JobGone
 from jobs.record import WebhookRef
 
 pytestmark = pytest.mark.redis
@@ -87,6 +88,37 @@ def test_a_tenant_s_list_is_cut_at_its_oldest(life: Any) -> None:
     assert life.client.zcard("dmae:jobs:local") == 100_000
     assert life.client.zscore("dmae:jobs:local", 10_001) is None
     assert life.client.zscore("dmae:jobs:local", 10_002) is not None
+
+
+@pytest.mark.parametrize(("drawn", "seconds"), [(0, 600), (1, 86_400)])
+def test_a_job_cancelled_before_its_first_draw_is_soon_forgotten(
+    life: Any, drawn: int, seconds: int
+) -> None:
+    """Submitting and cancelling in turn spends no draws, and must not fill the store."""
+    job_id, chunks = life.started()
+    for chunk in chunks[:drawn]:
+        life.commit(chunk)
+
+    life.run(store.cancel(job_id, tenant="local", now=life.now))
+
+    kept = {life.client.ttl(key) for key in life.all_keys() if job_id.encode() in key}
+    assert kept == {seconds}
+    life.client.delete(*[key for key in life.all_keys() if job_id.encode() in key])
+    with pytest.raises(JobGone):
+        life.read(job_id)
+
+
+def test_a_deletion_forgets_no_job_that_still_has_time(life: Any) -> None:
+    """A service may give its jobs longer than a list remembers those that are gone."""
+    times = {"created_at": life.now, "deadline_at": life.now + 20 * 86_400}
+    life.submit(life.other(1, **times))
+    life.now += 10 * 86_400
+    times = {"created_at": life.now, "deadline_at": life.now + 20 * 86_400}
+    second = life.submit(life.other(2, **times)).job_id
+
+    life.run(store.delete(second, tenant="local", now=life.now))
+
+    assert len(life.run(store.list_jobs("local", now=life.now)).jobs) == 1
 
 
 def test_the_questions_about_one_image_are_counted_up_to_a_thousand(life: Any) -> None:
