@@ -66,6 +66,8 @@ class OpenVinoKind:
                 "NUM_STREAMS": settings.streams,
                 "INFERENCE_NUM_THREADS": settings.threads,
                 "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+                # Pinned, the threads of several workers would share the first cores of the machine.
+                "ENABLE_CPU_PINNING": False,
             },
         )
         return OpenVinoRuntime(compiled, settings)

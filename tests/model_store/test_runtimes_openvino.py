@@ -80,6 +80,12 @@ def test_batches_under_way_keep_their_own_logits(kind) -> None:
         assert torch.equal(finish(), logits)
 
 
+def test_no_thread_is_tied_to_a_core_to_which_other_workers_would_be_tied_as_well(kind) -> None:
+    compiled = kind.open(Settings(batch_size=4, streams=1, threads=1))._compiled
+
+    assert compiled.get_property("ENABLE_CPU_PINNING") is False
+
+
 def test_a_batch_that_nobody_waits_for_harms_nothing(kind) -> None:
     runtime = kind.open(Settings(batch_size=4))
     batch = probe(16, 4)
