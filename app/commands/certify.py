@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.commands import question
 from app.commands.common import (
     EXIT_CODES,
     FAILED,
@@ -21,19 +22,6 @@ from app.commands.common import (
     say_error,
     say_json,
     say_table,
-)
-from app.commands.question import (
-    N0,
-    SIGMA,
-    Alpha,
-    Bound,
-    FamilySize,
-    Mode,
-    Model,
-    N,
-    Numerics,
-    Precision,
-    Radius,
 )
 
 if TYPE_CHECKING:
@@ -63,17 +51,17 @@ def certify(
         typer.Argument(exists=True, metavar="PICTURE", help="PNG, JPEG or WebP, or folders."),
     ],
     *,
-    sigma: Annotated[float, typer.Option(help=SIGMA)],
-    model: Model = None,
-    mode: Mode = None,
-    n: N = None,
-    n0: N0 = None,
-    alpha: Alpha = None,
-    precision: Precision = None,
-    radius: Radius = None,
-    bound: Bound = None,
-    family_size: FamilySize = None,
-    numerics: Numerics = None,
+    sigma: Annotated[float, typer.Option(help=question.SIGMA)],
+    model: question.Model = None,
+    mode: question.Mode = None,
+    n: question.N = None,
+    n0: question.N0 = None,
+    alpha: question.Alpha = None,
+    precision: question.Precision = None,
+    radius: question.Radius = None,
+    bound: question.Bound = None,
+    family_size: question.FamilySize = None,
+    numerics: question.Numerics = None,
     url: Url = None,
     api_key: ApiKey = None,
     as_json: AsJson = False,
@@ -88,7 +76,7 @@ def certify(
     """Certify pictures: class and radius."""
     from app.commands.certifying import Batch
 
-    question = {
+    asked = {
         "sigma": sigma,
         "model": model,
         "mode": mode,
@@ -103,7 +91,7 @@ def certify(
     }
     batch = Batch(
         pictures=_pictures(images),
-        question=question,
+        question=asked,
         parallel=parallel,
         timeout_s=timeout,
         out=out,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.commands import question
 from app.commands.common import (
     EXIT_CODES,
     FAILED,
@@ -20,19 +21,6 @@ from app.commands.common import (
     say,
     say_json,
     say_table,
-)
-from app.commands.question import (
-    N0,
-    SIGMA,
-    Alpha,
-    Bound,
-    FamilySize,
-    Mode,
-    Model,
-    N,
-    Numerics,
-    Precision,
-    Radius,
 )
 
 if TYPE_CHECKING:
@@ -73,18 +61,18 @@ def evaluate(
     resume: Annotated[
         str | None, typer.Option(metavar="ID", help="Go on watching an evaluation.")
     ] = None,
-    sigma: Annotated[float | None, typer.Option(help=SIGMA)] = None,
+    sigma: Annotated[float | None, typer.Option(help=question.SIGMA)] = None,
     name: Annotated[str | None, typer.Option(help="What to call it.")] = None,
-    model: Model = None,
-    mode: Mode = None,
-    n: N = None,
-    n0: N0 = None,
-    alpha: Alpha = None,
-    precision: Precision = None,
-    radius: Radius = None,
-    bound: Bound = None,
-    family_size: FamilySize = None,
-    numerics: Numerics = None,
+    model: question.Model = None,
+    mode: question.Mode = None,
+    n: question.N = None,
+    n0: question.N0 = None,
+    alpha: question.Alpha = None,
+    precision: question.Precision = None,
+    radius: question.Radius = None,
+    bound: question.Bound = None,
+    family_size: question.FamilySize = None,
+    numerics: question.Numerics = None,
     tsv: Annotated[
         Path | None,
         typer.Option(callback=_in_a_folder, help="Write a row a picture to this file."),
@@ -101,7 +89,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a model on labelled pictures."""
-    question = {
+    asked = {
         "sigma": sigma,
         "name": name,
         "model": model,
@@ -117,9 +105,9 @@ def evaluate(
     }
     if detach and (tsv or plot):
         raise typer.BadParameter("--detach leaves before there is anything to write")
-    _require_one_meaning(source, resume, question)
+    _require_one_meaning(source, resume, asked)
     with errors_in_words(as_json=as_json), client_for(url, api_key) as client:
-        evaluation = _begin(client, source, resume, question)
+        evaluation = _begin(client, source, resume, asked)
         if detach:
             say_json(evaluation.status.body) if as_json else say(evaluation.id)
             return
@@ -134,21 +122,21 @@ def evaluate(
             raise typer.Exit(FAILED)
 
 
-def _require_one_meaning(source: Path | None, resume: str | None, question: dict[str, Any]) -> None:
+def _require_one_meaning(source: Path | None, resume: str | None, asked: dict[str, Any]) -> None:
     if (source is None) == (resume is None):
         raise typer.BadParameter("name a folder of pictures, or an evaluation with --resume")
-    if source is not None and question["sigma"] is None:
+    if source is not None and asked["sigma"] is None:
         raise typer.BadParameter("a new evaluation needs --sigma")
-    if resume is not None and any(value is not None for value in question.values()):
+    if resume is not None and any(value is not None for value in asked.values()):
         raise typer.BadParameter("--resume goes on with what was asked: it takes no question")
 
 
 def _begin(
-    client: "Client", source: Path | None, resume: str | None, question: dict[str, Any]
+    client: "Client", source: Path | None, resume: str | None, asked: dict[str, Any]
 ) -> "Evaluation":
     if source is None:
         return client.evaluation(resume or "")
-    return client.evaluate(source, **question)
+    return client.evaluate(source, **asked)
 
 
 def _watch(evaluation: "Evaluation") -> bool:
