@@ -19,26 +19,16 @@ def half_way(stack: Any, job_id: str) -> Callable[[], bool]:
     return lambda: stack.read(job_id)["progress"]["draws_done"] >= 400
 
 
-def test_a_worker_killed_half_way_changes_no_vote(
-    lone: Any, picture: Callable[..., bytes], in_process: Callable[..., Any]
+@pytest.mark.parametrize(("victim", "seed"), [("celery", 101), ("valkey-server", 103)])
+def test_a_worker_or_the_store_killed_half_way_changes_no_vote(
+    lone: Any, picture: Callable[..., bytes], in_process: Callable[..., Any], victim: str, seed: int
 ) -> None:
-    job = lone.submit(picture(101), n=2000)
+    job = lone.submit(picture(seed), n=2000)
     lone.wait_until(half_way(lone, job["id"]))
 
-    lone.kill("celery")
+    lone.kill(victim)
 
-    assert lone.wait(job["id"])["certificate"]["counts"] == in_process(picture(101), n=2000).counts
-
-
-def test_the_store_killed_half_way_changes_no_vote(
-    lone: Any, picture: Callable[..., bytes], in_process: Callable[..., Any]
-) -> None:
-    job = lone.submit(picture(103), n=2000)
-    lone.wait_until(half_way(lone, job["id"]))
-
-    lone.kill("valkey-server")
-
-    assert lone.wait(job["id"])["certificate"]["counts"] == in_process(picture(103), n=2000).counts
+    assert lone.wait(job["id"])["certificate"]["counts"] == in_process(picture(seed), n=2000).counts
 
 
 def test_kills_of_both_during_several_jobs_leave_every_count_exact(
