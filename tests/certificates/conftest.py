@@ -1,7 +1,7 @@
 """Certificates of every mode and outcome, and keys to sign them with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -11,24 +11,13 @@ from app.certificates.keys import Key, Keys, new_key
 from app.certificates.verification import verify
 from jobs import keys as job_keys
 from jobs.document import Making, certificate_document
-from jobs.record import ImageRef, JobSpec, Maker, ModelRef
+from jobs.record import ImageRef, JobSpec, Maker
 from smoothing import Phase, SmoothingParams, Votes, replay
+from tests.jobs.conftest import IMAGE as PLAIN_IMAGE
+from tests.jobs.conftest import MODEL
 
-MODEL = ModelRef(
-    id="tiny",
-    weights_sha256="ab" * 32,
-    precision="float32",
-    num_classes=3,
-    labels=("cat", "dog", "ship"),
-    function_sha256="cd" * 32,
-)
-IMAGE = ImageRef(
-    upload_sha256="01" * 32,
-    tensor_sha256="23" * 32,
-    shape=(3, 8, 8),
-    original_size=(64, 48),
-    spectral_norm=0.5,
-    rounding_slack=0.001,
+IMAGE = replace(
+    PLAIN_IMAGE,
     preprocessing={"resize": "bicubic, antialiased, float64", "resized_to": [10, 8]},
 )
 ISSUED_AT = 1_800_000_004.5
