@@ -31,7 +31,8 @@ def _operation(event: str, message: dict[str, Any]) -> dict[str, Any]:
         "summary": f"The {what} has ended: {end}",
         "description": f"Sent to the `webhook_url` of the {what}, at least once, signed as "
         "Standard Webhooks 1.0 has it with the secret of `GET /webhooks/secret`. Anything but an "
-        "answer of 2xx within ten seconds is tried again for about a day; redirects are not followed.",
+        "answer of 2xx within ten seconds is tried again for about a day; redirects are not "
+        "followed.",
         "parameters": [
             {
                 "name": name,
