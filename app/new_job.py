@@ -1,7 +1,5 @@
 """What a new job is made of."""
 
-import hashlib
-import json
 import time
 
 from app.images import PreparedUpload
@@ -79,10 +77,7 @@ def idempotency(
     if key is None and job_id is None:
         return None
     sent = {"image": upload.ref.upload_sha256, **request.form.model_dump(mode="json")}
-    text = json.dumps(sent, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return Idempotency(
-        key=key or f"job:{job_id}", payload_sha256=hashlib.sha256(text.encode()).hexdigest()
-    )
+    return Idempotency(key=key or f"job:{job_id}", payload_sha256=keys.digest(sent))
 
 
 def queued(spec: JobSpec) -> Job:

@@ -19,6 +19,7 @@ _SPEC = TypeAdapter(JobSpec)
 _WORKER = TypeAdapter(WorkerInfo)
 _KEY = TypeAdapter(ApiKey)
 _EVALUATION = TypeAdapter(EvaluationSpec)
+_COMPACT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def dump_spec(spec: JobSpec) -> bytes:
@@ -87,7 +88,7 @@ def _loaded(adapter: TypeAdapter[T], text: bytes, kind: str) -> T:
 
 def dump_object(value: dict[str, Any]) -> bytes:
     """A JSON object (certificate document, sparse votes), compact; NaN is refused."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).encode()
+    return _COMPACT.encode(value).encode()
 
 
 def load_object(text: bytes) -> dict[str, Any]:

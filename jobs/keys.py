@@ -16,9 +16,12 @@ REQUEST_SCHEMA = 1
 """Part of every request digest: a change in how noise is made from the key must change it."""
 
 
-def _digest(value: object) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest(value: object) -> str:
+    """Hex digest of a JSON value: equal for equal ones, whatever the order of their members."""
+    return hashlib.sha256(_CANONICAL.encode(value).encode()).hexdigest()
 
 
 def _fields(record: ModelRef | ImageRef) -> dict[str, object]:
@@ -42,7 +45,7 @@ def model_ref(card: ModelCard) -> ModelRef:
         precision=card.weights.precision,
         num_classes=len(card.labels),
         labels=tuple(card.labels),
-        function_sha256=_digest(function),
+        function_sha256=digest(function),
     )
 
 
@@ -53,7 +56,7 @@ def request_digest(model: ModelRef, image: ImageRef, params: SmoothingParams) ->
     that change no draw, such as alpha: the same question asked under another name or at another
     confidence must meet the same dice, or an abstention could be tried again.
     """
-    return _digest(
+    return digest(
         {
             "schema": REQUEST_SCHEMA,
             "function": model.function_sha256,
@@ -74,7 +77,7 @@ def document_digest(spec: JobSpec) -> str:
     Two uploads may hold the same tensor, and then get the same votes; but their documents name
     different files and original sizes, so they share neither job nor cached certificate.
     """
-    return _digest(
+    return digest(
         {
             "request": spec.request_digest,
             "params": spec.params.stated(),
@@ -90,8 +93,8 @@ def document_name(spec: JobSpec) -> str:
     Each tenant has its own, so that nobody learns what others asked; what a release without
     tenants kept is that of "local".
     """
-    digest = document_digest(spec)
-    return digest if spec.tenant == "local" else f"{spec.tenant}:{digest}"
+    name = document_digest(spec)
+    return name if spec.tenant == "local" else f"{spec.tenant}:{name}"
 
 
 def subject(spec: JobSpec) -> str:
@@ -101,7 +104,7 @@ def subject(spec: JobSpec) -> str:
 
 def question_digest(spec: JobSpec) -> str:
     """Hex digest of what is asked about a subject: all that may change its answer."""
-    return _digest({"dice": spec.params.dice(), "stated": spec.params.stated()})
+    return digest({"dice": spec.params.dice(), "stated": spec.params.stated()})
 
 
 def job_key(secret: bytes, request_digest: str) -> bytes:
