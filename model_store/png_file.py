@@ -4,11 +4,10 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL.PngImagePlugin import PngImageFile
+from PIL import Image
 
 from model_store.errors import UnsupportedImage
 from model_store.image_file import MAX_PARTS, Pixels, RecordValue, damaged, decoding
@@ -28,6 +27,24 @@ _ADAM7 = (
     (0, 1, 1, 2),
 )
 _BLOCK = 1 << 16
+# The mode of Pillow's image, and how its decoder packs that.
+_MODES = {
+    (0, 1): ("1", "1"),
+    (0, 2): ("L", "L;2"),
+    (0, 4): ("L", "L;4"),
+    (0, 8): ("L", "L"),
+    (0, 16): ("I;16", "I;16B"),
+    (2, 8): ("RGB", "RGB"),
+    (2, 16): ("RGB", "RGB;16B"),
+    (3, 1): ("P", "P;1"),
+    (3, 2): ("P", "P;2"),
+    (3, 4): ("P", "P;4"),
+    (3, 8): ("P", "P"),
+    (4, 8): ("LA", "LA"),
+    (4, 16): ("RGBA", "LA;16B"),
+    (6, 8): ("RGBA", "RGBA"),
+    (6, 16): ("RGBA", "RGBA;16B"),
+}
 # Pillow keeps one byte of two: which one is the raw mode's choice. Asked twice, it gives both.
 _HIGH_LOW = {2: ("RGB;16B", "RGB;16L"), 6: ("RGBA;16B", "RGBA;16L")}
 
@@ -134,28 +151,10 @@ class PngFile:
             samples[..., byte] = np.asarray(self._open(raw_mode))
         return samples.view("<u2").reshape(shape)
 
-    def _open(self, raw_mode: str | None = None) -> PngImageFile:
-        image = PngImageFile(BytesIO(self._essential()))
-        if raw_mode is not None:
-            image.tile = [image.tile[0]._replace(args=raw_mode)]
-        image.load()
-        return image
-
-    def _essential(self) -> bytes:
-        header = struct.pack(
-            ">IIBBBBB",
-            self.width,
-            self.height,
-            self.depth,
-            self.colour_type,
-            0,
-            0,
-            self.interlaced,
-        )
-        parts = [SIGNATURE, _chunk(b"IHDR", header)]
-        if self.colour_type == 3:
-            parts.append(_chunk(b"PLTE", self.palette))
-        return b"".join([*parts, _chunk(b"IDAT", self.compressed), _chunk(b"IEND", b"")])
+    def _open(self, raw_mode: str | None = None) -> Image.Image:
+        mode, usual = _MODES[self.colour_type, self.depth]
+        size, stream = (self.width, self.height), self.compressed
+        return Image.frombytes(mode, size, stream, "zip", raw_mode or usual, int(self.interlaced))
 
     def _through_palette(self, indices: Pixels) -> Pixels:
         colours = np.frombuffer(self.palette, np.uint8).reshape(-1, 3)
@@ -170,7 +169,7 @@ class PngFile:
         return colours[indices[..., 0]]
 
     def _with_transparency(self, samples: Pixels) -> Pixels:
-        if self.colour_type == 6:
+        if self.colour_type == 6 or (self.colour_type == 2 and self.transparency is None):
             return samples
         if self.colour_type != 4 and self.transparency is None:
             return np.broadcast_to(samples, (self.height, self.width, 3))
@@ -230,10 +229,6 @@ def read_png(data: bytes) -> PngFile:
         icc=b"iCCP" in found or b"cICP" in found,
         gamma=b"gAMA" in found,
     )
-
-
-def _chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
