@@ -139,7 +139,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     # Each route by itself: FastAPI looks for the one that is asked for twice in an included router.
-    app.router.routes.extend(route for router in ROUTERS for route in router.routes)
+    app.router.routes[:0] = [route for router in ROUTERS for route in router.routes]
     app.openapi = partial(complete_openapi, app, services.registry.ids(), settings.keys)
     return app
 

@@ -1,6 +1,7 @@
 """What goes over HTTP, as pydantic models; from the records of `jobs`, never the other way."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.certify_form import DEFAULT_MODE
 from app.fleet import Crew
 from app.pacing import default_n, most_draws
-from jobs.record import Job, JobState, Priority
+from jobs.record import Job, JobSpec, JobState, Priority
 from model_store.card import ModelCard
 from smoothing.certificate import SmoothingParams
 
@@ -103,14 +104,14 @@ class JobLinks(_Body):
     model: str
 
     @classmethod
-    def of(cls, job: Job, prefix: str) -> "JobLinks":
+    def of(cls, spec: JobSpec, prefix: str) -> "JobLinks":
         """The links of a job.
 
         Args:
-            job: As read from the store.
+            spec: What was asked.
             prefix: Path under which the service is mounted.
         """
-        here = f"{prefix}/jobs/{job.spec.id}"
+        here = f"{prefix}/jobs/{spec.id}"
         return cls(
             self=here,
             cancel=f"{here}/cancel",
@@ -119,7 +120,7 @@ class JobLinks(_Body):
             jws=f"{here}/certificate.jws",
             report=f"{here}/report",
             pictures={name: f"{here}/pictures/{name}.png" for name in PICTURES},
-            model=f"{prefix}/models/{job.spec.model.id}",
+            model=f"{prefix}/models/{spec.model.id}",
         )
 
 
@@ -173,30 +174,38 @@ class JobBody(_Body):
                 eta_s=_round(expected_s if eta_s is None and not job.state.terminal else eta_s),
                 queue_position=progress.queue_position,
             ),
-            params=spec.params.stated(),
-            model=JobModelBody(
-                id=spec.model.id,
-                weights_sha256=spec.model.weights_sha256,
-                precision=spec.model.precision,
-            ),
-            image=ImageBody(
-                sha256=spec.image.upload_sha256,
-                tensor_sha256=spec.image.tensor_sha256,
-                original_size=spec.image.original_size,
-                preprocessing=spec.image.preprocessing,
-            ),
             certificate=job.certificate,
             interim=job.interim,
             error=job.error and JobErrorBody(code=job.error.code, message=job.error.message),
             cached=job.cached,
-            priority=spec.priority,
-            evaluation=spec.group,
-            created_at=_time(spec.created_at),
             started_at=None if job.started_at is None else _time(job.started_at),
             finished_at=None if job.finished_at is None else _time(job.finished_at),
-            deadline_at=_time(spec.deadline_at),
-            links=JobLinks.of(job, prefix),
+            **_asked(spec, prefix),
         )
+
+
+@lru_cache(maxsize=512)
+def _asked(spec: JobSpec, prefix: str) -> dict[str, Any]:
+    """What never changes of a job's body; the store reads the same spec again and again."""
+    return {
+        "params": spec.params.stated(),
+        "model": JobModelBody(
+            id=spec.model.id,
+            weights_sha256=spec.model.weights_sha256,
+            precision=spec.model.precision,
+        ),
+        "image": ImageBody(
+            sha256=spec.image.upload_sha256,
+            tensor_sha256=spec.image.tensor_sha256,
+            original_size=spec.image.original_size,
+            preprocessing=spec.image.preprocessing,
+        ),
+        "priority": spec.priority,
+        "evaluation": spec.group,
+        "created_at": _time(spec.created_at),
+        "deadline_at": _time(spec.deadline_at),
+        "links": JobLinks.of(spec, prefix),
+    }
 
 
 class JobsBody(_Body):
