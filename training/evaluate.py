@@ -64,7 +64,8 @@ def describe(summary: Summary, params: SmoothingParams) -> str:
         "radius  certified accuracy (exact 95 % interval over images)",
     ]
     lines += [
-        f"{point.radius:6g}  {point.accuracy:.3f}  ({point.low:.3f} to {point.high:.3f})"
+        f"{_two_digits_or_more(point.radius):>6}  {point.accuracy:.3f}  "
+        f"({point.low:.3f} to {point.high:.3f})"
         for point in summary.curve
     ]
     lines += [
@@ -76,6 +77,10 @@ def describe(summary: Summary, params: SmoothingParams) -> str:
     if summary.mean_draws is not None:
         lines.append(f"mean draws {summary.mean_draws:.0f}")
     return "\n".join(lines)
+
+
+def _two_digits_or_more(radius: float) -> str:
+    return max(f"{radius:.2f}", f"{radius:g}", key=len)
 
 
 def _certify_missing(
