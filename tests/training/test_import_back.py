@@ -10,7 +10,7 @@ from timm.models.vision_transformer import VisionTransformer
 from tests.training.foreign import CLASSIFIER, PRETRAINING, Weights, take, written
 from training.config import ExportConfig
 from training.engine import checkpoints
-from training.errors import BadConfig
+from training.errors import BadConfig, DiskFull
 from training.exchange import store_run
 from training.export import export
 
@@ -69,6 +69,20 @@ def test_the_official_file_opens_without_an_allow_list(published_weights: Weight
 
     assert saved["model"].keys() == published_weights("avg").keys()
     assert (saved["args"]["nb_classes"], saved["args"]["global_pool"]) == (10, True)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full")
+@pytest.mark.parametrize("form", ["official", "timm"])
+def test_a_full_disk_is_told_as_such(published_weights: Weights, tmp_path: Path, form: Any):
+    run = take(
+        written(tmp_path / "a.pth", published_weights("avg")), tmp_path / "run", **CLASSIFIER
+    )
+    (tmp_path / "back.pth.partial").symlink_to("/dev/full")
+
+    with pytest.raises(DiskFull, match=r"no room for .*back\.pth"):
+        export(ExportConfig(run=run, format=form, out=tmp_path / "back.pth"))
+
+    assert not (tmp_path / "back.pth").exists()
 
 
 @pytest.mark.parametrize(("form", "name"), [("official", "a.safetensors"), ("timm", "a.npz")])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from smoothing import Votes
-from training.errors import TableDiffers
+from training.errors import DiskFull, TableDiffers
 from training.evaluation.counts import Counts
 from training.evaluation.journal import Journal, about_path, counts_path
 from training.evaluation.table import HEADER, Row
@@ -41,6 +41,22 @@ def test_a_new_table_has_a_header_and_says_what_it_is_of(tmp_path: Path):
     assert Journal(table, SUBJECT).rows == []
     assert table.read_text() == f"{HEADER}\n"
     assert json.loads(about_path(table).read_text()) == SUBJECT
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full")
+def test_a_full_disk_is_told_as_such_and_loses_no_row(tmp_path: Path):
+    table, kept = tmp_path / "table.tsv", tmp_path / "kept.tsv"
+    journal = written(table)
+    whole = contents(table)
+    table.rename(kept)
+    table.symlink_to("/dev/full")
+
+    with pytest.raises(DiskFull, match=r"no room for .*table\.tsv"):
+        journal.append(*record(60))
+
+    kept.replace(table)
+    Journal(table, SUBJECT)
+    assert contents(table) == whole
 
 
 def test_counts_go_line_by_line_with_the_rows(tmp_path: Path):

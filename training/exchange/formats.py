@@ -9,6 +9,7 @@ from torch import Tensor
 
 from model_store import checkpoint
 from training.engine import checkpoints
+from training.engine.disk import written_whole
 from training.errors import BadConfig
 from training.exchange.cards import PREFIX, classifier_tensors
 from training.exchange.layouts import Layout, recognise
@@ -26,6 +27,7 @@ def write_official(run: Path, path: Path) -> Layout:
     Raises:
         BadCheckpoint: The run has no checkpoint.
         BadConfig: The file would not be a torch.save file.
+        DiskFull: There is no room.
     """
     if path.suffix == ".safetensors":
         raise BadConfig(f"the official format is a torch.save file (.pth), got {path}")
@@ -33,7 +35,7 @@ def write_official(run: Path, path: Path) -> Layout:
         name.removeprefix(PREFIX): value for name, value in checkpoints.load_weights(run).items()
     }
     layout = recognise(tensors)
-    _save(path, {"model": tensors, "args": _args(run)})
+    _save(path, {"model": tensors, "args": _args(run)}, tensors)
     return layout
 
 
@@ -45,6 +47,7 @@ def write_timm(run: Path, path: Path) -> Layout:
     Raises:
         BadCheckpoint: The run has no checkpoint.
         BadConfig: The file's suffix is neither a torch.save file's nor safetensors'.
+        DiskFull: There is no room.
     """
     if path.suffix not in SUFFIXES:
         raise BadConfig(f"a state dict is written as {', '.join(SUFFIXES)}, got {path}")
@@ -57,7 +60,7 @@ def write_timm(run: Path, path: Path) -> Layout:
         path.parent.mkdir(parents=True, exist_ok=True)
         checkpoint.save(path, tensors)
     else:
-        _save(path, tensors)
+        _save(path, tensors, tensors)
     return layout
 
 
@@ -99,12 +102,9 @@ def _pretraining_args(run: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _save(path: Path, payload: Mapping[str, Any]) -> None:
-    """Writes beside `path`, then renames: a reader sees the old file or the new one."""
+def _save(path: Path, payload: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        torch.save(payload, partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    needed = sum(tensor.nbytes for tensor in tensors.values())
+    # Through a file of ours: torch's own does not say of a full disk that it is one.
+    with written_whole(path, needed=needed) as partial, partial.open("wb") as file:
+        torch.save(payload, file)
