@@ -2,14 +2,15 @@
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
 
 from app.client.answers import Coverage, EvaluationStatus, ModelInfo, Verification
-from app.client.errors import NoCertificate, WaitedTooLong
-from app.client.flows import NOT_MODIFIED, Call, Flow, Patience, Pause, asked
+from app.client.errors import Gone, NoCertificate, WaitedTooLong
+from app.client.flows import NOT_MODIFIED, Call, Flow, Patience, Pause, answered, asked
 from app.client.forms import file_part, once, text_fields
 from app.client.views import JSON, Certificate, JobStatus
 
@@ -129,8 +130,9 @@ class Calls:
         return asked(call, self._patience, _as(type(known)))
 
     def delete(self, known: Known) -> Flow[None]:
-        """Nothing, once a job or evaluation was erased."""
-        return asked(Call(method="DELETE", path=known.path), self._patience, lambda _: None)
+        """Nothing, once a job or evaluation was erased: now, or by a try whose answer was lost."""
+        with suppress(Gone):
+            yield from answered(Call(method="DELETE", path=known.path), self._patience)
 
     def page(self, state: str | None, cursor: str) -> Flow[tuple[list[JobStatus], str | None]]:
         """The jobs of one page, and the cursor of the next."""

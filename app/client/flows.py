@@ -190,7 +190,8 @@ def _accepted(answer: httpx.Response) -> httpx.Response:
 def _pause_after(failure: ClientError, tries: int, chance: float) -> float | None:
     """Seconds to wait before the next try; None where another one does not help."""
     if isinstance(failure, ServiceUnavailable | TooManyRequests):
-        if failure.retry_after_s is not None:
+        # "At once", said again and again, would keep a busy service busy.
+        if failure.retry_after_s:
             return failure.retry_after_s * (1 + JITTER * chance)
     elif not (isinstance(failure, ServiceUnreachable) and _passes(failure.__cause__)):
         return None

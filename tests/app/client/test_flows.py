@@ -83,7 +83,7 @@ def test_pauses_that_nobody_names_grow_to_a_bound(theatre: Any, reply: Reply) ->
 
 
 @pytest.mark.parametrize(
-    ("after", "pause"), [("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("x", 0.1875)]
+    ("after", "pause"), [("Wed, 21 Oct 2015 07:28:00 GMT", 0.1875), ("x", 0.1875)]
 )
 def test_a_date_to_come_back_at_is_understood(
     theatre: Any, reply: Reply, job_body: Body, after: str, pause: float
@@ -140,6 +140,26 @@ def test_an_answer_that_is_no_problem_document_is_shown(theatre: Any, reply: Rep
 def test_what_answers_otherwise_is_not_this_service(theatre: Any, reply: Reply, body: Any) -> None:
     with pytest.raises(UnexpectedAnswer, match="POST /certify"):
         submit(theatre, reply(body))
+
+
+def test_a_service_that_is_full_and_says_at_once_is_given_growing_pauses(
+    theatre: Any, reply: Reply
+) -> None:
+    with pytest.raises(ServiceUnavailable):
+        submit(theatre, reply(FULL, 503, Retry_After="0"))
+
+    assert theatre.pauses[:3] == [0.1875, 0.375, 0.75]
+
+
+def test_a_job_that_was_erased_by_a_try_whose_answer_was_lost_is_erased(
+    theatre: Any, reply: Reply, job_body: Body
+) -> None:
+    gone = {"title": "Gone", "detail": "it was deleted", "errors": []}
+    flow = Calls(theatre.patience()).delete(JobStatus.of(job_body("queued")))
+
+    theatre.play(flow, httpx.ReadError("reset"), reply(gone, 410))
+
+    assert [call.method for call in theatre.calls] == ["DELETE", "DELETE"]
 
 
 def test_a_redirection_is_not_followed_with_the_key(theatre: Any, reply: Reply) -> None:
