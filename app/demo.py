@@ -13,7 +13,7 @@ from threading import Thread
 
 from app.client import Certificate, Client
 from app.client.answers import ModelInfo
-from app.client.forms import SUFFIXES
+from app.client.forms import pictures_below
 from app.embedded.address import base_url, free_port
 from app.embedded.errors import DemoFailed
 from app.embedded.lifeline import lifeline
@@ -45,7 +45,7 @@ def run(report: Report, pictures: Path = PICTURES) -> None:
         DemoFailed: The stack did not start or stop as it should, or nothing was certified.
         ClientError: The service refused a picture.
     """
-    files = sorted(file for file in pictures.glob("*") if file.suffix.lower() in SUFFIXES)
+    files = pictures_below(pictures)
     if not files:
         raise DemoFailed(f"no pictures in {pictures}; run this from a checkout of the project")
     began = time.monotonic()

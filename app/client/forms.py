@@ -84,7 +84,7 @@ def read_archive(source: Image) -> bytes:
     if isinstance(source, bytes) or not Path(source).is_dir():
         return read_image(source)
     folder = Path(source)
-    files = sorted(file for file in folder.glob("*/**/*") if file.suffix.lower() in SUFFIXES)
+    files = pictures_below(folder, "*/**/*")
     if not files:
         raise InvalidArgument(f"{folder} has no folders of pictures; name each after its class")
     content = BytesIO()
@@ -93,6 +93,13 @@ def read_archive(source: Image) -> bytes:
             # Without the time, so that a folder that is sent again is the same request.
             archive.writestr(ZipInfo(file.relative_to(folder).as_posix()), read_image(file))
     return content.getvalue()
+
+
+def pictures_below(folder: Path, pattern: str = "**/*") -> list[Path]:
+    """The files of a folder and of those below it that are taken for pictures, in order."""
+    return sorted(
+        file for file in folder.glob(pattern) if file.suffix.lower() in SUFFIXES and file.is_file()
+    )
 
 
 def file_part(field: str, content: bytes) -> tuple[str, tuple[str, bytes]]:

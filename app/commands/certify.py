@@ -139,12 +139,12 @@ def _pictures(paths: list[Path]) -> list["Picture"]:
     Raises:
         typer.BadParameter: A folder without pictures, or two files of one name.
     """
-    from app.client.forms import SUFFIXES
+    from app.client.forms import SUFFIXES, pictures_below
     from app.commands.certifying import Picture
 
     found: dict[str, Picture] = {}
     for path in paths:
-        files = [path] if path.is_file() else _below(path)
+        files = [path] if path.is_file() else pictures_below(path)
         if not files:
             raise typer.BadParameter(f"there is no {', '.join(sorted(SUFFIXES))} in {path}")
         for file in files:
@@ -155,14 +155,6 @@ def _pictures(paths: list[Path]) -> list["Picture"]:
                 )
             found[name] = Picture(file=file, name=name)
     return list(found.values())
-
-
-def _below(folder: Path) -> list[Path]:
-    from app.client.forms import SUFFIXES
-
-    return sorted(
-        file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file()
-    )
 
 
 def _say_document(outcome: "Outcome") -> None:
