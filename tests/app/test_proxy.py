@@ -1,5 +1,6 @@
 """Behind a proxy that ends HTTPS, on a path of its own, under a name of its own."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from http.cookies import SimpleCookie
 from typing import Any
@@ -62,6 +63,19 @@ async def test_a_browser_that_came_by_https_gets_a_cookie_for_https_on_that_path
     (cookie,) = SimpleCookie(answer.headers["set-cookie"]).values()
     assert (answer.status_code, answer.headers["location"]) == (303, "/api/")
     assert (cookie["secure"], cookie["path"]) == (True, "/api")
+
+
+@pytest.mark.parametrize("path", ["/", "/ui/jobs", "/ui/login"])
+async def test_a_page_leads_to_nothing_outside_its_path(
+    behind: httpx.AsyncClient, make_key: Callable[..., str], path: str
+) -> None:
+    headers = {"X-API-Key": make_key(), "Accept": "text/html"}
+
+    page = (await behind.get(f"/api{path}", headers=headers)).text
+
+    links = re.findall(r'(?:href|src|action|data-\w+)="(/[^"]*)"', page)
+    assert len(links) > 3
+    assert [link for link in links if not link.startswith("/api/")] == []
 
 
 async def test_guesses_are_counted_where_they_come_from_and_not_at_the_proxy(
