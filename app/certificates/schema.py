@@ -51,7 +51,7 @@ class Image(_Strict):
     shape: list[Annotated[int, Field(ge=1, le=MAX_SIDE)]] = Field(min_length=3, max_length=3)
     original_size: list[_Side] = Field(min_length=2, max_length=2)
     spectral_norm: float = Field(gt=1e-9, description="The most that preprocessing stretches.")
-    rounding_slack: float = Field(ge=0)
+    rounding_slack: float = Field(ge=0, lt=1e9)
     preprocessing: dict[str, str | int | float | bool | list[int] | None]
 
     def ref(self) -> ImageRef:
