@@ -9,18 +9,25 @@ sweep(live_name(model), now)
 -- With many messages waiting nothing is known to be lost, only late.
 if redis.call('LLEN', messages) > most_messages then return found end
 
+-- Of the chunks that are out, those that nobody is at work on, in their order. They are looked for from
+-- the last one backwards, where they most likely are: a job may have thousands that are not.
 local function missing(job)
-  local chunks = {}
-  for start = job.start, job.next - 1, job.chunk do
-    local field = chunk_field(job.phase, start)
+  local lost, left = {}, out(job)
+  local start = job.start + math.floor((job.next - 1 - job.start) / job.chunk) * job.chunk
+  while left > 0 and start >= job.start do
+    local field, stop = chunk_field(job.phase, start), math.min(start + job.chunk, job.stop)
     if redis.call('HEXISTS', votes_name(job.id), field) == 0 then
+      left = left - (stop - start)
       local holder, since = lease_of(job.id, field)
       if not (holder and alive(holder) and now - since < lease_seconds) then
-        if #chunks >= 2 * most_chunks then break end
-        chunks[#chunks + 1] = start
-        chunks[#chunks + 1] = math.min(start + job.chunk, job.stop)
+        table.insert(lost, 1, { start, stop })
       end
     end
+    start = start - job.chunk
+  end
+  local chunks = {}
+  for i = 1, math.min(#lost, most_chunks) do
+    chunks[#chunks + 1], chunks[#chunks + 2] = lost[i][1], lost[i][2]
   end
   return chunks
 end

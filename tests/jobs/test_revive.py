@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from jobs import ledger
+from smoothing.certificate import SmoothingParams
 
 pytestmark = pytest.mark.redis
 
@@ -71,6 +72,21 @@ def test_only_what_was_handed_out_is_sent_again(life: Any) -> None:
 
     assert revived.chunks == chunks
     assert bounds(life.admit(window=3)) == [(5, 10), (10, 15)]
+
+
+def test_what_is_missing_is_sent_again_in_order_wherever_it_was(life: Any) -> None:
+    params = SmoothingParams(sigma=0.25, mode="anytime", n=95)
+    _, chunks = life.started(params=params, chunk_size=10)
+    for chunk in chunks[1:5] + chunks[6:9]:
+        life.commit(chunk)
+    life.now += 5
+
+    (revived,) = life.revive()
+    life.now += 30
+    (narrow,) = life.revive(window=2)
+
+    assert bounds(revived.chunks) == [(0, 10), (50, 60), (90, 95)]
+    assert narrow.chunks == revived.chunks[:2]
 
 
 def test_a_job_that_waits_for_its_turn_is_watched_from_then_on(life: Any) -> None:
