@@ -1,5 +1,6 @@
 """Parameters check themselves, votes add up, and an abstention says why."""
 
+from dataclasses import replace
 from math import inf, nan
 
 import pytest
@@ -123,6 +124,12 @@ def test_sparse_votes_come_back(counts: list[int]) -> None:
     assert Votes.from_sparse(votes.sparse(), 3) == votes
 
 
+def test_sparse_votes_may_come_in_any_order() -> None:
+    assert Votes.from_sparse({"invalid": 2, "2": 5, "0": 1}, 3) == Votes(
+        counts=(1, 0, 5), invalid=2
+    )
+
+
 def test_sparse_votes_hold_only_what_is_there() -> None:
     votes = Votes(counts=(0, 0, 0, 998), invalid=1)
 
@@ -212,3 +219,25 @@ def test_total_variation_is_paid_by_sound_numerics_only() -> None:
 
 def test_the_least_alpha_for_which_the_arithmetic_is_good_enough_is_allowed() -> None:
     assert SmoothingParams(sigma=0.25, alpha=1e-9).alpha == 1e-9
+
+
+def test_an_explanation_says_what_chose_the_class_and_what_was_to_be_exceeded() -> None:
+    """The numbers are rounded away from what would be claimed too much."""
+    close = certificate(votes_of([4, 6, 0, 0]), votes_of([520, 480, 0, 0]))
+    few = certificate(votes_of([6, 4, 0, 0]), votes_of([520, 480, 0, 0]))
+    sharp = certificate(votes_of([6, 4, 0, 0]), votes_of([480, 470, 50, 0]), bound="runner-up")
+
+    assert close.abstention_explanation.endswith("too close to call with n0=10.")
+    assert few.abstention_explanation.endswith("must exceed 1/2.")
+    upper = sharp.p_runner_up_upper
+    said = float(sharp.abstention_explanation.rstrip(".").rsplit(" ", 1)[1])
+    assert "the runner-up's, which is only known to be at most" in sharp.abstention_explanation
+    assert upper <= said < upper + 1e-4
+
+
+def test_only_a_fixed_certificate_speaks_of_its_n0() -> None:
+    fixed = certificate(votes_of([4, 6, 0, 0]), votes_of([520, 480, 0, 0]))
+
+    adaptive = replace(fixed, params=SmoothingParams(sigma=0.5, mode="adaptive"))
+
+    assert adaptive.abstention_explanation.endswith("too close to call.")

@@ -204,6 +204,21 @@ def test_a_fixed_certificate_states_and_draws_what_it_always_did() -> None:
 
 
 @pytest.mark.parametrize(
+    ("mode", "options", "named"),
+    [
+        ("adaptive", {}, "adaptive"),
+        ("predict", {}, "predict"),
+        ("anytime", {}, "sequential"),
+        ("decide", {"radius": 0.1}, "sequential"),
+    ],
+)
+def test_noise_is_drawn_under_names_that_no_release_changes(mode, options, named: str) -> None:
+    dice = params(mode=mode, **options).dice()
+
+    assert dice == {"sigma": 0.5, "numerics": "sound", "mode": named}
+
+
+@pytest.mark.parametrize(
     ("one", "other"),
     [
         ({"mode": "decide", "radius": 0.1}, {"mode": "decide", "radius": 0.2, "n": 500}),
