@@ -262,8 +262,7 @@ def _radius(value: float | None) -> float:
         raise InvalidParams(message, field="radius", nearest=nearest)
     if number > MAX_SIGMA * 100:  # above any ceiling, and perhaps beyond decimals
         return number
-    step = Decimal(repr(LEAST_RADIUS))
-    return float(Decimal(repr(number)).quantize(step, rounding=ROUND_CEILING))
+    return float(Decimal(repr(number)).quantize(Decimal(repr(LEAST_RADIUS)), ROUND_CEILING))
 
 
 def _round_alphas(above: float) -> list[float]:
@@ -297,6 +296,5 @@ def _check_draws(value: object, field: str) -> None:
 
 def _check_choice(value: object, field: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise InvalidParams(
-            f"{field} must be one of {', '.join(choices)}, got {value!r}", field=field
-        )
+        message = f"{field} must be one of {', '.join(choices)}, got {value!r}"
+        raise InvalidParams(message, field=field)
