@@ -10,24 +10,10 @@ from smoothing import (
     Votes,
     procedure_for,
 )
-from smoothing.sampler import Draws, Sampler, certify, count_votes
+from smoothing.sampler import Sampler, certify
+from tests.smoothing.drawing import KEY, SHAPE, draws, image, total
 
 SELECTION, ESTIMATION = Phase.SELECTION, Phase.ESTIMATION
-KEY = bytes(range(32))
-SHAPE = (3, 8, 8)
-
-
-def image(seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).random(SHAPE, dtype=np.float32)
-
-
-def draws(start: int, stop: int, *, of=None, sigma=0.5, key=KEY, phase=ESTIMATION, **options):
-    of = image() if of is None else of
-    return Draws(image=of, sigma=sigma, key=key, phase=phase, start=start, stop=stop, **options)
-
-
-def total(sampler: Sampler, what: Draws) -> Votes:
-    return sum(count_votes(sampler, what), Votes.none(sampler.num_classes))
 
 
 def test_certified_radius_is_just_below_the_true_one(half_space: Sampler) -> None:
