@@ -88,4 +88,4 @@ def _prepare(data: bytes, preprocessing: Preprocessing, limits: ImageLimits) -> 
         rounding_slack=image.rounding_slack,
         preprocessing=dict(image.record),
     )
-    return PreparedUpload(ref=ref, tensor=image.tensor.astype("<f4").tobytes())
+    return PreparedUpload(ref=ref, tensor=image.tensor.tobytes())

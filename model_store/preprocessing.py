@@ -63,7 +63,7 @@ def prepare(decoded: DecodedImage, preprocessing: Preprocessing) -> CertifiedIma
         resize_axis(length, to, first, preprocessing.size, preprocessing.resize)
         for length, to, first in zip((height, width), resized, crop, strict=True)
     )
-    tensor = _apply(decoded, down, across).astype("<f4")
+    tensor = _apply(decoded, down, across).astype("<f4", order="C")
     tensor.flags.writeable = False
     same = resized == (height, width)
     return CertifiedImage(
@@ -160,15 +160,13 @@ def _apply(decoded: DecodedImage, down: Axis, across: Axis) -> NDArray[np.float6
     white, has_alpha = decoded.max_value, decoded.pixels.shape[2] == 4
     kept = decoded.pixels[:, across.window]
     first, width, size = across.window.start, kept.shape[1], len(down.starts)
-    rows = np.zeros((size, 3 * width))
-    for outputs, inputs, matrix in down.blocks(3 * width):
-        samples = _composed(kept[inputs], white).reshape(-1, 3 * width)
-        rows[outputs] += samples if down.terms == 0 else matrix @ samples
+    rows = down.times(
+        3 * width, lambda inputs: _composed(kept[inputs], white).reshape(-1, 3 * width)
+    )
     columns = rows.reshape(size, width, 3).transpose(1, 2, 0).reshape(width, 3 * size)
-    result = np.zeros((len(across.starts), 3 * size))
-    for outputs, inputs, matrix in across.blocks(3 * size):
-        samples = columns[inputs.start - first : inputs.stop - first]
-        result[outputs] += samples if across.terms == 0 else matrix @ samples
+    result = across.times(
+        3 * size, lambda inputs: columns[inputs.start - first : inputs.stop - first]
+    )
     result /= float(white * white if has_alpha else white)
     return result.reshape(-1, 3, size).transpose(1, 2, 0)
 

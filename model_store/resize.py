@@ -6,7 +6,7 @@ row sum to 1. Unlike Pillow's 8-bit resize nothing is rounded or clipped between
 linear and has a norm; bicubic may overshoot [0, 1], and that is kept.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -46,15 +46,30 @@ class Axis:
         """The inputs that any row reads."""
         return slice(int(self.starts[0]), int(self.starts[-1]) + self.weights.shape[1])
 
-    def blocks(self, columns: int) -> Iterator[tuple[slice, slice, NDArray[np.float64]]]:
-        """The map in pieces that read each input once, about a million numbers at a time.
+    def times(
+        self, columns: int, read: Callable[[slice], NDArray[np.float64]]
+    ) -> NDArray[np.float64]:
+        """(size, columns): the map, applied to inputs each of which is read once.
+
+        Args:
+            columns: Numbers at each input position.
+            read: Inputs, (their number, columns).
+        """
+        result = np.zeros((len(self.starts), columns))
+        for rows, inputs in self.blocks(columns):
+            samples = read(inputs)
+            result[rows] += samples if self.terms == 0 else self.part(rows, inputs) @ samples
+        return result
+
+    def blocks(self, columns: int) -> Iterator[tuple[slice, slice]]:
+        """The map in pieces of about a million numbers.
 
         Args:
             columns: Numbers at each input position.
 
         Yields:
-            Rows, inputs, and the dense matrix from these inputs to those rows. A row belongs to
-            several pieces, whose products add up to it.
+            Rows, and inputs that no other piece has. A row belongs to several pieces, whose
+            products add up to it.
         """
         stops = self.starts + self.weights.shape[1]
         step = max(1, _BLOCK_NUMBERS // columns)
@@ -62,15 +77,13 @@ class Axis:
             high = min(low + step, self.window.stop)
             first = int(np.searchsorted(stops, low, side="right"))
             last = int(np.searchsorted(self.starts, high, side="left"))
-            yield slice(first, last), slice(low, high), self._part(first, last, low, high)
+            yield slice(first, last), slice(low, high)
 
-    def _part(self, first: int, last: int, low: int, high: int) -> NDArray[np.float64]:
-        taps = self.weights.shape[1]
-        part = np.zeros((last - first, high - low))
-        if self.terms == 0:
-            part[np.arange(last - first), self.starts[first:last] - low] = 1.0
-            return part
-        for row, target in enumerate(part, start=first):
+    def part(self, rows: slice, inputs: slice) -> NDArray[np.float64]:
+        """The dense matrix from some inputs to some rows."""
+        taps, low, high = self.weights.shape[1], inputs.start, inputs.stop
+        part = np.zeros((rows.stop - rows.start, high - low))
+        for row, target in enumerate(part, start=rows.start):
             start = int(self.starts[row])
             inside = slice(max(start, low), min(start + taps, high))
             weights = self.weights[row, inside.start - start : inside.stop - start]
@@ -79,7 +92,7 @@ class Axis:
 
     def dense(self, length: int) -> NDArray[np.float64]:
         """The whole matrix, (size, length)."""
-        return self._part(0, len(self.starts), 0, length)
+        return self.part(slice(0, len(self.starts)), slice(0, length))
 
 
 @lru_cache(maxsize=64)
