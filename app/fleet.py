@@ -54,6 +54,7 @@ class Fleet:
         self._runner = runner
         self._clock = clock
         self._seen: tuple[float, tuple[WorkerInfo, ...]] | None = None
+        self._crews: dict[str, tuple[ModelCard, Crew]] = {}
         self._backlogs: dict[str, tuple[float, Backlog]] = {}
 
     async def workers(self) -> tuple[WorkerInfo, ...]:
@@ -64,6 +65,7 @@ class Fleet:
         """
         workers = await self._runner.run(store.workers())
         self._seen = (self._clock(), workers)
+        self._crews.clear()
         return workers
 
     async def crew(self, card: ModelCard) -> Crew:
@@ -74,7 +76,10 @@ class Fleet:
         """
         if self._seen is None or self._clock() - self._seen[0] > FRESH_S:
             return crew_of(card, await self.workers())
-        return crew_of(card, self._seen[1])
+        known = self._crews.get(card.id)
+        if known is None or known[0] is not card:
+            known = self._crews[card.id] = (card, crew_of(card, self._seen[1]))
+        return known[1]
 
     async def backlog(self, card: ModelCard) -> Backlog:
         """The work that waits for a model, as of at most a second ago.
