@@ -55,7 +55,13 @@ class QuietWaker:
 
 
 class Worker:
-    """Does a worker's part of the protocol, in the order in which one does it."""
+    """Does a worker's part of the protocol, in the order in which one does it.
+
+    Attributes:
+        known: Ids of its models.
+    """
+
+    known: tuple[str, ...] = (MODEL,)
 
     def __init__(self, url: str) -> None:
         self._client = make_redis(url)
@@ -72,7 +78,7 @@ class Worker:
         counters: dict[str, float] | None = None,
         **model: Any,
     ) -> None:
-        known = {"id": MODEL, "weights_sha256": "ab" * 32, "draws_per_s": speed, "batch_size": 32}
+        about = {"weights_sha256": "ab" * 32, "draws_per_s": speed, "batch_size": 32}
         info = WorkerInfo(
             instance="one",
             hostname="here",
@@ -80,24 +86,26 @@ class Worker:
             started_at=time.time(),
             threads=1,
             device="cpu",
-            models=(WorkerModel(**(known | model)),),
+            models=tuple(WorkerModel(**({"id": each} | about | model)) for each in self.known),
             counters=counters or {},
         )
         self.run(ledger.heartbeat(info))
 
     def admit(self) -> list[Any]:
-        return list(self.run(ledger.admit(MODEL, window=4, now=time.time())))
+        handed = [ledger.admit(each, window=4, now=time.time()) for each in self.known]
+        return [chunk for each in handed for chunk in self.run(each)]
 
-    def commit(self, chunk: Any) -> Any:
-        """Votes for class 3, always."""
-        self.run(ledger.begin(chunk, worker="one", now=time.time()))
+    def votes(self, chunk: Any) -> Votes:
+        """For class 3, always."""
         counts = [0] * len(LABELS)
         counts[3] = chunk.stop - chunk.start
-        votes = Votes(counts=tuple(counts))
-        maker = Maker(runtime="none", noise_scheme="none")
-        return self.run(
-            ledger.commit(chunk, votes, maker=maker, worker="one", window=4, now=time.time())
-        )
+        return Votes(counts=tuple(counts))
+
+    def commit(self, chunk: Any) -> Any:
+        now = time.time()
+        self.run(ledger.begin(chunk, worker="one", now=now))
+        votes, maker = self.votes(chunk), Maker(runtime="none", noise_scheme="none")
+        return self.run(ledger.commit(chunk, votes, maker=maker, worker="one", window=4, now=now))
 
     def work(self) -> None:
         """Takes all queued jobs to their end."""
@@ -110,10 +118,11 @@ class Worker:
         while waiting:
             done = self.commit(chunk := waiting.pop(0))
             waiting += done.following
-            waiting += self._advance(chunk.job_id) if done.complete else []
+            waiting += self.advance(chunk.job_id) if done.complete else []
             yield
 
-    def _advance(self, job_id: str) -> list[Any]:
+    def advance(self, job_id: str) -> list[Any]:
+        """Asks for more draws, which it returns, or ends the job."""
         now = time.time()
         snapshot = self.run(ledger.snapshot(job_id))
         procedure = procedure_for(snapshot.spec.params, len(LABELS))
@@ -129,20 +138,25 @@ class Worker:
                 )
                 or ()
             )
-        making = Making(
-            key_commitment=commitment(snapshot.job_key),
-            makers=snapshot.makers,
-            versions={"python": "3"},
-            started_at=snapshot.started_at,
-            finished_at=now,
-            attempts=snapshot.attempts,
-        )
-        document = certificate_document(snapshot.spec, step, making)
-        self.run(ledger.finish(job_id, step=snapshot.step, document=document, now=now))
+        done = document(snapshot, step)
+        self.run(ledger.finish(job_id, step=snapshot.step, document=done, now=now))
         return []
 
     def fail(self, job_id: str) -> None:
         self.run(ledger.fail(job_id, code="chunk_failed", message="it broke", now=time.time()))
+
+
+def document(snapshot: Any, certificate: Any) -> dict[str, Any]:
+    """A certificate of a job as its worker stores it."""
+    making = Making(
+        key_commitment=commitment(snapshot.job_key),
+        makers=snapshot.makers,
+        versions={"python": "3"},
+        started_at=snapshot.started_at,
+        finished_at=time.time(),
+        attempts=snapshot.attempts,
+    )
+    return certificate_document(snapshot.spec, certificate, making)
 
 
 def _sum(chunks: dict[int, tuple[int, dict[str, int]]]) -> Votes:

@@ -21,6 +21,7 @@ from app.main import create_app
 from app.services import build_services
 from app.settings import AppSettings
 from model_store.card import dump_card
+from tests.app.acting import QuietWaker
 from tests.pages.voting import CARDS, Worker
 from tests.serving import serving
 
@@ -57,14 +58,6 @@ class Site:
         return httpx.get(self.url + path, **options)
 
 
-class _Quiet:
-    def wake(self, model_id: str) -> None:
-        pass
-
-    async def aclose(self) -> None:
-        pass
-
-
 @pytest.fixture(scope="session")
 def new_site(
     running_server: Any, tmp_path_factory: pytest.TempPathFactory
@@ -83,7 +76,7 @@ def new_site(
                 "signing_keys_dir": keys,
                 "allowed_hosts": ("127.0.0.1", "localhost", OTHER_NAME),
             }
-            services = build_services(AppSettings(**(chosen | settings)), waker=_Quiet())
+            services = build_services(AppSettings(**(chosen | settings)), waker=QuietWaker())
             port = stack.enter_context(serving(create_app(services)))
             return Site(url=f"http://127.0.0.1:{port}", worker=Worker(running_server.url))
 
