@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from decimal import ROUND_CEILING, Decimal
 from functools import cache
-from math import floor, inf, isnan, nan
+from math import floor
 from typing import Literal, get_args
 
 from smoothing.errors import InvalidParams
 from smoothing.limits import MAX_DRAWS, Method, fewest_draws, smallest, unanimous_radius
+from smoothing.ranges import check_choice, check_draws, number_in, precision_in, radius_in
 
 Mode = Literal["fixed", "adaptive", "decide", "anytime", "predict"]
 """What is asked, how many draws answer it, and when they are looked at; see
@@ -30,11 +30,7 @@ MIN_ALPHA = 1e-9
 """Below this the arithmetic of the bound is no longer good enough to claim it."""
 
 MAX_ALPHA = 0.5
-LEAST_RADIUS = 1e-6
-"""A radius that is asked about is rounded up to a multiple of this."""
-
 DEFAULT_N0 = 100
-DEFAULT_PRECISION = 0.05
 PILOT_DRAWS = 128
 """The first look of an adaptive pilot."""
 
@@ -95,20 +91,20 @@ class SmoothingParams:
 
     def __post_init__(self) -> None:
         # 1 and 1.0 are one request: the digest of the parameters must not tell them apart.
-        object.__setattr__(self, "sigma", _number(self.sigma, "sigma", MAX_SIGMA))
-        object.__setattr__(self, "alpha", _number(self.alpha, "alpha", MAX_ALPHA, MIN_ALPHA))
-        _check_draws(self.n0, "n0")
-        _check_draws(self.n, "n")
-        _check_choice(self.mode, "mode", get_args(Mode))
-        _check_choice(self.numerics, "numerics", get_args(Numerics))
-        _check_choice(self.bound, "bound", get_args(Bound))
+        object.__setattr__(self, "sigma", number_in(self.sigma, "sigma", MAX_SIGMA))
+        object.__setattr__(self, "alpha", number_in(self.alpha, "alpha", MAX_ALPHA, MIN_ALPHA))
+        check_draws(self.n0, "n0")
+        check_draws(self.n, "n")
+        check_choice(self.mode, "mode", get_args(Mode))
+        check_choice(self.numerics, "numerics", get_args(Numerics))
+        check_choice(self.bound, "bound", get_args(Bound))
         self._check_family_size()
         self._check_unread()
         self._check_enough_draws()
         if self.mode == "adaptive":
-            object.__setattr__(self, "precision", _precision(self.precision))
+            object.__setattr__(self, "precision", precision_in(self.precision))
         if self.mode == "decide":
-            object.__setattr__(self, "radius", _radius(self.radius))
+            object.__setattr__(self, "radius", radius_in(self.radius))
             self._check_reachable()
 
     @property
@@ -233,38 +229,6 @@ class SmoothingParams:
         )
 
 
-def _number(value: float, field: str, highest: float, lowest: float | None = None) -> float:
-    """The value as a float; where none is the lowest, above 0, to which none is the nearest."""
-    number = _as_float(value)
-    if 0 < number <= highest and number >= (lowest or 0):
-        return number
-    allowed = f"(0, {highest:g}]" if lowest is None else f"[{lowest:g}, {highest:g}]"
-    nearest = highest if number > highest else None if isnan(number) else lowest
-    message = f"{field} must be in {allowed}, got {value!r}"
-    raise InvalidParams(message, field=field, nearest=nearest)
-
-
-def _precision(value: float | None) -> float:
-    if value is None:
-        return DEFAULT_PRECISION
-    number = _as_float(value)
-    if not 0 < number < 1:
-        message = f"precision must be in (0, 1), such as {DEFAULT_PRECISION}, got {value!r}"
-        raise InvalidParams(message, field="precision", nearest=DEFAULT_PRECISION)
-    return number
-
-
-def _radius(value: float | None) -> float:
-    number = _as_float(value)
-    if not number > 0:
-        message = f"radius must be above 0 in mode decide, got {value!r}"
-        nearest = None if isnan(number) else LEAST_RADIUS
-        raise InvalidParams(message, field="radius", nearest=nearest)
-    if number > MAX_SIGMA * 100:  # above any ceiling, and perhaps beyond decimals
-        return number
-    return float(Decimal(repr(number)).quantize(Decimal(repr(LEAST_RADIUS)), ROUND_CEILING))
-
-
 def _round_alphas(above: float) -> list[float]:
     """Every alpha of two digits from one to `MAX_ALPHA`, in order."""
     rungs = (float(f"{digits}e{power}") for power in range(-10, -1) for digits in range(10, 100))
@@ -275,26 +239,3 @@ def _round_alphas(above: float) -> list[float]:
 def _stated(mode: Mode) -> tuple[str, ...]:
     names = ("sigma", "mode", "alpha", "numerics", "family_size", *_READS[mode])
     return tuple(field.name for field in fields(SmoothingParams) if field.name in names)
-
-
-def _as_float(value: object) -> float:
-    """NaN for what is no number; a whole number too large for a float is infinite."""
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return nan
-    try:
-        return float(value)
-    except OverflowError:
-        return inf if value > 0 else -inf
-
-
-def _check_draws(value: object, field: str) -> None:
-    if type(value) is not int or not 1 <= value <= MAX_DRAWS:
-        message = f"{field} must be a whole number in [1, {MAX_DRAWS}], got {value!r}"
-        nearest = None if type(value) is not int else min(max(value, 1), MAX_DRAWS)
-        raise InvalidParams(message, field=field, nearest=nearest)
-
-
-def _check_choice(value: object, field: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        message = f"{field} must be one of {', '.join(choices)}, got {value!r}"
-        raise InvalidParams(message, field=field)
