@@ -65,5 +65,5 @@ def configure_logging(level: str) -> None:
     root.handlers = [handler]
     root.setLevel(level)
     # What no line tells need not be found out; see "Optimization" in the logging documentation.
-    logging._srcfile = None  # noqa: SLF001 - documented
+    logging._srcfile = None  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - documented
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
