@@ -1,5 +1,6 @@
 """The web application: routes, middleware and error handlers put together, nothing at import."""
 
+import gc
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -148,7 +149,16 @@ def from_environment() -> FastAPI:
     """The application as the environment describes it, for `uvicorn --factory`."""
     settings = settings_from_environment()
     configure_logging(settings.log_level)
-    return create_app(build_services(settings))
+    app = create_app(build_services(settings))
+    _collect_less()
+    return app
+
+
+def _collect_less() -> None:
+    """Let the garbage collector leave what stays alone: it took an eighth of a request's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(3_000)
 
 
 def _version() -> str:
