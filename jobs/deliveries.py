@@ -2,9 +2,9 @@
 
 The script that ends one that has a receiver writes a line into the outbox, and does no more: a job
 neither waits for a receiver nor fails with it. What is said here of a job holds of an evaluation
-too, in each place by its id. Who sends takes lines from there, makes
-deliveries of them, and writes down each attempt. Every hand-over is to one process for some time,
-and to another should it die: a message goes out at least once, always under the same id.
+too, in each place by the name that `of_evaluation` has for it. Who sends takes lines from there,
+makes deliveries of them, and writes down each attempt. Every hand-over is to one process for some
+time, and to another should it die: a message goes out at least once, always under the same id.
 """
 
 import json
@@ -39,6 +39,11 @@ class Ended:
     job_id: str
     tenant: str
     evaluation: bool = False
+
+    @property
+    def name(self) -> str:
+        """By which its deliveries are kept."""
+        return of_evaluation(self.job_id) if self.evaluation else self.job_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +124,11 @@ class Delivery:
     next_attempt_at: float | None
 
 
+def of_evaluation(evaluation_id: str) -> str:
+    """What stands for an evaluation where a job has its id: a job may have the same."""
+    return f"evaluation:{evaluation_id}"
+
+
 def take(consumer: str, *, count: int, idle_s: float) -> Command[tuple[Ended, ...]]:
     """Lines of the outbox, for a consumer alone.
 
@@ -139,7 +149,7 @@ def leave(consumer: str) -> Command[None]:
 def add(ended: Ended, messages: Sequence[Message], *, now: float) -> Command[None]:
     """Make deliveries of a line's messages, and be done with the line; again changes nothing."""
     each = (part for message in messages for part in (message.id, _dump(message)))
-    args = (ended.entry, ended.job_id, now, KEPT_DAYS, MAX_DELIVERIES, *each)
+    args = (ended.entry, ended.name, now, KEPT_DAYS, MAX_DELIVERIES, *each)
     return Command(call=script("deliveries_add"), args=args, parse=lambda _: None)
 
 

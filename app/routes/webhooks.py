@@ -84,7 +84,7 @@ async def get_evaluation_deliveries(
 ) -> Response:
     """The message about the evaluation, with each attempt to deliver it."""
     await own_evaluation(services, caller, evaluation_id, items=False)
-    return await _deliveries(services, evaluation_id)
+    return await _deliveries(services, deliveries.of_evaluation(evaluation_id))
 
 
 @router.post(
@@ -116,19 +116,19 @@ async def redeliver_of_evaluation(
     """As for the message of a job."""
     _require_webhooks(services)
     await own_evaluation(services, caller, evaluation_id, items=False)
-    return await _redelivered(services, evaluation_id, number)
+    return await _redelivered(services, deliveries.of_evaluation(evaluation_id), number)
 
 
-async def _deliveries(services: Services, ended_id: str) -> Response:
-    found = await services.runner.run(deliveries.read(ended_id))
+async def _deliveries(services: Services, ended: str) -> Response:
+    found = await services.runner.run(deliveries.read(ended))
     return json_answer(DeliveriesBody(deliveries=[DeliveryBody.of(each) for each in found]))
 
 
-async def _redelivered(services: Services, ended_id: str, number: int) -> Response:
-    await services.runner.run(deliveries.again(ended_id, number, now=time.time()))
-    found = await services.runner.run(deliveries.read(ended_id))
+async def _redelivered(services: Services, ended: str, number: int) -> Response:
+    await services.runner.run(deliveries.again(ended, number, now=time.time()))
+    found = await services.runner.run(deliveries.read(ended))
     if number > len(found):
-        raise DeliveryNotFound(ended_id, number)
+        raise DeliveryNotFound(ended, number)
     return json_answer(DeliveryBody.of(found[number - 1]), status=202)
 
 

@@ -62,5 +62,5 @@ class WebhooksOff(WebhookError):
 class DeliveryNotFound(WebhookError):
     """The job or evaluation has no delivery of this number."""
 
-    def __init__(self, ended_id: str, number: int) -> None:
-        super().__init__(f"of {ended_id} there is no delivery {number}")
+    def __init__(self, ended: str, number: int) -> None:
+        super().__init__(f"of {ended} there is no delivery {number}")

@@ -22,8 +22,15 @@ local function votes_name(id) return job_name(id) .. ':votes' end
 local function leases_name(id) return job_name(id) .. ':leases' end
 local function deaths_name(id) return job_name(id) .. ':deaths' end
 local function image_name(id) return job_name(id) .. ':image' end
-local function deliveries_name(id) return job_name(id) .. ':deliveries' end -- an evaluation's too
 local function evaluation_name(id) return 'dmae:evaluation:{' .. id .. '}' end
+-- What ended is a job by its id, or an evaluation by its id behind this word: whoever chooses a job's id
+-- may choose that of an evaluation, even of another tenant's.
+local EVALUATION = 'evaluation:'
+local function ended_name(ended)
+  if string.sub(ended, 1, #EVALUATION) ~= EVALUATION then return job_name(ended) end
+  return evaluation_name(string.sub(ended, #EVALUATION + 1))
+end
+local function deliveries_name(ended) return ended_name(ended) .. ':deliveries' end
 local function running_name(model) return 'dmae:running:' .. model end
 local function live_name(model) return 'dmae:live:' .. model end
 local function inflight_name(document) return 'dmae:inflight:' .. document end

@@ -3,7 +3,7 @@
 -- Arguments after the fifth: message ids and records in turn.
 local entry, id, now, days, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local log = deliveries_name(id)
-local last = redis.call('EXISTS', job_name(id), evaluation_name(id)) == 1 and #ARGV or 0
+local last = redis.call('EXISTS', ended_name(id)) == 1 and #ARGV or 0
 for i = 6, last, 2 do
   local message, record = ARGV[i], ARGV[i + 1]
   local count = tonumber(redis.call('HGET', log, 'count') or '0')

@@ -300,7 +300,7 @@ function answers.delete()
     local told = cjson.decode(result)
     if told.own and (job_of(e, told.job) or not load_job(told.job)) then erase(told.job, e.tenant, now) end
   end
-  redis.call('DEL', e.name, e.items, e.results, deliveries_name(id))
+  redis.call('DEL', e.name, e.items, e.results, deliveries_name(EVALUATION .. id))
   list_gone(evaluations_name(e.tenant), id, now)
   return 'deleted'
 end

@@ -140,3 +140,25 @@ async def test_to_others_its_messages_do_not_exist(
     problem(await hooked.http.get(path, headers=other), 404, "evaluation-not-found")
     again = await hooked.http.post(f"{path}/1/redeliver", headers=other)
     problem(again, 404, "evaluation-not-found")
+
+
+async def test_whoever_gives_a_job_its_id_neither_sees_nor_stops_its_messages(
+    hooked: Any, receiver: Any, begin: Begin, make_key: Any, picture: Callable[..., bytes]
+) -> None:
+    """The id of a named evaluation follows from names that others may know."""
+    begun = (await begin(webhook_url=receiver.url)).json()
+    other = {"X-API-Key": make_key()}
+    job = f"/jobs/{begun['id']}"
+    fields = {"sigma": "0.25", "mode": "fixed"}
+    made = await hooked.http.put(job, files={"image": picture(7)}, data=fields, headers=other)
+    assert made.status_code == 202
+
+    await hooked.http.post(begun["links"]["cancel"])
+    await hooked.services.courier().turn()
+    seen = await hooked.http.get(f"{job}/deliveries", headers=other)
+    await hooked.http.post(f"{job}/cancel", headers=other)
+    deleted = await hooked.http.delete(job, headers=other)
+
+    assert (seen.json(), deleted.status_code) == ({"deliveries": []}, 204)
+    told = await hooked.http.get(f"{begun['links']['self']}/deliveries")
+    assert len(told.json()["deliveries"]) == 1
