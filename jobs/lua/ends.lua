@@ -45,9 +45,10 @@ local function settle(job, state, now)
   local inflight = inflight_name(job.document)
   if redis.call('GET', inflight) == job.id then redis.call('DEL', inflight) end
   redis.call('DEL', votes_name(job.id), leases_name(job.id), deaths_name(job.id))
-  for _, key in ipairs({ job.name, image_name(job.id) }) do
-    redis.call('EXPIRE', key, keeping(job, state))
-  end
+  local seconds = keeping(job, state)
+  for _, key in ipairs({ job.name, image_name(job.id) }) do redis.call('EXPIRE', key, seconds) end
+  -- A draw that was begun may take longer than that: what it comes to must meet no other job.
+  if seconds < DAY then redis.call('SET', gone_name(job.id), 1, 'EX', DAY) end
   if job.webhook then tell(job, state, version, now) end
   count_end(job, state, now)
   job.state, job.live = state, false

@@ -32,6 +32,20 @@ def test_votes_for_a_deleted_job_count_for_no_other_under_its_id(life: Any) -> N
     assert (hard.outcome, hard.job_id) == ("conflict", None)
 
 
+def test_nor_do_those_for_a_job_that_was_forgotten_soon(life: Any) -> None:
+    acme, bolt = life.caller("acme"), life.caller("bolt")
+    easy = life.submit(life.other(1, tenant="acme"), caller=acme).job_id
+    life.begin(life.admit()[0])
+    life.run(store.cancel(easy, tenant="acme", now=life.now))
+    soon = [key for key in life.all_keys() if 0 < life.client.ttl(key) <= 3_600]
+    assert f"dmae:job:{{{easy}}}".encode() in soon
+    life.client.delete(*soon)
+
+    hard = life.submit(life.other(2, tenant="bolt", id=easy), caller=bolt)
+
+    assert (hard.outcome, hard.job_id) == ("conflict", None)
+
+
 def test_an_id_that_joined_a_job_leads_no_other_tenant_there(life: Any) -> None:
     acme, bolt = life.caller("acme"), life.caller("bolt")
     running = life.submit(life.other(1, tenant="acme"), caller=acme).job_id

@@ -101,9 +101,9 @@ def test_a_job_cancelled_before_its_first_draw_is_soon_forgotten(
 
     life.run(store.cancel(job_id, tenant="local", now=life.now))
 
-    kept = {life.client.ttl(key) for key in life.all_keys() if job_id.encode() in key}
-    assert kept == {seconds}
-    life.client.delete(*[key for key in life.all_keys() if job_id.encode() in key])
+    record = [key for key in life.all_keys() if key.startswith(b"dmae:job:{" + job_id.encode())]
+    assert {life.client.ttl(key) for key in record} == {seconds}
+    life.client.delete(*record)
     with pytest.raises(JobGone):
         life.read(job_id)
 
