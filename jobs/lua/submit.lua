@@ -72,7 +72,8 @@ local function earlier()
   old = idempotency and redis.call('HMGET', idempotency, 'payload', 'job', 'submission', 'outcome')
   if old and old[1] then
     if old[1] ~= payload then return answer('conflict', '') end
-    return answer(old[3] == id and old[4] or 'replayed', old[2])
+    -- Had it become this job, that would be here, were it not gone.
+    return answer(old[3] == id and old[2] ~= id and old[4] or 'replayed', old[2])
   end
   if redis.call('ZSCORE', listed_name(tenant), id) or redis.call('EXISTS', gone_name(id)) == 1 then
     return answer('conflict', '')

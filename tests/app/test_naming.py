@@ -135,6 +135,16 @@ async def test_an_id_is_for_one_request(service: Any, picture: Picture, problem:
     assert (error["field"], error["value"]) == ("job_id", job_id)
 
 
+async def test_a_job_put_again_after_it_was_deleted_is_gone(
+    service: Any, picture: Picture, problem: Problem
+) -> None:
+    job_id = str(uuid.uuid4())
+    await put(service, job_id, picture(), n=200)
+    await service.http.delete(f"/jobs/{job_id}")
+
+    problem(await put(service, job_id, picture(), n=200), 410, "job-gone")
+
+
 async def test_an_id_put_for_what_is_running_already_names_that_job(
     service: Any, picture: Picture
 ) -> None:
