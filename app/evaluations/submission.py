@@ -47,6 +47,8 @@ async def submit_all(services: Services) -> None:
                 placed += await _try_to_submit(services, evaluation_id)
         except StoreUnavailable:
             logger.debug("evaluations wait for the store")
+        except Exception:  # the edge of a background task, which must not end
+            logger.exception("evaluations could not go on")
         await asyncio.sleep(BUSY_S if placed else IDLE_S)
 
 

@@ -141,6 +141,18 @@ async def test_the_task_outlives_a_store_that_is_away(serve: Any) -> None:
     task.cancel()
 
 
+async def test_the_task_outlives_a_store_that_answers_otherwise_than_it_should(
+    service: Any, worker: Any
+) -> None:
+    worker._client.set("dmae:evaluations:live", "no list")
+
+    task = asyncio.create_task(submission.submit_all(services_of(service)))
+    await asyncio.sleep(0.3)
+
+    assert not task.done()
+    task.cancel()
+
+
 async def test_a_full_service_makes_images_wait_and_loses_none(
     serve: Any, worker: Any, many: bytes, evaluate: Evaluate
 ) -> None:
