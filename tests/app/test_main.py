@@ -1,9 +1,11 @@
 """The application can be imported and started without what only workers need."""
 
+import gc
 import json
 import logging
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -31,6 +33,16 @@ def test_the_package_has_no_attribute_of_its_own_name() -> None:
     assert not hasattr(app, "app")
 
 
+@pytest.fixture
+def tests_garbage() -> Iterator[None]:
+    """The tests' own garbage is collected afterwards as before."""
+    before = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("tests_garbage")
 def test_the_factory_connects_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
     monkeypatch.setattr("app.main.configure_logging", lambda level: level)
