@@ -4,11 +4,11 @@ import sys
 from argparse import ArgumentDefaultsHelpFormatter, ArgumentParser
 from pathlib import Path
 
-from bench import draws, procedures, scaling, service
+from bench import cost, draws, procedures, service
 from bench.part import add_common, keep_memory
 from bench.report import PAGE, command_line, page
 
-PARTS = (draws.PART, procedures.PART, service.PART, scaling.PART)
+PARTS = (draws.PART, procedures.PART, service.PART, cost.PART)
 COMMON = ("store", "model", "data")
 
 

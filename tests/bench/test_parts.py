@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from bench import draws, procedures, scaling, service
+from bench import cost, draws, procedures, service
+from bench.cost import memory_targets
 from bench.part import Part
-from bench.scaling import memory_targets
 from bench.subject import accuracy_gap
 from model_store.registry import Registry
 
 
 def test_the_parts_together_take_about_fifteen_minutes():
-    parts = [draws.PART, procedures.PART, service.PART, scaling.PART]
+    parts = [draws.PART, procedures.PART, service.PART, cost.PART]
 
     assert sum(part.seconds for part in parts) <= 15 * 60
 
@@ -44,7 +44,7 @@ def test_a_model_certifies_as_well_as_itself_and_unknown_to_one_without_figures(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", [draws.PART, procedures.PART, scaling.PART], ids=lambda p: p.name)
+@pytest.mark.parametrize("part", [draws.PART, procedures.PART, cost.PART], ids=lambda p: p.name)
 def test_a_quick_run_measures_something_of_everything(part: Part):
     section = part.section(["--quick"])
 

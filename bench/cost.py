@@ -186,7 +186,7 @@ def _more(parser: ArgumentParser) -> None:
 
 
 PART = Part(
-    name="scaling",
+    name="cost",
     title="Cost against draws, images and memory",
     seconds=160,
     measure=measure,
