@@ -205,7 +205,7 @@ def _options(parser: ArgumentParser) -> None:
 PART = Part(
     name="attack",
     title="Attacks inside certified balls",
-    seconds=1500,
+    seconds=2700,
     measure=measure,
     more=_options,
     quick={"images": 1, "steps": 2, "samples": 2, "n": 100, "votes": 50, "controls": 1},
