@@ -156,9 +156,9 @@ class AttemptBody(_Body):
 
 
 class DeliveryBody(_Body):
-    """A message about a job, and how far it has come."""
+    """A message about a job or an evaluation, and how far it has come."""
 
-    number: int = Field(description="Among the job's deliveries, from 1.")
+    number: int = Field(description="Among its deliveries, from 1.")
     message_id: str = Field(description="The header `webhook-id`, the same in every attempt.")
     event: str
     url: str
@@ -184,7 +184,7 @@ class DeliveryBody(_Body):
 
 
 class DeliveriesBody(_Body):
-    """All messages about a job."""
+    """All messages about a job, or about an evaluation."""
 
     deliveries: list[DeliveryBody]
 
