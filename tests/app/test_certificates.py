@@ -5,13 +5,13 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from app.certificates.keys import read_key_set
 from app.certificates.verification import verify
 from jobs.connection import make_redis
 from jobs.document import certificate_document
+from tests.app.acting import certified
 
 pytestmark = [pytest.mark.anyio, pytest.mark.redis]
 
@@ -28,12 +28,6 @@ MODES = {
 async def signed_service(serve: Any, tmp_path: Path) -> Any:
     """A service with a signing key and a name."""
     return await serve(signing_keys_dir=tmp_path / "signing", issuer="Example lab")
-
-
-async def certified(service: Any, worker: Any, image: bytes, **fields: Any) -> str:
-    job = (await service.certify(image, **fields)).json()
-    worker.work()
-    return job["id"]
 
 
 async def trusted(service: Any) -> Any:
@@ -170,53 +164,6 @@ async def test_the_schema_is_published_and_describes_the_document(
     jsonschema.validate(document, schema)
 
 
-def moved(image: bytes, by: int) -> bytes:
-    """The picture with one sample of one pixel changed."""
-    from io import BytesIO
-
-    from PIL import Image
-
-    pixels = np.asarray(Image.open(BytesIO(image))).copy()
-    pixels[0, 0, 0] += by if pixels[0, 0, 0] < 128 else -by
-    file = BytesIO()
-    Image.fromarray(pixels).save(file, "PNG")
-    return file.getvalue()
-
-
-async def covers(service: Any, job_id: str, image: bytes) -> dict[str, Any]:
-    answer = await service.http.post(f"/jobs/{job_id}/covers", files={"image": image})
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-async def test_an_image_inside_the_ball_is_covered_and_one_outside_is_not(
-    service: Any, worker: Any, picture: Any
-) -> None:
-    image = picture()
-    job_id = await certified(service, worker, image)
-
-    near = await covers(service, job_id, moved(image, 51))
-    assert (near["covered"], near["reason"]) == (True, "inside")
-    assert 0.2 <= near["distance"] < 0.2 + 1e-6
-    assert 51 <= near["distance_255"] < 51 + 1e-4
-    assert 0.2 - 1e-4 < near["original_distance_at_least"] <= 0.2
-    assert (await covers(service, job_id, image))["reason"] == "same_tensor"
-    far = await covers(service, job_id, picture(seed=1))
-    assert (far["covered"], far["reason"]) == (False, "outside")
-    larger = await covers(service, job_id, picture(size=(64, 48)))
-    assert (larger["covered"], larger["original_distance_at_least"]) == (False, None)
-
-
-async def test_a_prediction_covers_its_own_image_alone(
-    service: Any, worker: Any, picture: Any
-) -> None:
-    image = picture()
-    job_id = await certified(service, worker, image, mode="predict", n=200)
-
-    assert (await covers(service, job_id, image))["covered"]
-    assert (await covers(service, job_id, moved(image, 1)))["reason"] == "no_radius"
-
-
 async def test_a_stored_tensor_that_was_changed_is_neither_measured_from_nor_shown(
     service: Any, worker: Any, picture: Any, problem: Any, redis_url: str
 ) -> None:
@@ -231,22 +178,6 @@ async def test_a_stored_tensor_that_was_changed_is_neither_measured_from_nor_sho
 
             problem(covers, 409, "certificate-not-proved")
             problem(report, 409, "certificate-not-proved")
-
-
-async def test_bad_forms_are_refused_by_covers(
-    service: Any, worker: Any, picture: Any, problem: Any
-) -> None:
-    job_id = await certified(service, worker, picture())
-    path, post = f"/jobs/{job_id}/covers", service.http.post
-
-    problem(await post(path, content=b"x"), 415, "unsupported-media-type")
-    problem(
-        await post(path, data={"sigma": "1"}, files={"image": picture()}), 422, "invalid-parameter"
-    )
-    problem(await post(path, files={"other": picture()}), 422, "invalid-parameter")
-    problem(await post(path, files=[("image", picture())] * 2), 422, "invalid-parameter")
-    problem(await post(path, files={"image": b"GIF89a"}), 415, "unsupported-image")
-    problem(await post(path, files={"image": picture()[:100]}), 422, "unreadable-image")
 
 
 async def test_a_report_says_it_all_and_loads_nothing(
