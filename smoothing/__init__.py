@@ -8,8 +8,6 @@ from smoothing.bounds import (
     certified_radius,
     leading_by_chance,
     lower_confidence_bound,
-    minimum_draws,
-    radius_ceiling,
     upper_confidence_bound,
 )
 from smoothing.certificate import AbstentionReason, Certificate, StopReason
@@ -44,9 +42,7 @@ __all__ = [
     "certified_radius",
     "leading_by_chance",
     "lower_confidence_bound",
-    "minimum_draws",
     "procedure_for",
-    "radius_ceiling",
     "replay",
     "sequential_lower_bound",
     "upper_confidence_bound",

@@ -111,46 +111,6 @@ def certified_radius(
     return _rounded_down(float(sigma * ndtri(p_lower)))
 
 
-def radius_ceiling(n: int, *, alpha: float, sigma: float, total_variation: float = 0.0) -> float:
-    """The largest radius that n draws can certify: all of them agreeing.
-
-    Args:
-        n: Draws, at least 1.
-        alpha: Probability that the certificate is wrong, in (0, 1).
-        sigma: Standard deviation of the noise, in units of a [0, 1] pixel.
-        total_variation: What the noise's numerics cost, subtracted from the bound.
-
-    Returns:
-        The radius in units of a [0, 1] pixel, rounded down as every radius is.
-
-    Raises:
-        InvalidCounts: `n` is less than 1.
-        InvalidParams: `alpha` or `sigma` is out of its range.
-    """
-    best = lower_confidence_bound(n, n, alpha=alpha)
-    return certified_radius(max(best - total_variation, 0.0), sigma=sigma)
-
-
-def minimum_draws(alpha: float, *, total_variation: float = 0.0) -> int:
-    """The fewest draws that can ever certify: all must agree, and alpha^(1/n) exceed 1/2.
-
-    Args:
-        alpha: Probability that the certificate is wrong, in (0, 1).
-        total_variation: What the noise's numerics cost, in [0, 1/2).
-
-    Raises:
-        InvalidParams: `alpha` or `total_variation` is out of its range.
-    """
-    check_error_probability(alpha)
-    if not 0 <= total_variation < 0.5:
-        message = f"total_variation must be in [0, 1/2), got {total_variation}"
-        raise InvalidParams(message, field="total_variation")
-    n = 1
-    while lower_confidence_bound(n, n, alpha=alpha) - total_variation <= 0.5:
-        n += 1
-    return n
-
-
 def leading_by_chance(leading: int, second: int, *, advantage: float = 0.0) -> float:
     """Two-sided p-value of the leader's lead over the second, were neither the likelier.
 

@@ -3,11 +3,8 @@
 from math import inf, nan
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from smoothing import InvalidParams, SmoothingParams, radius_ceiling, sequential_lower_bound
-from smoothing.limits import fewest_draws, unanimous_radius
+from smoothing import InvalidParams, SmoothingParams
 
 MODES = {
     "fixed": {"n0": 50},
@@ -246,27 +243,3 @@ def test_the_same_question_meets_the_same_dice(one, other) -> None:
 )
 def test_other_questions_meet_other_dice(one, other) -> None:
     assert params(**one).dice() != params(**other).dice()
-
-
-@given(st.integers(20, 1_000_000), st.sampled_from([0.5, 0.05, 0.001, 1e-9]))
-def test_the_ceiling_of_a_fixed_number_is_the_one_of_the_paper(n: int, alpha: float) -> None:
-    options = {"alpha": alpha, "sigma": 0.5, "total_variation": 1e-7}
-
-    paper = radius_ceiling(n, **options)
-
-    assert unanimous_radius(n, method="clopper_pearson", **options) == paper
-    assert unanimous_radius(n, method="clopper_pearson_runner_up", **options) <= paper
-    assert unanimous_radius(n, method="truncated_mixture", **options) <= paper
-    assert unanimous_radius(n, method="binomial_test", **options) == 0.0
-
-
-@given(st.sampled_from([0.5, 0.05, 0.001, 1e-9]), st.sampled_from([0.0, 1e-7]))
-def test_the_fewest_draws_are_the_first_that_have_a_ceiling(alpha: float, slack: float) -> None:
-    options = {"method": "truncated_mixture", "alpha": alpha, "total_variation": slack}
-
-    fewest = fewest_draws(**options)
-
-    assert unanimous_radius(fewest, sigma=1.0, **options) > 0
-    assert unanimous_radius(fewest - 1, sigma=1.0, **options) == 0
-    assert sequential_lower_bound(fewest, fewest, alpha=0.05 * alpha) > 0.5
-    assert sequential_lower_bound(fewest - 1, fewest - 1, alpha=0.05 * alpha) <= 0.5

@@ -19,9 +19,9 @@ from smoothing import (
     Procedure,
     SmoothingParams,
     Votes,
+    certified_radius,
     lower_confidence_bound,
     procedure_for,
-    radius_ceiling,
 )
 
 SELECTION, ESTIMATION = Phase.SELECTION, Phase.ESTIMATION
@@ -67,7 +67,7 @@ def test_the_ceiling_is_the_radius_of_unanimous_votes(procedure: Procedure) -> N
     result = procedure.step({SELECTION: SELECTED, ESTIMATION: Votes(counts=(0, 1_000, 0))})
 
     assert result.radius == result.radius_ceiling
-    assert result.radius == radius_ceiling(1_000, alpha=0.001, sigma=0.5, total_variation=1e-7)
+    assert result.radius == certified_radius(0.001 ** (1 / 1_000) - 1e-7, sigma=0.5)
 
 
 def test_invalid_draws_count_against_the_class(procedure: Procedure) -> None:
