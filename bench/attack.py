@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from bench.part import Measured, Part
 from bench.peers import ALPHA, N0
-from bench.report import Target, explanation, table
+from bench.report import Target, explanation, shown, table
 from bench.subject import Picture, best_wishes, open_subject, pictures
 from smoothing import SmoothingParams
 from smoothing.certificate import Certificate
@@ -181,7 +181,7 @@ def _attacked(
 ) -> Attacked:
     params = SmoothingParams(sigma=attack.sigma, alpha=ALPHA, mode="predict", n=options.votes)
     answers: Counter[str] = Counter()
-    for picture, certificate in certified:
+    for picture, certificate in shown(certified, f"attacks within {times:g} radii"):
         label = certificate.predicted
         assert label is not None  # noqa: S101 - chosen so
         point = attack.strongest(picture.tensor, label, radius=times * certificate.radius)

@@ -27,7 +27,7 @@ from bench.chaos_jobs import Ask, Customers, Life, asks
 from bench.chaos_kills import ALL, PARTS, Kill, Killer
 from bench.chaos_model import make_store
 from bench.load import busy
-from bench.report import Section, Target, command_line, explanation, page, table
+from bench.report import Section, Target, command_line, explanation, page, shown, table
 from bench.stack import serving
 from model_store.registry import Registry
 
@@ -92,7 +92,7 @@ def run(options: Namespace) -> Found:
         certified = [life for life in customers.lives if life.certificate is not None]
         differing = [
             f"job {life.ask.number}, {life.ask.fields}: {difference}"
-            for life in certified
+            for life in shown(certified, "drawn again")
             if (difference := redraw.difference(life)) is not None
         ]
     return Found(

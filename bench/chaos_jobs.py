@@ -20,6 +20,7 @@ from app.client.errors import (
     WaitedTooLong,
 )
 from bench.load_requests import picture
+from bench.report import shown
 
 SIGMA = 0.25
 PASSING = (ServiceUnavailable, ServiceUnreachable, TooManyRequests)
@@ -28,12 +29,12 @@ PASSING = (ServiceUnavailable, ServiceUnreachable, TooManyRequests)
 FORMS: Sequence[dict[str, Any]] = (
     {"mode": "fixed", "n": 1_500},
     {"mode": "fixed", "n": 1_000, "bound": "runner-up"},
-    {"mode": "fixed", "n": 6_000},
+    {"mode": "fixed", "n": 20_000},
     {"mode": "adaptive", "n": 3_000, "precision": 0.1},
     {"mode": "adaptive", "n": 2_000, "bound": "runner-up"},
     {"mode": "decide", "n": 4_000, "radius": 0.1},
     {"mode": "decide", "n": 4_000, "radius": 0.4},
-    {"mode": "anytime", "n": 3_000},
+    {"mode": "anytime", "n": 10_000},
     {"mode": "predict", "n": 1_000},
 )
 LARGE: dict[str, dict[str, Any]] = {
@@ -43,6 +44,8 @@ LARGE: dict[str, dict[str, Any]] = {
 """Those that are cancelled while they run."""
 
 CANCELLED_SHARE, TWICE_SHARE = 0.1, 0.15
+AT_A_TIME = 5
+"""Jobs that are due together, so that there is a queue for the killer to meet."""
 AT_ONCE = 96
 PAUSE_S = 0.2
 
@@ -102,14 +105,14 @@ class Life:
 
 
 def asks(count: int, seconds: float, chance: random.Random) -> Iterator[Ask]:
-    """So many jobs, evenly over the time."""
+    """So many jobs, a few at a time, evenly over the time."""
     for number in range(count):
         cancelled = chance.random() < CANCELLED_SHARE
         fields = chance.choice(list(LARGE.values())) if cancelled else FORMS[number % len(FORMS)]
         yield Ask(
             number=number,
             fields=fields,
-            due_s=seconds * number / count,
+            due_s=seconds * (number - number % AT_A_TIME) / count,
             key=str(uuid.UUID(int=chance.getrandbits(128))),
             twice=chance.random() < TWICE_SHARE,
             cancel_s=chance.uniform(0.2, 4.0) if cancelled else None,
@@ -144,7 +147,7 @@ class Customers:
         """Submit all when they are due, and follow them to the end."""
         began = time.monotonic()
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for ask in wanted:
+            for ask in shown(wanted, "jobs submitted"):
                 time.sleep(max(0.0, began + ask.due_s - time.monotonic()))
                 life = Life(ask=ask)
                 self.lives.append(life)

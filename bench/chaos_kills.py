@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ PARTS: Mapping[str, str] = {"worker": "celery", "web": "uvicorn", "store": "valk
 ALL = "all at once"
 ALL_SHARE = 0.05
 LEAST_S = 0.5
+IDLE_SHARE = 0.2
+"""Of the kills, at whatever moment; the others wait for a job to be under way."""
+LOOK_S = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +39,8 @@ class Killer:
 
     Args:
         supervisor: Its process id.
-        every_s: Between two kills in the mean; the times are those of a Poisson process.
+        every_s: Between two kills in the mean; the times are those of a Poisson process, but that
+            most kills wait, as long again at most, until they interrupt something.
         under_way: Tells how many jobs are.
         chance: Says when, and whom.
     """
@@ -72,8 +77,15 @@ class Killer:
 
     def _run(self) -> None:
         while not self._over.wait(max(LEAST_S, self._chance.expovariate(1 / self._every_s))):
+            if self._chance.random() >= IDLE_SHARE:
+                self._await_work()
             everything = self._chance.random() < ALL_SHARE
             self.kill(ALL if everything else self._chance.choice(list(PARTS)))
+
+    def _await_work(self) -> None:
+        until = time.monotonic() + self._every_s
+        while not self._under_way() and time.monotonic() < until and not self._over.wait(LOOK_S):
+            pass
 
 
 def pids(ancestor: int, word: str) -> list[int]:

@@ -6,13 +6,18 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
+from rich.console import Console
+from rich.progress import track
 
 from app.embedded.parts import cores
 from training.hardware import processor
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+
+Work = TypeVar("Work")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,3 +140,8 @@ def machine() -> str:
     """Processor, cores and versions."""
     name = f"{processor()}, {cores()} cores, {platform.system()}"
     return f"{name}, Python {platform.python_version()}, torch {torch.__version__}"
+
+
+def shown(work: Sequence[Work], title: str) -> Iterable[Work]:
+    """Piece after piece of something long, with a bar and what is left on standard error."""
+    return track(work, title, console=Console(stderr=True))
