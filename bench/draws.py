@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.part import Measured, Part
-from bench.peers import ALPHA, BATCH, N0, Art, CohenLoop, has_art, timm_forward
+from bench.peers import ALPHA, BATCH, LAYERS, N0, Art, CohenLoop, has_art, timm_forward
 from bench.report import Target, at_least, explanation, ratios, spread, table
 from bench.rounds import interleaved, rate
 from bench.subject import EQUAL_WITHIN, Subject, accuracy_gap, open_subject, pictures, runtimes
@@ -26,7 +26,6 @@ from smoothing import SmoothingParams
 from smoothing.sampler import Sampler, certify
 
 ART = "ART's certify"
-LAYERS = ("timm's", "our")
 TIMM = "timm's forward pass"
 
 Speeds = Mapping[str, tuple[float, ...]]
@@ -101,7 +100,7 @@ def _peers(
 ) -> dict[str, Callable[[], float]]:
     draws = N0 + options.n
     peers: dict[str, Callable[[], float]] = {}
-    for plain, whose in zip((True, False), LAYERS, strict=True):
+    for whose, plain in LAYERS.items():
         contenders: dict[str, CohenLoop | Art] = {"Cohen's loop": subject.cohen(plain=plain)}
         if has_art():
             contenders[ART] = subject.art(plain=plain)

@@ -15,6 +15,8 @@ ALPHA = 0.001
 N0 = 100
 BATCH = 32
 """Rows of a peer's batch: ART's own default, and the fastest of eager torch here."""
+LAYERS = {"timm's": True, "our": False}
+"""Whose layers a peer's network is of, and whether it is plain then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

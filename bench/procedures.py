@@ -21,7 +21,7 @@ import numpy as np
 
 from bench.drawn import Drawn, draw
 from bench.part import Measured, Part
-from bench.peers import ALPHA, N0, has_art
+from bench.peers import ALPHA, LAYERS, N0, has_art
 from bench.report import Target, at_least, explanation, ratios, spread, table
 from bench.simulated import (
     Chances,
@@ -106,9 +106,7 @@ def measure(options: Namespace) -> Measured:
     drawn = draw(
         images,
         {name: (sampler, compared.params[name]) for name, sampler in samplers.items()},
-        art={"timm's": subject.art(plain=True), "our": subject.art(plain=False)}
-        if has_art()
-        else {},
+        art={whose: subject.art(plain=plain) for whose, plain in LAYERS.items() if has_art()},
         art_images=options.art_images,
         art_n=options.short,
         seconds=options.seconds,
@@ -249,6 +247,7 @@ def _against_art(
     of_drawn = f"(drawn, {len(drawn.labels)} images)"
     ours, art = compared.sharper, f"ART's with n = {options.short:,}"
     seconds = float(np.mean(drawn.seconds[ours]))
+    art_seconds = {layers: drawn.art_seconds.get(layers, []) for layers in LAYERS}
     return [
         *(
             at_least(
@@ -256,7 +255,7 @@ def _against_art(
                 8.0,
                 [float(np.mean(theirs)) / seconds] if theirs else [],
             )
-            for layers, theirs in (drawn.art_seconds or {"timm's": []}).items()
+            for layers, theirs in art_seconds.items()
         ),
         at_least(
             f"mean radius, {ours} over {compared.short}, whose rule is ART's {of_drawn}",
