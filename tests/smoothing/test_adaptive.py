@@ -81,6 +81,13 @@ def test_a_pilot_that_suffices_for_its_plan_is_complete() -> None:
     assert answer.stop <= 128 / 0.04
 
 
+def test_a_pilot_of_just_the_share_of_its_plan_is_complete() -> None:
+    """128 is 4 % of 3,200."""
+    tied = {SELECTION: Votes(counts=(64, 64, 0))}
+
+    assert adaptive(n=3_200).step(tied) == asked(ESTIMATION, 0, 3_200)
+
+
 @pytest.mark.parametrize("bound", ["top", "runner-up"])
 @pytest.mark.parametrize(("share", "rival"), [(0.7, 0.5), (0.85, 0.9), (0.96, 1.0), (0.995, 0.7)])
 @pytest.mark.parametrize("precision", [0.02, 0.1])

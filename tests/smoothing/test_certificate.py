@@ -130,6 +130,10 @@ def test_sparse_votes_may_come_in_any_order() -> None:
     )
 
 
+def test_votes_under_two_spellings_of_a_class_are_added() -> None:
+    assert Votes.from_sparse({"1": 5, "01": 2}, 3) == Votes(counts=(0, 7, 0))
+
+
 def test_sparse_votes_hold_only_what_is_there() -> None:
     votes = Votes(counts=(0, 0, 0, 998), invalid=1)
 
@@ -233,6 +237,15 @@ def test_an_explanation_says_what_chose_the_class_and_what_was_to_be_exceeded() 
     said = float(sharp.abstention_explanation.rstrip(".").rsplit(" ", 1)[1])
     assert "the runner-up's, which is only known to be at most" in sharp.abstention_explanation
     assert upper <= said < upper + 1e-4
+
+
+@given(st.integers(501, 548))
+def test_what_is_said_of_a_probability_is_its_bound_rounded_down(hits: int) -> None:
+    few = certificate(votes_of([6, 4, 0, 0]), votes_of([hits, 1_000 - hits, 0, 0]))
+
+    said = few.abstention_explanation.partition("only known to exceed ")[2].partition(" ")[0]
+
+    assert float(said) <= few.p_lower < float(said) + 1.00001e-4
 
 
 def test_only_a_fixed_certificate_speaks_of_its_n0() -> None:

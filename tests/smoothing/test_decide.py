@@ -1,10 +1,12 @@
 """A decision looks where the parameters say, and is a yes only where the bound shows the radius."""
 
 from itertools import pairwise
+from math import log
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import entropy
 
 from smoothing import (
     Certificate,
@@ -18,7 +20,7 @@ from smoothing import (
     procedure_for,
     sequential_lower_bound,
 )
-from smoothing.procedures.decide import RESIGNATION, hits_needed
+from smoothing.procedures.decide import RESIGNATION, expected_draws, hits_needed
 from smoothing.procedures.looks import is_look, next_look
 
 ESTIMATION = Phase.ESTIMATION
@@ -242,6 +244,37 @@ def test_the_plan_is_an_estimate_that_ends_with_the_answer() -> None:
     assert decide().draws_planned(votes_of(60, 128)) <= 500
     at_the_goal = round(hits_needed(decide().params) / N * 1_024)
     assert decide().draws_planned(votes_of(at_the_goal, 1_024)) == N
+
+
+def test_the_first_plan_is_the_first_look_that_can_be_a_yes() -> None:
+    ceiling = SmoothingParams(sigma=0.5, mode="anytime", n=64).radius_ceiling
+
+    assert decide(radius=ceiling).draws_planned({}) == 64
+    assert decide(radius=ceiling + 1e-6).draws_planned({}) == 128
+
+
+def test_the_last_plan_is_all_draws_where_a_look_comes_just_before() -> None:
+    assert decide(n=129, radius=0.1).draws_planned(votes_of(47, 64)) == 129
+
+
+@given(st.integers(512, 1_024))
+def test_an_answer_takes_its_evidence_over_that_of_a_draw(hits: int) -> None:
+    """Wald's estimate: so many nats, and two in excess, over the relative entropy of a draw."""
+    params = decide().params
+    share, goal = hits / 1_024, hits_needed(params) / N
+    nats = 2 - log(0.95 * 0.001 if share >= goal else RESIGNATION)
+
+    expected = expected_draws(Votes(counts=(hits, 1_024 - hits)), params)
+
+    draws = nats / entropy([share, 1 - share], [goal, 1 - goal])
+    assert expected == pytest.approx(min(draws, N), abs=1)
+
+
+def test_draws_that_only_just_suffice_promise_no_end() -> None:
+    params = decide().params
+    needed = hits_needed(params)
+
+    assert expected_draws(Votes(counts=(needed, N - needed)), params) == N
 
 
 @pytest.mark.parametrize(

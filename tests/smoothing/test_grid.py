@@ -1,6 +1,7 @@
 """The quick way to sound rows is float64's way, to the last bit."""
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from math import pi
 
 import numpy as np
@@ -9,11 +10,26 @@ import pytest
 from smoothing import Phase
 from smoothing.draws import Draws, draw_rows
 from smoothing.grid import Strip, _Block, _error
-from smoothing.noise import standard_normals
+from smoothing.noise import _polar, standard_normals
 from smoothing.philox import Words, stream_of
 
 KEY = bytes(range(32))
 STREAM = stream_of(KEY, Phase.ESTIMATION)
+
+# The ends of the range of a word, and of its upper 53 bits, and the middle, where an angle turns.
+EXTREME = [0, 1 << 11, (1 << 63) - 1, 1 << 63, (1 << 63) + (1 << 11), (1 << 64) - 1]
+
+
+class Told(Words):
+    """The same words at every address."""
+
+    def __init__(self, words: np.ndarray) -> None:
+        super().__init__()
+        self._told = words
+
+    def uniforms(self, _stream, _draw, *, out: np.ndarray) -> None:
+        """Upper 53 bits, as multiples of 2^-53."""
+        out[:] = (self._told >> np.uint64(11)) * 2.0**-53
 
 
 def uniform(shape, *, seed: int = 1) -> np.ndarray:
@@ -57,6 +73,32 @@ def test_half_integers_of_the_image_are_rounded_as_in_float64() -> None:
     image = ((np.arange(192) + 0.5) / 255).astype(np.float32).reshape(3, 8, 8)
 
     assert np.array_equal(rows(image, 1e-6, 0, 50), in_float64(image, 1e-6, 0, 50))
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.5])
+def test_words_that_no_draw_may_ever_meet_are_rounded_as_in_float64(sigma: float) -> None:
+    """And where a value is computed again, it has float64's bits, not only its integer."""
+    words = np.array([*zip(*product(EXTREME, EXTREME), strict=True)], dtype=np.uint64).ravel()
+    half, image = len(words) // 2, uniform((len(words),))
+    radius, angle = _polar(words[None], half, np.float64)
+    normals = np.concatenate([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    block = _Block(len(words), 1)
+    block._words = Told(words)
+    strip = Strip(image, 255 * sigma, STREAM, range(1))
+
+    integers = block.integers([strip])
+    uniforms = (words >> np.uint64(11))[None] * 2.0**-53
+    again = block._normals(
+        np.log(uniforms[:, :half] + 2.0**-53),
+        uniforms[:, half:],
+        np.zeros(len(words), dtype=np.intp),
+        np.arange(len(words)),
+    )
+
+    assert np.array_equal(
+        integers, np.rint(255.0 * image.astype(np.float64) + 255 * sigma * normals)
+    )
+    assert np.array_equal(again, normals[0])
 
 
 @pytest.mark.parametrize("sigma", [0.01, 0.25, 1.0, 4.0])

@@ -79,6 +79,11 @@ def test_the_fewest_draws_are_the_first_that_have_a_ceiling(alpha: float, slack:
     assert sequential_lower_bound(draws - 1, draws - 1, alpha=0.05 * alpha) <= 0.5
 
 
+def test_noise_may_cost_a_prediction_a_draw() -> None:
+    assert fewest(2**-9, method="binomial_test") == 10
+    assert fewest(2**-9, method="binomial_test", total_variation=1e-7) == 11
+
+
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_a_prediction_needs_draws_that_chance_gives_one_class_with_at_most_alpha(alpha) -> None:
     """Either class of two: n unanimous draws have the two-sided probability 2 * 2^-n."""

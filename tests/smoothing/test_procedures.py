@@ -167,6 +167,10 @@ def test_an_impossible_tally_is_refused(procedure: Procedure, tally, message: st
         procedure.step(tally)
 
 
+def test_a_range_has_as_many_draws_as_lie_between_its_ends() -> None:
+    assert asked(ESTIMATION, 64, 192).num_draws == 128
+
+
 @pytest.mark.parametrize(("start", "stop"), [(-1, 3), (3, 3), (4, 3)])
 def test_an_empty_range_is_refused(start: int, stop: int) -> None:
     with pytest.raises(InvalidParams, match="start < stop"):

@@ -20,6 +20,7 @@ from smoothing import (
     procedure_for,
     replay,
 )
+from smoothing.procedures import Opening, opening
 
 MODES = {
     "fixed": {"n0": 20},
@@ -140,6 +141,17 @@ def test_the_radius_in_a_ball_is_not_exceeded(name: str, dims: int) -> None:
 
     assert all(result.predicted == 1 for result in results)
     assert all(result.radius <= truth for result in results)
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_an_opening_is_what_a_procedure_says_before_its_first_draw(name: str) -> None:
+    procedure = procedure_for(params_of(name), 3)
+
+    said = opening(procedure.params, 3)
+
+    assert said == Opening(first=procedure.step({}), draws_planned=procedure.draws_planned({}))
+    with pytest.raises(InvalidParams, match="at least 2"):
+        opening(procedure.params, 1)
 
 
 def test_an_unfinished_tally_proves_nothing() -> None:
