@@ -14,7 +14,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from app.certificates.evidence import stored_tensor
-from app.certificates.words import headline, not_claimed, tables
+from app.certificates.words import headline, not_claimed, tables, with_labels
 
 _HERE = Path(__file__).parent / "templates"
 _STYLE = (_HERE / "report.css").read_text(encoding="utf-8")
@@ -60,6 +60,8 @@ def printed(page: Printed) -> str:
         job_id=page.job_id,
         document=page.document,
         headline=headline(page.document),
+        why_not=page.document["abstention"]
+        and with_labels(page.document["abstention"]["explanation"], page.labels),
         not_claimed=not_claimed(page.document),
         tables=tables(page.document, page.labels),
         picture=None if page.tensor is None else _picture(page.tensor, page.document),

@@ -1,5 +1,7 @@
 """A certificate's figures, named for people who did not make it."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +52,16 @@ def headline(document: dict[str, Any]) -> str:
     if document["mode"] == "predict":
         return f"Classified {label!r}, without a radius"
     return f"Certified {label!r} within an L2 radius of {document['radius']:.6f}"
+
+
+def with_labels(text: str, labels: Sequence[str]) -> str:
+    """A text that names classes by number, with their labels instead, as far as they are known."""
+
+    def label(found: re.Match[str]) -> str:
+        index = int(found[1])
+        return labels[index] if index < len(labels) else found[0]
+
+    return re.sub(r"\bclass (\d+)", label, text)
 
 
 def not_claimed(document: dict[str, Any]) -> list[str]:

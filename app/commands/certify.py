@@ -2,7 +2,6 @@
 # ruff: noqa: PLC0415 - loaded when the command is called, so that all of them start at once
 
 import asyncio
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -166,17 +165,14 @@ def _say_document(outcome: "Outcome") -> None:
 
 
 def _say_words(outcome: "Outcome", client: "Client") -> None:
-    from app.client import ClientError
-    from app.commands.words import describe
+    from app.commands.words import describe, known_labels
 
     if outcome.certificate is None or outcome.job is None:
         say_error(outcome.why, as_json=False)
         return
     document = outcome.certificate.document
-    labels: tuple[str, ...] = ()
-    # Numbers do where the service has gone meanwhile.
-    with client, suppress(ClientError):
-        labels = client.model(document["model"]["id"]).labels
+    with client:
+        labels = known_labels(client, document)
     known = " (known before)" if outcome.job.cached else ""
     typer.echo(
         f"{outcome.picture.name}: {describe(document, labels)}\n\njob {outcome.job.id}{known}"

@@ -23,7 +23,7 @@ from app.commands.common import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.client import Job
+    from app.client import Client, Job
     from app.client.views import JobStatus
 
 HELP = f"""
@@ -70,7 +70,7 @@ def show(
 ) -> None:
     """Show a job as it stands."""
     with errors_in_words(as_json=as_json), client_for(url, api_key) as client:
-        _say(client.job(job_id).status, as_json=as_json)
+        _say(client.job(job_id).status, client, as_json=as_json)
 
 
 @group.command()
@@ -89,7 +89,7 @@ def watch(
         except KeyboardInterrupt:
             typer.echo(f"job {job_id} goes on", err=True)
             raise typer.Exit(INTERRUPTED) from None
-        _say(job.status, as_json=as_json)
+        _say(job.status, client, as_json=as_json)
     if job.status.certificate is None:
         raise typer.Exit(FAILED)
 
@@ -149,8 +149,8 @@ def _delete(job: "Job") -> str:
     return "deleted"
 
 
-def _say(status: "JobStatus", *, as_json: bool) -> None:
-    from app.commands.words import describe
+def _say(status: "JobStatus", client: "Client", *, as_json: bool) -> None:
+    from app.commands.words import describe, known_labels
 
     if as_json:
         say_json(status.body)
@@ -158,7 +158,7 @@ def _say(status: "JobStatus", *, as_json: bool) -> None:
     typer.echo(f"job {status.id} {status.state}{f': {status.error}' if status.error else ''}")
     known = status.certificate or status.interim
     if known is not None:
-        typer.echo(f"\n{describe(known.document)}")
+        typer.echo(f"\n{describe(known.document, known_labels(client, known.document))}")
     elif not status.ended:
         ahead = f", {status.queue_position} before it" if status.queue_position else ""
         left = "" if status.eta_s is None else f", about {status.eta_s:,.0f} s left"

@@ -2,9 +2,19 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
+from app.certificates.words import with_labels
+from app.client import Client, ClientError
 from app.commands.common import WIDTH, folded
+
+
+def known_labels(client: Client, certificate: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the classes; none where the service or the model has gone: numbers do as well."""
+    with suppress(ClientError):
+        return client.model(certificate["model"]["id"]).labels
+    return ()
 
 
 def describe(certificate: Mapping[str, Any], labels: Sequence[str] = ()) -> str:
@@ -14,7 +24,7 @@ def describe(certificate: Mapping[str, Any], labels: Sequence[str] = ()) -> str:
         certificate: The certificate document.
         labels: Names of the classes, where they are known; their numbers are shown otherwise.
     """
-    rows = [*_body(certificate), ("votes", _votes(certificate, labels))]
+    rows = [*_body(certificate, labels), ("votes", _votes(certificate, labels))]
     rows += [("model", _model(certificate))]
     width = max(len(name) for name, _ in rows)
     lines = [
@@ -42,9 +52,9 @@ def _headline(certificate: Mapping[str, Any]) -> str:
     return f"{yes}certified {predicted['label']!r} within L2 radius {certificate['radius']:.6f}"
 
 
-def _body(certificate: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _body(certificate: Mapping[str, Any], labels: Sequence[str]) -> list[tuple[str, str]]:
     if certificate["predicted"] is None:
-        return [("why", certificate["abstention"]["explanation"])]
+        return [("why", with_labels(certificate["abstention"]["explanation"], labels))]
     return [] if certificate["mode"] == "predict" else _certified(certificate)
 
 

@@ -1,10 +1,10 @@
 """What a job's certificate says, read back from its votes."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.certificates.words import with_labels
 from app.pages.accuracy_figure import accuracy_figure
 from app.pages.advice import Advice, advice
 from app.pages.draws_figure import draws_figure
@@ -84,6 +84,7 @@ def answer(
     """
     certificate = proved(spec, document)
     index, radius = certificate.predicted, certificate.radius
+    explanation = certificate.abstention_explanation
     return Answer(
         document=document,
         certificate=certificate,
@@ -91,13 +92,8 @@ def answer(
         votes=votes_figure(certificate, spec.model.labels),
         more_draws=draws_figure(certificate, draws_per_s=draws_per_s),
         accuracy=card and accuracy_figure(card, sigma=spec.params.sigma, radius=radius),
-        explanation=_with_labels(certificate.abstention_explanation, spec.model.labels),
+        explanation=explanation and with_labels(explanation, spec.model.labels),
         advice=advice(certificate, card, cards, max_draws=max_draws),
         spot=255 * strongest_change(spec.image.shape, radius=radius),
         attempts=document.get("attempts"),
     )
-
-
-def _with_labels(text: str | None, labels: Sequence[str]) -> str | None:
-    """A text that names classes by number, with their labels instead."""
-    return text and re.sub(r"\bclass (\d+)", lambda found: labels[int(found[1])], text)

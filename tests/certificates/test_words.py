@@ -1,0 +1,39 @@
+"""What is said of a certificate to people, on paper and in a terminal."""
+
+from collections.abc import Callable
+from typing import Any
+
+from app.certificates.printed import Printed, printed
+from app.commands.words import describe
+
+LABELS = ("cat", "bird", "ship")
+
+
+def test_an_abstention_names_the_classes_rather_than_numbering_them(
+    make_document: Callable[..., dict[str, Any]], cases: tuple[str, ...]
+) -> None:
+    documents = [make_document(name) for name in cases]
+    abstained = [each for each in documents if each["abstention"]]
+    for document in abstained:
+        page = printed(
+            Printed(
+                job_id="one",
+                document=document,
+                labels=LABELS,
+                certificate_sha256="",
+                kid=None,
+                tensor=None,
+                service="http://localhost",
+            )
+        )
+        for text in (page, describe(document, LABELS)):
+            assert "class 0" not in text
+            assert "class 1" not in text
+    torn = " ".join(describe(make_document("fixed, abstained"), LABELS).split())
+    assert "No class has a majority under this noise: cat won 500 of 1000 draws" in torn
+
+
+def test_classes_keep_their_numbers_where_nobody_knows_their_names(
+    make_document: Callable[..., dict[str, Any]],
+) -> None:
+    assert "class 0 won" in " ".join(describe(make_document("fixed, abstained")).split())
