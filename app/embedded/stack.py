@@ -2,11 +2,13 @@
 
 import asyncio
 import signal
+import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import which
 
 from app.access.authenticator import KeysMode
 from app.client.settings import DEFAULT_URL
@@ -202,19 +204,25 @@ class _Stack:
         image, sigma = _example_image(), _example_sigma(self._settings.model_store_dir)
         self._report(
             f"ready to certify after {seconds:.0f} s: open {url}/ in a browser, or\n"
-            f"  dmae certify {image} --sigma {sigma}{option}\n"
+            f"  {command()} certify {image} --sigma {sigma}{option}\n"
             f"  curl -F image=@{image} -F sigma={sigma} -H 'Prefer: wait=60'{key} {url}/certify\n"
             f"What it can do: {url}/docs; keys that sign: {self._signing}; "
             f"logs: {self._place.logs}\n"
             "Ctrl-C stops."
         )
         if self._locked:
-            self._report("requests need an API key (`dmae keys create` makes one)")
+            self._report(f"requests need an API key (`{command()} keys create` makes one)")
         named = "allowed_hosts" in self._web.model_fields_set
         if not is_loopback(self._options.host) and not named:
             self._report(
                 "requests to other names than localhost are refused: set APP_ALLOWED_HOSTS"
             )
+
+
+def command() -> str:
+    """How this program is called from here: in a fresh `.venv` it is not on the PATH."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "dmae" and which("dmae") is None else "dmae"
 
 
 def _example_image() -> str:
