@@ -16,6 +16,7 @@ from jobs.submission import submit, usage
 from jobs.view import decode, one_job
 
 __all__ = [
+    "ahead",
     "backlog",
     "cancel",
     "delete",
@@ -126,6 +127,24 @@ def backlog(model_id: str, *, now: float) -> Command[Backlog]:
     return Command(
         call=script("backlog"),
         args=(model_id, now),
+        parse=lambda a: Backlog(draws=int(a[0]), jobs=int(a[1])),
+    )
+
+
+def ahead(model_id: str, *, tenant: str, planned: int, now: float) -> Command[Backlog]:
+    """The backlog as it is in the way of one more job of a tenant, its own draws included.
+
+    Other tenants' work is not, as far as the tenant has less than an equal part of all.
+
+    Args:
+        model_id: Whose workers are waited for.
+        tenant: Who would submit a job.
+        planned: Draws that the job would need.
+        now: Current time.
+    """
+    return Command(
+        call=script("ahead", "quota"),
+        args=(model_id, now, tenant, planned),
         parse=lambda a: Backlog(draws=int(a[0]), jobs=int(a[1])),
     )
 

@@ -123,11 +123,16 @@ class _Submitter:
         return card
 
     async def _fits(self, card: ModelCard) -> bool:
-        backlog = await self.services.runner.run(store.backlog(card.id, now=time.time()))
-        settings = self.services.settings
-        draws_fit = backlog.draws + self.spec.draws_each <= SHARE * settings.backlog_limit_draws
-        jobs_fit = backlog.jobs + 1 <= SHARE * settings.backlog_limit_jobs
-        return backlog.jobs == 0 or (draws_fit and jobs_fit)
+        ahead = store.ahead(
+            card.id,
+            tenant=self.spec.caller.tenant,
+            planned=self.spec.draws_each,
+            now=time.time(),
+        )
+        waiting, settings = await self.services.runner.run(ahead), self.services.settings
+        draws_fit = waiting.draws <= SHARE * settings.backlog_limit_draws
+        jobs_fit = waiting.jobs + 1 <= SHARE * settings.backlog_limit_jobs
+        return waiting.jobs == 0 or (draws_fit and jobs_fit)
 
     async def _submit(self, index: int, card: ModelCard) -> bool:
         run = self.services.runner.run

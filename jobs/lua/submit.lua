@@ -18,12 +18,6 @@ local function answer(outcome, job_id, refusal)
     told(standing(tenant, now)) }
 end
 
--- How many tenants the workers of the model are shared among, this one included.
-local function sharers()
-  local line = tenants_name(model)
-  return redis.call('ZCARD', line) + (redis.call('ZSCORE', line, tenant) and 0 or 1)
-end
-
 -- What is in the way must be gone first: so many seconds, or so many draws of the model.
 local function refuse(limit, seconds, draws)
   return answer(limit == '' and 'full' or 'over_quota', '', { limit, seconds, draws })
@@ -120,14 +114,14 @@ local function twin()
   return found
 end
 
-local function over_quota(s, among)
+local function over_quota(s)
   if quota.live_jobs and s.jobs >= quota.live_jobs then
     local each = s.draws / math.max(s.jobs, 1)
-    return refuse('live_jobs', quota.live_jobs > 0 and 0 or -1, among * each)
+    return refuse('live_jobs', quota.live_jobs > 0 and 0 or -1, sharers(model, tenant) * each)
   end
   if quota.draws_queued and s.draws + planned > quota.draws_queued then
     local over = s.draws + planned - quota.draws_queued
-    return refuse('draws_queued', planned <= quota.draws_queued and 0 or -1, among * over)
+    return refuse('draws_queued', planned <= quota.draws_queued and 0 or -1, sharers(model, tenant) * over)
   end
   if quota.draws_per_day and s.spent + most > quota.draws_per_day then
     local tomorrow = (math.floor(now / DAY) + 1) * DAY
@@ -135,15 +129,14 @@ local function over_quota(s, among)
   end
 end
 
--- The service is full for a tenant that has its equal part of what there is room for: the others' jobs
--- are no reason to refuse one that has less, since it does not wait for them.
-local function full(s, among)
-  local draws, jobs = number_of(books, 'draws'), redis.call('ZCARD', live_name(model))
+-- The service is full for a tenant that has its equal part of what there is room for.
+local function full(s)
+  local draws, jobs = ahead(model, tenant, planned, s)
   local max_draws, max_jobs = tonumber(asked.max_draws), tonumber(asked.max_jobs)
-  local over = math.min(draws + planned, among * (s.draws + planned)) - max_draws
-  if over > 0 then return refuse('', planned <= max_draws and 0 or -1, over) end
-  if math.min(jobs, among * s.jobs) >= max_jobs then
-    return refuse('', max_jobs > 0 and 0 or -1, draws / math.max(jobs, 1))
+  if draws > max_draws then return refuse('', planned <= max_draws and 0 or -1, draws - max_draws) end
+  if jobs >= max_jobs then
+    local each = number_of(books, 'draws') / math.max(redis.call('ZCARD', live_name(model)), 1)
+    return refuse('', max_jobs > 0 and 0 or -1, each)
   end
 end
 
@@ -176,5 +169,5 @@ local certificate = redis.call('GET', certificate_name(document))
 if certificate then return show(certificate) end
 local found = twin()
 if found then return share(found, 'joined') end
-local stands, among = standing(tenant, now), sharers()
-return over_quota(stands, among) or full(stands, among) or enqueue()
+local stands = standing(tenant, now)
+return over_quota(stands) or full(stands) or enqueue()

@@ -15,6 +15,20 @@ local function queue_name(flow) return 'dmae:queue:' .. flow end
 local function ready_name(flow) return 'dmae:ready:' .. flow end
 local function started_name(flow) return 'dmae:started:' .. flow end
 
+-- How many tenants the workers of a model are shared among, this one included.
+local function sharers(model, tenant)
+  local line = tenants_name(model)
+  return redis.call('ZCARD', line) + (redis.call('ZSCORE', line, tenant) and 0 or 1)
+end
+
+-- The draws of a model, with those of one more job, and its jobs, as far as they are in the way of that
+-- job. The others' are not while its tenant has less than an equal part: it does not wait for them.
+local function ahead(model, tenant, planned, own)
+  local among = sharers(model, tenant)
+  local draws, jobs = number_of(books_name(model), 'draws'), redis.call('ZCARD', live_name(model))
+  return math.min(draws + planned, among * (own.draws + planned)), math.min(jobs, among * own.jobs)
+end
+
 local function line_up(job, seconds)
   join(priorities_name(job.model, job.tenant), job.priority, seconds)
   join(tenants_name(job.model), job.tenant, seconds)

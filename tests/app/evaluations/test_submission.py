@@ -172,6 +172,20 @@ async def test_a_full_service_makes_images_wait_and_loses_none(
     assert now["state"] == "succeeded"
 
 
+async def test_what_others_have_in_the_queue_beyond_an_equal_part_holds_up_no_evaluation(
+    serve: Any, make_key: Any, many: bytes, picture: Any, evaluate: Evaluate
+) -> None:
+    service = await serve(backlog_limit_jobs=10)
+    busy, late = {"X-API-Key": make_key()}, {"X-API-Key": make_key()}
+    for seed in range(8):
+        assert (await service.certify(picture(1000 + seed), headers=busy)).status_code == 202
+
+    begun = (await evaluate(service.http, many, headers=late)).json()
+    now = await read(service, begun, headers=late)
+
+    assert now["progress"]["items_live"] == 3
+
+
 async def test_single_images_of_the_same_caller_still_pass(
     service: Any, make_key: Any, many: bytes, picture: Any, evaluate: Evaluate
 ) -> None:
