@@ -178,6 +178,20 @@ def test_a_picture_can_be_dropped_or_pasted(visit: Visit, picture: Any) -> None:
         page.wait_for_function("document.querySelector('#chosen').naturalWidth === 64")
 
 
+def test_what_is_dropped_and_is_no_picture_is_refused_where_all_can_see_it(visit: Visit) -> None:
+    page = visit()
+
+    page.evaluate("""() => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File(["%PDF"], "mine.pdf", {type: "application/pdf"}));
+      const options = {bubbles: true, cancelable: true, dataTransfer: transfer};
+      document.body.dispatchEvent(new DragEvent("drop", options));
+    }""")
+
+    expect(page.locator("#problems")).to_contain_text("no picture")
+    expect(page.locator("#problems .problem")).to_be_focused()
+
+
 def test_an_example_takes_the_place_of_a_file_and_the_reverse(
     visit: Visit, picture_file: Path
 ) -> None:

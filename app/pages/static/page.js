@@ -185,7 +185,7 @@ function enlivenForm(form) {
 
   function take(files) {
     const image = [...files].find((each) => each.type.startsWith("image/"));
-    if (!image) return say("That is no image");
+    if (!image) return problem("That is no picture that this browser knows. PNG, JPEG or WebP, please.");
     const transfer = new DataTransfer();
     transfer.items.add(image);
     file.files = transfer.files;
