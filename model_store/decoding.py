@@ -129,7 +129,7 @@ def _unrecognised(data: bytes) -> ImageError:
         return NotAnImage(f"the image is empty (0 bytes); {ACCEPTED}", reason="empty")
     for at, magic, name in _OTHERS:
         if data.startswith(magic, at):
-            return UnsupportedImage(f"the file is a {name}; {ACCEPTED}", reason="format")
+            return UnsupportedImage(f"the file's format is {name}; {ACCEPTED}", reason="format")
     return NotAnImage(f"the file is no image that is known; {ACCEPTED}", reason="not_an_image")
 
 

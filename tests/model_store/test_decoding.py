@@ -136,7 +136,9 @@ def test_other_formats_are_named(photo: np.ndarray, kind: str) -> None:
     Image.fromarray(photo).save(buffer, kind)
     name = {"JPEG2000": "JPEG 2000", "ICO": "icon"}.get(kind, kind)
 
-    with pytest.raises(UnsupportedImage, match=f"the file is a {name}.*; PNG, JPEG") as caught:
+    with pytest.raises(
+        UnsupportedImage, match=f"the file's format is {name}.*; PNG, JPEG"
+    ) as caught:
         decode(buffer.getvalue())
 
     assert caught.value.reason == "format"
