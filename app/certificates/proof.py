@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
+from math import prod
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,6 +13,7 @@ from jobs.document import conclusions
 from jobs.statement import Subject
 from smoothing import Phase, SmoothingError, SmoothingParams, Votes, replay
 from smoothing.certificate import Certificate
+from smoothing.noise import check_sound
 
 TOLERANCE = 1e-11
 """On probabilities alone: the special functions of two versions of scipy may differ in last bits.
@@ -71,11 +73,14 @@ def recompute(document: dict[str, Any], read: Document) -> Certificate:
         read: The same, checked.
 
     Raises:
-        SmoothingError: Its parameters are out of range, or no run ends with such counts.
+        SmoothingError: Its parameters are out of range, sound noise is not proved for its tensor,
+            or no run ends with such counts.
     """
-    classes = read.model.num_classes
+    classes, params = read.model.num_classes, params_of(document)
+    if params.numerics == "sound":
+        check_sound(prod(read.image.shape), params.sigma)
     tally = {Phase(name): Votes.from_sparse(votes, classes) for name, votes in read.counts.items()}
-    return replay(params_of(document), classes, tally)
+    return replay(params, classes, tally)
 
 
 def params_of(document: dict[str, Any]) -> SmoothingParams:

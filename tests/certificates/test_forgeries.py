@@ -114,6 +114,20 @@ def test_more_votes_for_the_class_make_a_radius_that_is_noticed(
     }
 
 
+def test_sound_noise_is_believed_only_where_it_is_proved(
+    make_document: Callable[..., Any], signing: Any
+) -> None:
+    """At sigma 1/4 the bound for 3 x 416 x 416 numbers is above the 1e-7 that is paid."""
+    document = make_document("fixed, abstained")
+
+    def failed(size: int) -> set[str]:
+        image = document["image"] | {"shape": [3, size, size]}
+        return signing.failed(signing.sign(document | {"image": image}).document())
+
+    assert failed(400) == set()
+    assert failed(416) == {"counts"}
+
+
 def test_a_member_that_no_certificate_has_is_refused_though_signed(
     document: dict[str, Any], signing: Any
 ) -> None:
