@@ -49,7 +49,7 @@ def evaluate(config: EvaluateConfig) -> Summary:
         chosen = {image.index for image in images}
         rows = [row for row in journal.rows if row.idx in chosen]
         summary = _sum_up(rows, journal.draws, subject.params)
-        if config.plot:
+        if config.plot and subject.params.mode != "predict":
             _plot(table, rows, subject, summary)
         if config.write_card:
             runtimes = {journal.runtimes.get(idx, "") for idx in chosen}
@@ -68,10 +68,9 @@ def describe(summary: Summary, params: SmoothingParams) -> str:
         f"({point.low:.3f} to {point.high:.3f})"
         for point in summary.curve
     ]
-    lines += [
-        f"abstention rate {summary.abstention_rate:.3f}",
-        f"average certified radius {summary.average_certified_radius:.4f}",
-    ]
+    lines.append(f"abstention rate {summary.abstention_rate:.3f}")
+    if params.mode != "predict":
+        lines.append(f"average certified radius {summary.average_certified_radius:.4f}")
     if summary.radius_ceiling is not None:
         lines.append(f"radius ceiling {summary.radius_ceiling:.6f}")
     if summary.mean_draws is not None:
@@ -122,8 +121,8 @@ def _sum_up(rows: Sequence[Row], draws: Mapping[int, int], params: SmoothingPara
     mean = sum(draws[row.idx] for row in rows) / len(rows) if draws else None
     # Whatever the draws show, decide claims the radius that it was asked about or none.
     ceiling = params.radius_ceiling if params.radius is None else params.radius
-    summary = summarise(rows, radii_of(params))
-    return replace(summary, radius_ceiling=ceiling, mean_draws=mean)
+    summary = replace(summarise(rows, radii_of(params)), mean_draws=mean)
+    return summary if params.mode == "predict" else replace(summary, radius_ceiling=ceiling)
 
 
 def _plot(table: Path, rows: Sequence[Row], subject: Subject, summary: Summary) -> None:

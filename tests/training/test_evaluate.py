@@ -215,6 +215,7 @@ def test_the_description_tells_figures_and_their_limits(config: EvaluateConfig):
         ({"mode": "adaptive", "precision": 0.1}, "mode adaptive"),
         ({"mode": "decide", "radius": 0.1}, "radius 0.1"),
         ({"mode": "anytime"}, "mode anytime"),
+        ({"mode": "predict"}, "mode predict"),
         ({"bound": "runner-up"}, "bound runner-up"),
         ({"family_size": 5}, "family_size 5"),
     ],
@@ -243,6 +244,19 @@ def test_figures_of_decide_are_at_the_radius_that_was_asked_about(config: Evalua
     assert [point.radius for point in summary.curve] == [0.125]
     assert summary.radius_ceiling == 0.125
     assert "\n 0.125  " in describe(summary, params_of(config))
+
+
+def test_predictions_have_an_accuracy_and_no_radius(config: EvaluateConfig):
+    config = replace(config, mode="predict", n0=100, n=100, max_images=2, plot=True)
+
+    summary = evaluate(config)
+
+    text = describe(summary, params_of(config))
+    assert [point.radius for point in summary.curve] == [0.0]
+    assert "average certified radius" not in text
+    assert "ceiling" not in text
+    assert config.table is not None
+    assert not config.table.with_name(f"{config.table.name}.png").exists()
 
 
 def test_a_table_of_another_procedure_is_not_continued(config: EvaluateConfig):

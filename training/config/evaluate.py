@@ -8,8 +8,7 @@ import tyro
 
 from training.config.checks import require
 
-# Not `predict`, which claims no radius.
-EvaluatedMode = Literal["fixed", "adaptive", "decide", "anytime"]
+EvaluatedMode = Literal["fixed", "adaptive", "decide", "anytime", "predict"]
 TestSource = Literal["folder", "cifar10", "cifar100", "imagenet"]
 
 
@@ -31,9 +30,10 @@ class EvaluateConfig:
         max_images: At most so many images; None for all.
         sigma: Standard deviation of the noise, in units of a [0, 1] pixel; else the model's.
         mode: How many draws answer: `fixed`, always n0 and n; `adaptive`, as few as keep the
-            radius to `precision`; `decide`, until `radius` is shown or out of reach; `anytime`.
+            radius to `precision`; `decide`, until `radius` is shown or out of reach; `anytime`;
+            `predict`, n for the class alone, without a radius or a plot.
         n0: Draws that select the class, in mode fixed.
-        n: Draws that estimate its probability; in other modes the most that may.
+        n: Draws that answer, in modes fixed and predict; in the others the most that may.
         bound: Cohen's `top`, or `runner-up`, which bounds the second class by itself.
         precision: Share of the radius that adaptive may lose to save draws; 0.05 if not given.
         radius: What mode decide is asked about, in units of a [0, 1] pixel.
