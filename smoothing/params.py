@@ -100,11 +100,12 @@ class SmoothingParams:
         check_choice(self.bound, "bound", get_args(Bound))
         self._check_family_size()
         self._check_unread()
-        self._check_enough_draws()
         if self.mode == "adaptive":
             object.__setattr__(self, "precision", precision_in(self.precision))
         if self.mode == "decide":
             object.__setattr__(self, "radius", radius_in(self.radius))
+        self._check_enough_draws()
+        if self.mode == "decide":
             self._check_reachable()
 
     @property
@@ -165,6 +166,15 @@ class SmoothingParams:
             total_variation=self.total_variation,
         )
 
+    def _shared_alpha(self) -> str:
+        family = f", family_size={self.family_size}" if self.family_size > 1 else ""
+        return f"alpha={self.alpha}{family}"
+
+    def _fewest_to_reach(self, low: int) -> int | None:
+        """How many draws, at least `low`, can show the radius; None where no number can."""
+        radius = self.radius or 0.0
+        return smallest(lambda n: self._radius_at(n, self.alpha_each) >= radius, low, MAX_DRAWS)
+
     def _check_family_size(self) -> None:
         most = floor(self.alpha / MIN_ALPHA * (1 + 1e-12))
         size: object = self.family_size
@@ -193,11 +203,14 @@ class SmoothingParams:
             method=self.method, alpha=self.alpha_each, total_variation=self.total_variation
         )
         if self.n < fewest:
+            asked, needed = "", fewest
+            if self.mode == "decide":
+                asked, needed = f", radius={self.radius}", self._fewest_to_reach(fewest) or fewest
             raise InvalidParams(
-                f"n must be at least {fewest} at alpha={self.alpha}, got {self.n}: "
+                f"n must be at least {needed} at {self._shared_alpha()}{asked}, got {self.n}: "
                 f"with fewer draws every answer is an abstention",
                 field="n",
-                nearest=fewest,
+                nearest=needed,
             )
         if self.mode == "adaptive" and self.n < PILOT_DRAWS:
             raise InvalidParams(
@@ -211,7 +224,7 @@ class SmoothingParams:
         radius, ceiling = self.radius or 0.0, self.radius_ceiling
         if radius <= ceiling:
             return
-        n = smallest(lambda n: self._radius_at(n, self.alpha_each) >= radius, self.n, MAX_DRAWS)
+        n = self._fewest_to_reach(self.n)
         alphas = _round_alphas(self.alpha)
         rung = smallest(
             lambda i: self._radius_at(self.n, alphas[i] / self.family_size) >= radius,
@@ -223,7 +236,7 @@ class SmoothingParams:
         help_ = f"{' or '.join(ways)} would do" if ways else "no n or alpha would do"
         raise InvalidParams(
             f"radius must be at most {ceiling} with sigma={self.sigma}, n={self.n}, "
-            f"alpha={self.alpha}, got {radius}: even unanimous draws show no more; {help_}",
+            f"{self._shared_alpha()}, got {radius}: even unanimous draws show no more; {help_}",
             field="radius",
             nearest=ceiling,
         )

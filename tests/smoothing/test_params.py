@@ -131,6 +131,22 @@ def test_each_mode_needs_some_draws(mode, fewest: int) -> None:
     assert params(mode=mode, n=fewest).n == fewest
 
 
+def test_the_draws_that_a_decision_needs_can_show_the_radius_that_is_asked_about() -> None:
+    error = refusal(mode="decide", radius=0.3, n=5)
+
+    assert (error.field, error.nearest) == ("n", 26)
+    assert "at least 26 at alpha=0.001, radius=0.3, got 5" in str(error)
+    assert params(mode="decide", radius=0.3, n=26).n == 26
+    assert refusal(mode="decide", radius=0.3, n=25).field == "radius"
+
+
+def test_a_refusal_names_the_family_that_shares_alpha() -> None:
+    assert "at alpha=0.001, family_size=100, got 12" in str(refusal(n=12, family_size=100))
+    assert "family" not in str(refusal(n=9))
+    told = str(refusal(mode="decide", radius=1.5, n=1_000, family_size=10))
+    assert "alpha=0.001, family_size=10, got 1.5" in told
+
+
 def test_the_pilot_is_why_a_plan_needs_more_draws() -> None:
     assert "128 in mode adaptive, got 127: the pilot" in str(refusal(mode="adaptive", n=127))
     assert "with fewer draws every answer is an abstention" in str(refusal(mode="adaptive", n=9))
