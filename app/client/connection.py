@@ -58,9 +58,18 @@ class Connection:
             "base_url": self.url,
             "timeout": self.timeout_s,
             "headers": headers,
-            # A proxy of the environment knows nothing of this machine.
-            "trust_env": urlsplit(self.url).hostname not in OWN_MACHINE,
+            "mounts": self._direct(),
         }
+
+    def _direct(self) -> dict[str, None]:
+        """What is reached without a proxy of the environment, which knows nothing of this machine.
+
+        All else of the environment holds there too, such as SSL_CERT_FILE.
+        """
+        host = urlsplit(self.url).hostname
+        if host not in OWN_MACHINE:
+            return {}
+        return {f"all://[{host}]" if ":" in host else f"all://{host}": None}
 
 
 def _version() -> str:

@@ -13,6 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from app.client import Client, ProblemAnswer
+    from app.client.errors import ServiceUnreachable
 
 WIDTH = 88
 FAILED = 1
@@ -150,7 +151,7 @@ def in_words(error: Exception) -> str:
         case ProblemAnswer():
             words = _problem_in_words(error)
         case ServiceUnreachable():
-            words = f"{error}\nIs `dmae serve` running? (--url names another address)"
+            words = f"{error}\n{_what_to_do(error)}"
         case WaitedTooLong():
             words = f"{error}: `dmae jobs watch` comes back to it"
         case NoCertificate() | GivenUp():
@@ -160,6 +161,14 @@ def in_words(error: Exception) -> str:
         case _:
             words = f"error: {error}"
     return words
+
+
+def _what_to_do(error: "ServiceUnreachable") -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return (
+            "If an authority of your own signed it: SSL_CERT_FILE names the file of its certificate"
+        )
+    return "Is `dmae serve` running? (--url names another address)"
 
 
 def _problem_in_words(problem: "ProblemAnswer") -> str:
