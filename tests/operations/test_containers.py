@@ -229,3 +229,18 @@ def test_the_app_image_has_no_torch() -> None:
     lock = (ROOT / "requirements" / "app.txt").read_text(encoding="utf-8")
 
     assert not re.search(r"^(torch|timm|torchvision|nvidia-)", lock, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("file", "limit"),
+    [("Caddyfile", r"max_size (\d+)MiB"), ("nginx.conf", r"client_max_body_size (\d+)m;")],
+)
+def test_the_proxies_pass_on_all_that_the_web_process_takes(file: str, limit: str) -> None:
+    text = (ROOT / "deploy" / "proxy" / file).read_text(encoding="utf-8")
+    names = ("max_upload_bytes", "max_evaluation_bytes")
+    taken = [AppSettings.model_fields[name].default for name in names]
+
+    passed = sorted(int(number) << 20 for number in re.findall(limit, text))
+
+    # The fields of the form come on top.
+    assert [most - least >> 16 > 0 for most, least in zip(passed, taken, strict=True)] == [True] * 2
