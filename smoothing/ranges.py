@@ -47,8 +47,10 @@ def radius_in(value: float | None) -> float:
     """The value rounded up to a multiple of `LEAST_RADIUS`.
 
     Raises:
-        InvalidParams: It is not above 0.
+        InvalidParams: It is not above 0, or None.
     """
+    if value is None:
+        raise InvalidParams("radius is required in mode decide", field="radius")
     number = _as_float(value)
     if not number > 0:
         message = f"radius must be above 0 in mode decide, got {value!r}"

@@ -45,13 +45,20 @@ def test_a_precision_that_means_nothing_is_refused(precision: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("radius", "nearest"), [(0.0, 1e-6), (-1.0, 1e-6), (-inf, 1e-6), (nan, None), (None, None)]
+    ("radius", "nearest"), [(0.0, 1e-6), (-1.0, 1e-6), (-inf, 1e-6), (nan, None)]
 )
-def test_a_decision_needs_a_radius(radius: float | None, nearest: float | None) -> None:
+def test_a_decision_needs_a_radius_above_zero(radius: float, nearest: float | None) -> None:
     error = refusal(mode="decide", radius=radius)
 
     assert (error.field, error.nearest) == ("radius", nearest)
     assert str(error) == f"radius must be above 0 in mode decide, got {radius}"
+
+
+def test_a_decision_needs_a_radius() -> None:
+    error = refusal(mode="decide")
+
+    assert (error.field, error.nearest) == ("radius", None)
+    assert str(error) == "radius is required in mode decide"
 
 
 def test_the_least_radius_that_may_be_asked_about_is_one() -> None:
