@@ -119,7 +119,7 @@ def check_sound(size: int, sigma: float) -> None:
     if not bound <= paid:
         raise InvalidParams(
             f"sound noise is proved to within {paid:g} only, and sigma={sigma} on {size} "
-            f"values needs {bound:.2g}",
+            f"values needs {bound:.2g}; fast noise would do, as a heuristic",
             field="sigma",
         )
 

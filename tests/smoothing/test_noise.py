@@ -90,6 +90,39 @@ def test_noise_is_the_box_muller_transform_of_its_words(phase: Phase) -> None:
     assert error < 40 * WORD
 
 
+def test_fast_noise_is_the_same_transform_of_half_words() -> None:
+    """Lower half first; a uniform and an angle have 32 bits before they are float32."""
+    words = np.array(words_at(0, 5, 64), dtype=np.uint64).view(np.uint32).tolist()
+
+    with mpmath.workdps(40):
+        pairs = [
+            (
+                mpmath.sqrt(-2 * mpmath.log(mpmath.mpf(a + 1) / 2**32)),
+                2 * mpmath.pi * (mpmath.mpf(b - (b >> 31 << 32)) + 0.5) / 2**32,
+            )
+            for a, b in zip(words[:64], words[64:], strict=True)
+        ]
+        exact = [r * mpmath.cos(t) for r, t in pairs] + [r * mpmath.sin(t) for r, t in pairs]
+
+    noise = normals(5, 6, 128, dtype=np.float32)[0]
+    assert noise == pytest.approx([float(value) for value in exact], abs=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "phase", "expected"),
+    [
+        (np.float64, SELECTION, [-1.8039722, 0.5055229, -0.7362231, 0.4906576]),
+        (np.float64, ESTIMATION, [0.3223369, -1.2496186, 1.6265976, -0.3159540]),
+        (np.float32, SELECTION, [0.0366880, 0.3680262, 0.8278884, -1.9133471]),
+        (np.float32, ESTIMATION, [0.3212422, -1.5249329, 1.3390591, 0.6513836]),
+    ],
+)
+def test_an_address_has_the_noise_it_has_always_had(dtype, phase, expected) -> None:
+    """Other noise would be a scheme of another name, and certificates could not be replayed."""
+    assert NOISE_SCHEME == "philox4x64-10/box-muller"
+    assert normals(7, 8, 4, phase=phase, dtype=dtype)[0] == pytest.approx(expected, abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("function", "oracle", "unit"),
     [
@@ -231,6 +264,7 @@ def test_sound_noise_is_refused_where_it_is_not_proved(shape, sigma: float) -> N
     with pytest.raises(InvalidParams, match="proved to within 1e-07") as caught:
         rows(image, sigma=sigma, stop=1)
     assert caught.value.field == "sigma"
+    assert "fast noise would do" in str(caught.value)
     assert rows(image, sigma=sigma, stop=1, numerics="fast").shape == (1, *shape)
 
 
