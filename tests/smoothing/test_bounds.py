@@ -154,6 +154,24 @@ def test_a_majority_is_sure_from_as_many_hits_as_in_the_literature(n, fewest_hit
     assert lower_confidence_bound(fewest_hits - 1, n, alpha=0.001) <= 0.5
 
 
+@pytest.mark.parametrize(
+    ("sigma", "misses", "printed"),
+    [
+        (0.25, (0, 1, 2, 3, 4, 6, 8, 9, 11), "0.978 0.955 0.941 0.929 0.92 0.906 0.894 0.889 0.88"),
+        (1.0, (0, 2, 3, 4, 6, 10), "3.91 3.76 3.72 3.68 3.62 3.54"),
+    ],
+)
+def test_the_largest_radii_of_a_published_experiment_are_those_of_few_misses(
+    sigma: float, misses: tuple[int, ...], printed: str
+) -> None:
+    """Tables of Cohen et al.'s repository: CIFAR-10 and ImageNet, n = 100,000 and alpha = 0.01."""
+    bounds = [lower_confidence_bound(100_000 - each, 100_000, alpha=0.01) for each in misses]
+
+    # They are rounded to nearest, ours is floored: half of the last digit is in between.
+    radii = [certified_radius(bound, sigma=sigma) + 5e-7 for bound in bounds]
+    assert " ".join(f"{radius:.3g}" for radius in radii) == printed
+
+
 @pytest.mark.parametrize(("successes", "trials"), [(-1, 10), (11, 10), (0, 0)])
 @pytest.mark.parametrize("bound", [lower_confidence_bound, upper_confidence_bound])
 def test_impossible_tallies_are_refused(bound, successes: int, trials: int) -> None:
