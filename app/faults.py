@@ -13,6 +13,7 @@ from model_store.card import ModelCard
 from model_store.registry import Registry
 from smoothing.certificate import MAX_ALPHA, MIN_ALPHA, Bound, Mode, Numerics, SmoothingParams
 from smoothing.errors import InvalidParams
+from smoothing.ranges import LEAST_RADIUS
 
 
 def limits_of(
@@ -34,11 +35,14 @@ def limits_of(
 def _ranges(mode: str | None, max_draws: int) -> Mapping[str, Limit]:
     modes = get_args(Mode)
     known = mode if mode in modes else DEFAULT_MODE
+    least: dict[str, Any] = {"sigma": 1.0, "mode": known}
+    if known == "decide":
+        least["radius"] = LEAST_RADIUS
     return {
         "mode": {"supported": list(modes)},
         "numerics": {"supported": list(get_args(Numerics))},
         "bound": {"supported": list(get_args(Bound))},
-        "n": {"minimum": accepted({"sigma": 1.0, "mode": known}, "n", 1), "maximum": max_draws},
+        "n": {"minimum": accepted(least, "n", 1), "maximum": max_draws},
         "n0": {"minimum": 1, "maximum": max_draws},
         "alpha": {"minimum": MIN_ALPHA, "maximum": MAX_ALPHA},
         "precision": {"above": 0, "below": 1},

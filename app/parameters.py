@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from app.certify_form import NO_PARAMETERS, CertifyForm
 from app.errors import FieldError, InvalidRequest, Limit, echo
-from app.faults import fault, limits_of, refused
+from app.faults import accepted, fault, limits_of, refused
 from app.multipart import Part
 from model_store.card import ModelCard
 from model_store.errors import ModelNotFound
@@ -184,12 +184,26 @@ def _validate(
     try:
         return CertifyForm.model_validate_strings(dict(texts)), []
     except ValidationError as error:
-        faults = ((str(each["loc"][0]), each) for each in error.errors(include_url=False))
+        faults = [(str(each["loc"][0]), each) for each in error.errors(include_url=False)]
+        if [field for field, _ in faults] == ["n"]:
+            limits = {**limits, "n": _limit_of_draws(texts, limits["n"])}
         return None, [
             fault(field, sent, _in_words(sent, each["msg"]), limits.get(field, each.get("ctx")))
             for field, each in faults
             for sent in [texts.get(field)]
         ]
+
+
+def _limit_of_draws(texts: Mapping[str, str], limit: Limit) -> Limit:
+    """What n has to respect beside the other fields, where these make sense by themselves."""
+    others = {name: text for name, text in texts.items() if name != "n"}
+    values = CertifyForm.model_validate_strings(others).model_dump(exclude=set(NO_PARAMETERS))
+    values["n"] = accepted(values, "n", 1)
+    try:
+        SmoothingParams(**values)
+    except InvalidParams:
+        return limit
+    return {**limit, "minimum": values["n"]}
 
 
 def _in_words(sent: str | None, message: str) -> str:
