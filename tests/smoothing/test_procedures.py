@@ -93,6 +93,16 @@ def test_a_majority_smaller_than_the_noise_costs_is_none(numerics, predicted: in
     assert result.radius == 0.0
 
 
+def test_a_bound_of_one_half_certifies_nothing() -> None:
+    """Of three draws with p = 1/2, two or more agree in just half of all cases."""
+    params = SmoothingParams(sigma=0.5, n0=1, n=3, alpha=0.5, numerics="fast")
+    tally = {SELECTION: Votes(counts=(1, 0)), ESTIMATION: Votes(counts=(2, 1))}
+
+    result = procedure_for(params, 2).step(tally)
+
+    assert (result.p_lower, result.predicted) == (0.5, None)
+
+
 @given(st.integers(0, 9))
 def test_part_of_selection_asks_for_its_rest(drawn: int) -> None:
     tally = {SELECTION: Votes(counts=(drawn, 0, 0))}
