@@ -27,6 +27,7 @@ _ADAM7 = (
     (0, 1, 1, 2),
 )
 _BLOCK = 1 << 16
+_CRITICAL = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
 # The mode of Pillow's image, and how its decoder packs that.
 _MODES = {
     (0, 1): ("1", "1"),
@@ -245,6 +246,9 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         body = view[at + 8 : at + 8 + length]
         if zlib.crc32(body, zlib.crc32(name)) != struct.unpack_from(">I", data, at + 8 + length)[0]:
             raise damaged("PNG", f"the checksum of {name!r} is wrong")
+        # The first letter of a name is small where a reader may pass over what it does not know.
+        if not name.isalpha() or (name[:1].isupper() and name not in _CRITICAL):
+            raise damaged("PNG", f"its chunk {name!r} is not of the standard, and may matter")
         if name == b"IEND":
             return
         yield name, bytes(body)

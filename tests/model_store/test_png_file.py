@@ -188,6 +188,8 @@ def _damage(encode: Encode, chunk: Chunk) -> dict[str, bytes]:
         + chunk(b"IHDR", struct.pack(">IIBBBBB", 0, 9, 8, 0, 0, 0, 0))
         + whole[33:],
         "short transparency": encode(grey, depth=8, colour_type=0, before=chunk(b"tRNS", b"\0")),
+        "a chunk that matters and nobody knows": header + chunk(b"ABCD", b"") + whole[33:],
+        "a chunk without a name": header + chunk(b"ab\0d", b"") + whole[33:],
         "length over the end": whole[:33] + b"\x7f\xff\xff\xffIDAT" + whole[41:],
     }
 
@@ -195,7 +197,8 @@ def _damage(encode: Encode, chunk: Chunk) -> dict[str, bytes]:
 DAMAGES = [
     "cut short", "cut in the pixels", "signature alone", "checksum", "too few rows", "no rows",
     "unknown filter", "no zlib", "header twice", "no header", "palette too small", "no palette",
-    "no such depth", "no width", "short transparency", "length over the end",
+    "no such depth", "no width", "short transparency", "a chunk that matters and nobody knows",
+    "a chunk without a name", "length over the end",
 ]  # fmt: skip
 
 
