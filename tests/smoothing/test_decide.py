@@ -20,7 +20,7 @@ from smoothing import (
     procedure_for,
     sequential_lower_bound,
 )
-from smoothing.procedures.decide import RESIGNATION, expected_draws, hits_needed
+from smoothing.procedures.decide import expected_draws, hits_needed
 from smoothing.procedures.looks import is_look, next_look
 
 ESTIMATION = Phase.ESTIMATION
@@ -151,7 +151,7 @@ def test_a_no_comes_where_the_rest_would_have_to_agree_incredibly_often(total, h
     answer = procedure.step({ESTIMATION: Votes(counts=(hits, total - hits))})
 
     missing, remaining = hits_needed(procedure.params) - hits, N - total
-    credible = 1 - sequential_lower_bound(total - hits, total, alpha=RESIGNATION)
+    credible = 1 - sequential_lower_bound(total - hits, total, alpha=0.01)
     out_of_reach = missing > 0 and (missing > remaining or credible < missing / remaining)
     says_no = isinstance(answer, Certificate) and answer.decision == "no"
     assert says_no == out_of_reach
@@ -262,7 +262,7 @@ def test_an_answer_takes_its_evidence_over_that_of_a_draw(hits: int) -> None:
     """Wald's estimate: so many nats, and two in excess, over the relative entropy of a draw."""
     params = decide().params
     share, goal = hits / 1_024, hits_needed(params) / N
-    nats = 2 - log(0.95 * 0.001 if share >= goal else RESIGNATION)
+    nats = 2 - log(0.95 * 0.001 if share >= goal else 0.01)
 
     expected = expected_draws(Votes(counts=(hits, 1_024 - hits)), params)
 
