@@ -14,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from app.client import Client, ProblemAnswer
     from app.client.errors import ServiceUnreachable
+    from app.client.views import Fault
 
 WIDTH = 88
 FAILED = 1
@@ -175,12 +176,20 @@ def _problem_in_words(problem: "ProblemAnswer") -> str:
     from app.client.errors import Unauthorized
 
     # The detail of a problem says all of its faults in one line, which is long for several.
-    words = [f"{problem.title}: {problem.detail}"]
+    words = [f"{problem.title}: {problem.detail}{''.join(map(_nearest, problem.errors))}"]
     if len(problem.errors) > 1:
-        words = [f"{problem.title}:", *(f"  {it.field}: {it.detail}" for it in problem.errors)]
+        faults = (f"  {it.field}: {it.detail}{_nearest(it)}" for it in problem.errors)
+        words = [f"{problem.title}:", *faults]
     if isinstance(problem, Unauthorized):
         words.append("Name one that opens it in DMAE_API_KEY.")
     return "\n".join(words)
+
+
+def _nearest(fault: "Fault") -> str:
+    """The nearest value that would do, unless the words name it already."""
+    if fault.nearest is None or str(fault.nearest) in fault.detail:
+        return ""
+    return f" (the nearest that would do: {fault.nearest})"
 
 
 def require_unix() -> None:

@@ -243,3 +243,13 @@ def test_what_is_refused_is_said_once(dmae: Any, picture_file: Path) -> None:
 
     assert one.stderr.count("is required in mode decide") == 1
     assert [line.split(":")[0] for line in two.stderr.splitlines()[1:]] == ["  n", "  alpha"]
+
+
+def test_what_is_refused_is_said_with_the_nearest_that_would_do(
+    dmae: Any, picture_file: Path
+) -> None:
+    low = dmae("certify", picture_file, "--sigma", "0.25", "--n", "5")
+    other = dmae("certify", picture_file, "--sigma", "0.3")
+
+    assert low.stderr.rstrip().endswith("(the nearest that would do: 128)")
+    assert other.stderr.rstrip().endswith("was trained for sigma 0.25, 0.5, not 0.3")
