@@ -49,6 +49,14 @@ def oracle_radius(top: float, rival: float, n: int, *, alpha: float, bound: str)
     return max((norm.ppf(lower - 1e-7) - norm.ppf(upper + 1e-7)) / 2, 0.0)
 
 
+def hopeful_radius(pilot: Votes, bound: str) -> float:
+    """In sigmas, of 50,000 draws: the class's upper bound and the rival's lower one, at 1 %."""
+    total, top, rival = pilot.total, max(pilot.counts), sorted(pilot.counts)[1]
+    high = beta.isf(0.01, top + 1, total - top) if top < total else 1 - 1e-15
+    low = beta.ppf(0.01, rival, total - rival + 1) if rival else 0.0
+    return oracle_radius(high, low, 50_000, alpha=0.001, bound=bound)
+
+
 def test_the_pilot_comes_first() -> None:
     assert adaptive().step({}) == asked(SELECTION, 0, 128)
 
@@ -86,10 +94,11 @@ def test_a_pilot_of_just_the_share_of_its_plan_is_complete() -> None:
     tied = {SELECTION: Votes(counts=(64, 64, 0))}
 
     assert adaptive(n=3_200).step(tied) == asked(ESTIMATION, 0, 3_200)
+    assert adaptive(n=3_200).draws_planned({}) == 128 + 3_200
 
 
 @pytest.mark.parametrize("bound", ["top", "runner-up"])
-@pytest.mark.parametrize(("share", "rival"), [(0.7, 0.5), (0.85, 0.9), (0.96, 1.0), (0.995, 0.7)])
+@pytest.mark.parametrize(("share", "rival"), [(0.7, 0.5), (0.85, 0.9), (0.96, 1.0), (1.0, 1.0)])
 @pytest.mark.parametrize("precision", [0.02, 0.1])
 def test_the_plan_is_the_fewest_draws_that_lose_so_little(bound, share, rival, precision) -> None:
     """A twentieth of the loss is kept back, for what the pilot misreads."""
@@ -168,15 +177,21 @@ def test_an_image_without_a_radius_is_given_up_at_once(bound, counts) -> None:
 @pytest.mark.parametrize("bound", ["top", "runner-up"])
 @given(hits=st.integers(21, 2_048))
 def test_what_is_given_up_has_no_credible_radius(bound, hits: int) -> None:
-    """By another library: with the class's upper bound, and the rival's lower one, at 1 %."""
     pilot = pilot_of(2_048, hits / 2_048, 0.75)
     answer = adaptive(bound=bound, n=50_000).step({SELECTION: pilot})
 
-    top, rival = max(pilot.counts), sorted(pilot.counts)[1]
-    high = beta.isf(0.01, top + 1, 2_048 - top) if top < 2_048 else 1 - 1e-15
-    low = beta.ppf(0.01, rival, 2_048 - rival + 1) if rival else 0.0
-    hopeful = oracle_radius(high, low, 50_000, alpha=0.001, bound=bound)
-    assert isinstance(answer, Certificate) == (hopeful < 0.05)
+    assert isinstance(answer, Certificate) == (hopeful_radius(pilot, bound) < 0.05)
+
+
+@pytest.mark.parametrize("bound", ["top", "runner-up"])
+def test_the_first_image_that_is_not_given_up_has_a_credible_radius_of_the_floor(bound) -> None:
+    pilots = (pilot_of(2_048, hits / 2_048, 0.75) for hits in range(880, 2_048))
+
+    worth = next(pilot for pilot in pilots if hopeful_radius(pilot, bound) >= 0.05)
+    hopeless = pilot_of(2_048, worth.counts[1] / 2_048 - 1 / 2_048, 0.75)
+
+    assert isinstance(adaptive(bound=bound, n=50_000).step({SELECTION: worth}), DrawMore)
+    assert isinstance(adaptive(bound=bound, n=50_000).step({SELECTION: hopeless}), Certificate)
 
 
 def test_a_pilot_of_invalid_draws_is_the_end() -> None:
