@@ -13,8 +13,9 @@ from training.config import EvaluateConfig
 from training.errors import TableDiffers
 from training.evaluation.card import write_card
 from training.evaluation.certifying import PUBLIC_KEY, Certifier, Work
+from training.evaluation.counts import Counts, certified_again, row_of
 from training.evaluation.images import LabelledImage, choose_images
-from training.evaluation.journal import Journal
+from training.evaluation.journal import Journal, counts_path
 from training.evaluation.plot import Curve, draw_curves
 from training.evaluation.subject import Subject, data_of, open_subject, params_of, told
 from training.evaluation.summary import Summary, steps, summarise
@@ -43,7 +44,7 @@ def evaluate(config: EvaluateConfig) -> Summary:
         images = choose_images(config, data, subject.card.labels)
         table = config.table or _default_table(config, subject.params, data)
         journal = Journal(table, _about(config, subject, data))
-        _check_labels(table, journal.rows, images)
+        _check_rows(table, journal, images, subject.params)
         _certify_missing(journal, images, config, subject)
         logger.info("table: %s", table)
         chosen = {image.index for image in images}
@@ -107,14 +108,34 @@ def _certify_missing(
             report(number, f"certified accuracy at r=0 {right:.3f}")
 
 
-def _check_labels(table: Path, rows: Sequence[Row], images: Sequence[LabelledImage]) -> None:
+def _check_rows(
+    table: Path, journal: Journal, images: Sequence[LabelledImage], params: SmoothingParams
+) -> None:
+    """Refuses rows with labels that are not the images', or that their votes do not give."""
     labels = {image.index: image.label for image in images}
-    for number, row in enumerate(rows, start=2):
+    for number, row in enumerate(journal.rows, start=2):
         if labels.get(row.idx, row.label) != row.label:
             raise TableDiffers(
                 f"{table} line {number} has label {row.label} for image {row.idx}, the data set "
                 f"{labels[row.idx]}: the images were changed; choose another --table"
             )
+        counts = journal.found.get(row.idx)
+        if counts is not None and _again(table, number, row, counts, params) != row:
+            raise TableDiffers(
+                f"{table} line {number} is not what the votes of image {row.idx} beside it give: "
+                "one of them was changed; restore it, or choose another --table"
+            )
+
+
+def _again(table: Path, number: int, row: Row, counts: Counts, params: SmoothingParams) -> Row:
+    """The row that the votes give."""
+    try:
+        certificate = certified_again(counts, params)
+    except ValueError as error:
+        raise TableDiffers(
+            f"{counts_path(table)} line {number - 1} cannot be read: {error}"
+        ) from error
+    return row_of(row.idx, row.label, certificate, row.time_s)
 
 
 def _sum_up(rows: Sequence[Row], draws: Mapping[int, int], params: SmoothingParams) -> Summary:

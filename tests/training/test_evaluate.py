@@ -156,6 +156,22 @@ def test_a_table_whose_labels_are_not_the_images_is_refused(config: EvaluateConf
         evaluate(config)
 
 
+@pytest.mark.parametrize(("column", "value"), [(2, "1"), (3, "0.5")], ids=["class", "radius"])
+def test_a_row_that_its_votes_do_not_give_is_refused(
+    column: int, value: str, config: EvaluateConfig
+):
+    evaluate(config)
+    assert config.table is not None
+    header, first, *rest = config.table.read_text().splitlines(keepends=True)
+    fields = first.split("\t")
+    fields[column] = value
+    fields[4] = str(int(fields[2] == fields[1]))
+    config.table.write_text("".join([header, "\t".join(fields), *rest]))
+
+    with pytest.raises(TableDiffers, match="line 2 is not what the votes of image 0 beside it"):
+        evaluate(config)
+
+
 def test_the_figures_go_into_the_card_once(config: EvaluateConfig):
     evaluate(replace(config, write_card=True))
     summary = evaluate(replace(config, write_card=True))
@@ -234,6 +250,21 @@ def test_every_procedure_of_the_service_can_be_measured(
     assert [row.radius for row in rows] == [certificate.radius for certificate in again]
     assert summary.mean_draws == sum(each.draws for each in counts) / 2
     assert told in describe(summary, params_of(config))
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"mode": "decide", "radius": 0.1}, {"mode": "anytime"}, {"mode": "predict"}]
+)
+def test_an_evaluation_of_any_mode_goes_on(fields: dict[str, object], config: EvaluateConfig):
+    config = replace(config, n0=100, n=100, batch_size=50, **fields)  # pyright: ignore[reportArgumentType]
+    evaluate(replace(config, max_images=3))
+
+    summary = evaluate(config)
+
+    assert config.table is not None
+    counts = [parse_counts(line) for line in counts_path(config.table).read_text().splitlines()]
+    assert {len(each.estimation.counts) for each in counts} == {3}
+    assert summary.num_images == 5
 
 
 def test_figures_of_decide_are_at_the_radius_that_was_asked_about(config: EvaluateConfig):

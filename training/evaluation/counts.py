@@ -45,7 +45,7 @@ class Counts:
     @classmethod
     def of(cls, idx: int, certificate: Certificate, *, runtime: str = "") -> "Counts":
         """The counts of a certificate."""
-        none = Votes.none(2)
+        none = Votes.none(max(len(votes.counts) for votes in certificate.tally.values()))
         return cls(
             idx=idx,
             selected=certificate.selected,

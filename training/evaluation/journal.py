@@ -42,6 +42,7 @@ class Journal:
         rows: What the table holds.
         draws: How many each image took, by its idx; none where the table was begun without counts.
         runtimes: What ran the model for each image, by its idx, as far as the counts tell.
+        found: Counts that were there before, by idx.
 
     Args:
         table: The TSV, with `<table>.counts.jsonl` and `<table>.json` beside it.
@@ -58,6 +59,7 @@ class Journal:
         self.rows: list[Row] = []
         self.draws: dict[int, int] = {}
         self.runtimes: dict[int, str] = {}
+        self.found: dict[int, Counts] = {}
         lines = _whole_lines(table)
         if not lines and _is_new(table):
             self._start(subject)
@@ -102,6 +104,7 @@ class Journal:
         whole = next((at for at, (row, of) in enumerate(both) if row.idx != of.idx), None)
         whole = min(len(self.rows), len(votes)) if whole is None else whole
         del self.rows[whole:]
+        self.found = {counts.idx: counts for counts in votes[:whole]}
         self.draws = {counts.idx: counts.draws for counts in votes[:whole]}
         self.runtimes = {counts.idx: counts.runtime for counts in votes[:whole]}
         _rewrite(path, counted[:whole])
