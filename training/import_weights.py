@@ -13,7 +13,6 @@ from training.exchange.cards import PREFIX
 from training.exchange.facts import Described, describe
 from training.exchange.files import ForeignFile, read_checkpoint
 from training.exchange.layouts import ACCEPTED, Layout, check_values, recognise
-from training.exchange.probe import fold_probe
 from training.exchange.run_directories import check_vacant, write_run
 from training.export import export
 
@@ -81,7 +80,7 @@ def _read(path: Path) -> tuple[ForeignFile, Layout]:
 def _our_tensors(file: ForeignFile, layout: Layout) -> dict[str, Tensor]:
     if layout.kind != "classifier":
         return file.tensors
-    return {f"{PREFIX}{name}": value for name, value in fold_probe(file.tensors).items()}
+    return {f"{PREFIX}{name}": value for name, value in file.tensors.items()}
 
 
 def _origin(

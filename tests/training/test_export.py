@@ -16,10 +16,10 @@ from training.config import DataConfig, ExportConfig, FinetuneConfig, PretrainCo
 from training.engine import checkpoints
 from training.errors import BadCheckpoint, BadConfig
 from training.exchange import store_run
-from training.exchange.probe import fold_probe
 from training.exchange.run_directories import write_run
 from training.export import export
 from training.network.classifier import build_classifier
+from training.network.probe import fold_probe
 from training.pretrain import pretrain
 from training.streams import stream
 

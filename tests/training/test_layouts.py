@@ -11,8 +11,8 @@ from model_store.card import Architecture
 from training.config import DecoderConfig
 from training.errors import BadCheckpoint
 from training.exchange.layouts import check_values, recognise
-from training.exchange.probe import fold_probe
 from training.network.autoencoder import DenoisingMaskedAutoencoder
+from training.network.probe import fold_probe
 from training.streams import stream
 
 Shapes = Callable[..., dict[str, tuple[int, ...]]]
@@ -43,6 +43,10 @@ def test_a_published_pretraining_is_recognised(
     )
     assert (layout.image_size, layout.patch_size) == (224, size["patch"])
     assert (layout.decoder_dim, layout.decoder_depth) == (512, 8)
+
+    without = empty({name: shape for name, shape in shapes.items() if name != "mask_token"})
+    with pytest.raises(BadCheckpoint, match="wrong in 1: mask_token is missing"):
+        recognise(without)
 
 
 @pytest.mark.parametrize("kind", ["avg", "token"])

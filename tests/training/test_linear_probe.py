@@ -16,7 +16,9 @@ from training.data import open_images
 from training.engine import checkpoints
 from training.errors import BadConfig
 from training.linear_probe import build_probe, linear_probe, measure_statistics
+from training.network.classifier import build_classifier
 from training.pretrain import pretrain
+from training.streams import stream
 
 HEAD = {
     "vit.head.0.running_mean",
@@ -170,6 +172,18 @@ def test_the_mean_of_the_patches_can_be_probed(config: ProbeConfig, tmp_path: Pa
     linear_probe(replace(config, architecture=average), tmp_path)
 
     assert checkpoints.load_weights(tmp_path).keys() >= HEAD
+
+
+def test_a_probe_can_be_fine_tuned(config: ProbeConfig, tmp_path: Path):
+    linear_probe(config, tmp_path / "probe")
+    plain = replace(config.as_finetuning(), init=tmp_path / "probe")
+
+    model = build_classifier(plain, num_classes=3).eval()
+
+    probe = build_probe(config, num_classes=3).eval()
+    checkpoints.restore(tmp_path / "probe", model=probe, optimizers=())
+    pixels = torch.rand(4, 3, 16, 16, generator=stream(0, "pixels"))
+    assert torch.allclose(model(pixels), probe(pixels), atol=1e-5)
 
 
 def test_a_probe_is_recorded_as_one(config: ProbeConfig, tmp_path: Path):

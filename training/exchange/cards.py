@@ -14,6 +14,7 @@ from model_store.registry import CARD_FILE
 from training.config import ExportConfig
 from training.config.checks import require
 from training.engine import checkpoints
+from training.engine.disk import room_for
 from training.errors import BadCheckpoint
 from training.exchange.origins import (
     lineage,
@@ -23,10 +24,11 @@ from training.exchange.origins import (
     read_settings,
     schedule_in_words,
 )
-from training.exchange.probe import fold_probe
 from training.hardware import describe_hardware
+from training.network.probe import fold_probe
 
 WEIGHTS_FILE = "weights.safetensors"
+CARD_BYTES = 2**14  # about what a card takes
 PREFIX = "vit."
 SIZES = {192: "tiny", 384: "small", 768: "base", 1024: "large", 1280: "huge"}
 # As ImageNet is evaluated: the shorter side to 256, then the middle 224. Small images are whole.
@@ -61,6 +63,7 @@ def write_model(config: ExportConfig, *, draws_per_s: float) -> ModelCard:
         BadCheckpoint: The run is no classifier, or has no checkpoint.
         BadConfig: The run was trained without noise and no sigma is given.
         CardInvalid: A value is outside what a card allows.
+        DiskFull: There is no room.
     """
     settings = read_settings(config.run)
     tensors = classifier_tensors(config.run)
@@ -69,7 +72,8 @@ def write_model(config: ExportConfig, *, draws_per_s: float) -> ModelCard:
     target = config.store / model
     target.mkdir(parents=True, exist_ok=True)
     path = target / WEIGHTS_FILE
-    sha256 = checkpoint.save(path, tensors, stored_as=config.stored_as)
+    with room_for(path, needed=sum(tensor.nbytes for tensor in tensors.values())):
+        sha256 = checkpoint.save(path, tensors, stored_as=config.stored_as)
     weights = Weights(
         file=WEIGHTS_FILE,
         sha256=sha256,
@@ -77,7 +81,8 @@ def write_model(config: ExportConfig, *, draws_per_s: float) -> ModelCard:
         stored_as=config.stored_as,
     )
     card = _card(config, settings, weights, model=model, sigma=sigma, draws_per_s=draws_per_s)
-    dump_card(card, target / CARD_FILE)
+    with room_for(target / CARD_FILE, needed=CARD_BYTES):
+        dump_card(card, target / CARD_FILE)
     return card
 
 

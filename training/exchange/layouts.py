@@ -86,7 +86,7 @@ class Layout:
             decoder = f"{self.decoder_depth} blocks of width {self.decoder_dim}"
             return f"pre-training ({shape}) with its decoder ({decoder})"
         if self.kind == "encoder":
-            return f"encoder of a pre-training ({shape}), for fine-tuning only"
+            return f"pre-trained encoder ({shape}), for fine-tuning only"
         pool = "global-pool" if self.global_pool == "avg" else "class-token"
         head = f"linear probe, {pool}" if self.probe else pool
         return f"classifier ({shape}; {head} head, {self.num_classes} classes)"
@@ -232,7 +232,7 @@ def _read(tensors: Mapping[str, Tensor]) -> Layout:
         global_pool="avg" if any(name.startswith("fc_norm.") for name in tensors) else "token",
         num_classes=num_classes,
         probe="head.0.running_mean" in tensors,
-        decoder_dim=_outer(tensors, "mask_token", -1) if kind == "autoencoder" else 0,
+        decoder_dim=_outer(tensors, "decoder_embed.weight", 0) if kind == "autoencoder" else 0,
         decoder_depth=_count("decoder_blocks", tensors),
     )
 

@@ -50,11 +50,7 @@ def write_run(
     """
     check_vacant(out)
     head = {"step": 0, "tensors": TENSORS, "seconds": 0.0, "images": 0, "epochs": 0.0}
-    # Copies in one type: tensors of a file may share memory or be half precision.
-    weights = {
-        f"model.{name}": value.to(torch.float32, copy=True).contiguous()
-        for name, value in tensors.items()
-    }
+    weights = {f"model.{name}": _copied(value) for name, value in tensors.items()}
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as beside:
@@ -67,6 +63,12 @@ def write_run(
             run.replace(out)
     except (OSError, SafetensorError) as error:
         raise BadCheckpoint(f"{out} cannot be written: {error}") from error
+
+
+def _copied(value: Tensor) -> Tensor:
+    """In one type: tensors of a file may share memory or be half precision. Counts are counts."""
+    kind = torch.float32 if value.is_floating_point() else value.dtype
+    return value.to(kind, copy=True).contiguous()
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from torch.nn import functional
 from training.config import FinetuneConfig, PretrainConfig
 from training.engine import checkpoints
 from training.errors import BadCheckpoint
+from training.network.probe import fold_probe
 
 ENCODER = ("cls_token", "pos_embed", "patch_embed.", "blocks.")
 CLASSIFIER = "vit."
@@ -29,8 +30,9 @@ SHOWN_BY: Mapping[str, str] = {
 
 
 def load_classifier(vit: VisionTransformer, run: Path, config: FinetuneConfig) -> None:
-    """Takes a run's weights over: a pre-training's encoder, or a whole fine-tuned classifier.
+    """Takes a run's weights over: a pre-training's encoder, or a whole classifier.
 
+    A linear probe's standardisation is folded into its linear layer.
     An encoder's last norm goes to a head on the class token; one on the mean of the patches has a
     fresh norm, and every head is fresh.
 
@@ -75,7 +77,7 @@ def resize_positions(
 def _classifier_tensors(tensors: Mapping[str, Tensor], config: FinetuneConfig) -> dict[str, Tensor]:
     """A run's tensors under the classifier's names; of a pre-training, those of the encoder."""
     if any(name.startswith(CLASSIFIER) for name in tensors):
-        return {name.removeprefix(CLASSIFIER): value for name, value in tensors.items()}
+        return fold_probe({name.removeprefix(CLASSIFIER): each for name, each in tensors.items()})
     taken = (*ENCODER, "norm.") if config.architecture.global_pool == "token" else ENCODER
     return {name: value for name, value in tensors.items() if name.startswith(taken)}
 
