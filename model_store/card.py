@@ -5,6 +5,7 @@ the order of the fields; unknown keys are refused, because a misspelt key would 
 """
 
 import math
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -238,9 +239,20 @@ def load_card(path: Path) -> ModelCard:
 
 
 def dump_card(card: ModelCard, path: Path) -> None:
-    """Writes a card as indented JSON, fields in their order, ending in a newline."""
+    """Writes a card as indented JSON, fields in their order, ending in a newline.
+
+    Beside `path`, then renamed: whatever happens, the old card or the new one is there.
+    """
     text = TypeAdapter(ModelCard).dump_json(card, indent=2, ensure_ascii=False)
-    path.write_bytes(text + b"\n")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with beside.open("wb") as file:
+            file.write(text + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _named(error: ValidationError, path: Path) -> CardInvalid:

@@ -1,6 +1,8 @@
 """The card file: what it accepts, and what it says when it does not."""
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,21 @@ def test_a_card_comes_back_as_it_was_written(card: ModelCard, tmp_path: Path) ->
     dump_card(card, tmp_path / "card.json")
 
     assert load_card(tmp_path / "card.json") == card
+
+
+def test_a_card_that_finds_no_room_leaves_the_one_before(
+    card: ModelCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    dump_card(card, tmp_path / "card.json")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        dump_card(replace(card, licence="other"), tmp_path / "card.json")
+
+    assert load_card(tmp_path / "card.json") == card
+    assert [path.name for path in tmp_path.iterdir()] == ["card.json"]
 
 
 def test_a_card_file_is_stable_and_readable(card: ModelCard, tmp_path: Path) -> None:
