@@ -101,15 +101,16 @@ def test_a_missing_tensor_file_is_named(tmp_path: Path):
 def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path):
     write(tmp_path, 1)
 
-    with pytest.raises(BadCheckpoint, match="does not fit"):
+    with pytest.raises(BadCheckpoint, match=r"\A.* does not fit .* another directory\Z") as caught:
         checkpoints.restore(tmp_path, model=nn.Linear(5, 2), optimizers=[])
+    assert str(tmp_path) in str(caught.value)
 
 
 def test_a_damaged_tensor_file_is_named(tmp_path: Path):
     write(tmp_path, 1)
     (tmp_path / "checkpoint-0000001.safetensors").write_bytes(b"damaged")
 
-    with pytest.raises(BadCheckpoint, match=r"0000001\.safetensors cannot be read"):
+    with pytest.raises(BadCheckpoint, match=r"0000001\.safetensors was damaged.*restore it, or"):
         checkpoints.load_weights(tmp_path)
 
 
@@ -158,6 +159,21 @@ def test_a_disk_that_fills_up_under_the_scalars_leaves_the_last_checkpoint(
 def test_other_errors_of_the_disk_are_not_called_a_full_one(tmp_path: Path):
     with pytest.raises(FileNotFoundError):
         disk.write_whole(tmp_path / "missing" / "file", "text")
+
+
+def test_a_file_that_the_system_does_not_let_grow_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def too_large(*_: Any) -> NoReturn:
+        raise SafetensorError("Error while serializing: I/O error: File too large (os error 27)")
+
+    saved = write(tmp_path, 1)
+    monkeypatch.setattr(checkpoints, "save_file", too_large)
+
+    with pytest.raises(OSError, match=r"0000002\.safetensors cannot be written: .*too large"):
+        write(tmp_path, 2)
+
+    assert torch.equal(checkpoints.load_weights(tmp_path)["weight"], saved.weight)
 
 
 def test_the_content_is_on_the_disk_before_the_name(

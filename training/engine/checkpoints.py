@@ -19,6 +19,8 @@ from training.engine.disk import write_whole, written_whole
 from training.errors import BadCheckpoint
 
 HEAD = "checkpoint.json"
+LONGEST = 300  # letters of what torch has to say
+RESTORE = "restore it, or begin again in another directory"
 
 
 def save(
@@ -83,11 +85,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text())
     except ValueError as error:
-        raise BadCheckpoint(
-            f"{path} was damaged, it is not JSON ({error}): restore it, or choose another --out"
-        ) from error
+        raise BadCheckpoint(f"{path} was damaged, it is not JSON ({error}): {RESTORE}") from error
     if not isinstance(value, dict):
-        raise BadCheckpoint(f"{path} was damaged: it is no JSON object")
+        raise BadCheckpoint(f"{path} was damaged, it is no JSON object: {RESTORE}")
     return cast(dict[str, Any], value)
 
 
@@ -103,7 +103,7 @@ def restore(
     if head is None:
         return None
     tensors = _tensors(out, head)
-    _load_model(model, _under("model.", tensors))
+    _load_model(out, model, _under("model.", tensors))
     for index, optimizer in enumerate(optimizers):
         _restore_optimizer(optimizer, _under(f"optimizer.{index}.", tensors))
     return head
@@ -124,11 +124,14 @@ def load_weights(out: Path) -> dict[str, Tensor]:
 def _tensors(out: Path, head: Mapping[str, Any]) -> dict[str, Tensor]:
     path = out / str(head["tensors"])
     if not path.is_file():
-        raise BadCheckpoint(f"{path} is missing, though {out / HEAD} names it")
+        raise BadCheckpoint(f"{path} is missing, though {out / HEAD} names it: {RESTORE}")
     try:
         return load_file(path)
     except SafetensorError as error:
-        raise BadCheckpoint(f"{path} cannot be read: {error}") from error
+        raise BadCheckpoint(
+            f"{path} was damaged, or is cut short ({path.stat().st_size:,} bytes): {error}; "
+            f"{RESTORE}"
+        ) from error
 
 
 def _bytes(tensor: Tensor) -> int:
@@ -143,11 +146,15 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _load_model(model: nn.Module, tensors: dict[str, Tensor]) -> None:
+def _load_model(out: Path, model: nn.Module, tensors: dict[str, Tensor]) -> None:
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
-        raise BadCheckpoint(f"the checkpoint does not fit the model: {error}") from error
+        reason = " ".join(str(error).split())[:LONGEST]
+        raise BadCheckpoint(
+            f"the checkpoint in {out} does not fit the model that its configuration asks for: "
+            f"{reason}; {RESTORE}"
+        ) from error
 
 
 def _optimizer_tensors(prefix: str, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -67,7 +67,9 @@ def room_for(path: Path, *, needed: int) -> Iterator[None]:
         yield
     except (OSError, SafetensorError) as error:
         if not _is_full(error):
-            raise
+            if isinstance(error, OSError) and error.filename:
+                raise
+            raise OSError(f"{path} cannot be written: {error}") from error
         raise DiskFull(
             f"no room for {path}: it needs {needed:,} bytes, {free_bytes(path):,} are free; what "
             "was there before is intact: free some room and give the same command again"

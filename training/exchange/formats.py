@@ -9,7 +9,7 @@ from torch import Tensor
 
 from model_store import checkpoint
 from training.engine import checkpoints
-from training.engine.disk import written_whole
+from training.engine.disk import room_for, written_whole
 from training.errors import BadConfig
 from training.exchange.cards import PREFIX, classifier_tensors
 from training.exchange.layouts import Layout, recognise
@@ -58,7 +58,8 @@ def write_timm(run: Path, path: Path) -> Layout:
     layout = recognise(tensors)
     if path.suffix == ".safetensors":
         path.parent.mkdir(parents=True, exist_ok=True)
-        checkpoint.save(path, tensors)
+        with room_for(path, needed=sum(tensor.nbytes for tensor in tensors.values())):
+            checkpoint.save(path, tensors)
     else:
         _save(path, tensors, tensors)
     return layout
