@@ -43,7 +43,9 @@ def test_a_pretraining_is_no_finetuning(
 ):
     pretrain(pretrain_config, tmp_path)
 
-    with pytest.raises(ConfigDiffers, match="command"):
+    with pytest.raises(
+        ConfigDiffers, match="a run of pretrain, not of finetune; choose another --out"
+    ):
         finetune(finetune_config, tmp_path)
 
 

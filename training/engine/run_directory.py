@@ -24,7 +24,14 @@ def check_run_directory(out: Path, config: RunConfig) -> None:
     path = out / CONFIG
     if not path.exists():
         return
-    fields = differences(as_json(config), read_json(path))
+    ours, theirs = as_json(config), read_json(path)
+    fields = differences(ours, theirs)
+    if "command" in fields:
+        raise ConfigDiffers(
+            f"{out} holds a run of {theirs.get('command')}, not of {ours['command']}; choose "
+            "another --out",
+            fields=fields,
+        )
     if fields:
         raise ConfigDiffers(
             f"{out} was started with another configuration: {', '.join(fields)} differ; "
