@@ -53,6 +53,15 @@ def test_an_empty_folder_is_refused(tmp_path: Path):
         list_images(tmp_path)
 
 
+def test_a_link_to_nothing_is_named(tmp_path: Path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "zz.png").symlink_to(tmp_path / "gone")
+
+    with pytest.raises(BadData, match=r"zz\.png cannot be read: .*; replace or remove it"):
+        open_source(DataConfig(path=tmp_path))
+
+
 def test_one_class_is_refused(tmp_path: Path):
     write_image(tmp_path / "only/0.png")
 
@@ -230,6 +239,7 @@ def test_imagenet_that_was_half_unpacked_is_refused(config: DataConfig):
         ({"randaugment": "rand-m9", "on_device": "always"}, r"does not go with data\.on_device"),
         ({"workers": -1}, r"data\.workers must be 0 or above"),
         ({"std": (0.2, 0.0, 0.2)}, r"data\.std must be above 0"),
+        ({"mean": (0.2, float("nan"), 0.2)}, r"data\.mean must be finite"),
     ],
 )
 def test_values_that_no_run_could_use_are_refused(values: dict[str, object], words: str):

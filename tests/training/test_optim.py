@@ -262,6 +262,7 @@ def test_a_step_taken_in_parts_is_the_very_step_of_the_whole(name: str):
     ("field", "value"),
     [
         ("lr", -1.0),
+        ("lr", math.inf),
         ("clip_norm", -1.0),
         ("warmup", 1.5),
         ("min_lr", -0.1),

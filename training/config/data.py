@@ -1,5 +1,6 @@
 """Where the images come from and how they become batches."""
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,11 @@ class DataConfig:
             not (self.randaugment and self.on_device == "always"),
             "data.randaugment is computed on the CPU: it does not go with data.on_device always",
         )
-        require(min(self.std) > 0, f"data.std must be above 0, got {self.std}")
+        require(all(map(math.isfinite, self.mean)), f"data.mean must be finite, got {self.mean}")
+        require(
+            all(0 < value < math.inf for value in self.std),
+            f"data.std must be above 0 and finite, got {self.std}",
+        )
 
     def _check_sizes(self) -> None:
         for name in ("size", "stored_size"):

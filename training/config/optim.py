@@ -1,5 +1,6 @@
 """Optimiser and schedule."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,7 +39,9 @@ class OptimConfig:
     def __post_init__(self) -> None:
         for name in ("lr", "muon_lr", "weight_decay", "clip_norm"):
             value = getattr(self, name)
-            require(value >= 0, f"optim.{name} must be 0 or above, got {value}")
+            require(
+                0 <= value < math.inf, f"optim.{name} must be 0 or above and finite, got {value}"
+            )
         for name in ("min_lr", "warmup"):
             value = getattr(self, name)
             require(0 <= value <= 1, f"optim.{name} must be in [0, 1], got {value}")

@@ -1,6 +1,7 @@
 """Where labelled images come from: what each kind of source lists, and how one image is read."""
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ def _from_folder(folder: Path) -> Source:
     paths = [path for path, _, _ in listed]
     digest = hashlib.sha256()
     for path in paths:
-        stat = path.stat()
+        stat = _status(path)
         digest.update(f"{path.relative_to(folder)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
     return Source(
         labels=np.array([label for _, label, _ in listed], dtype=np.int64),
@@ -64,6 +65,13 @@ def _from_folder(folder: Path) -> Source:
         digest=digest.hexdigest(),
         read=lambda index: _read_file(paths[index]),
     )
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        raise BadData(f"{path} cannot be read: {error.strerror}; replace or remove it") from error
 
 
 def _from_cifar(config: DataConfig, kind: type[CIFAR10]) -> Source:
