@@ -17,7 +17,14 @@ from training.evaluation.counts import Counts, certified_again, row_of
 from training.evaluation.images import LabelledImage, choose_images
 from training.evaluation.journal import Journal, counts_path
 from training.evaluation.plot import Curve, draw_curves
-from training.evaluation.subject import Subject, data_of, open_subject, params_of, told
+from training.evaluation.subject import (
+    Subject,
+    data_of,
+    open_subject,
+    params_of,
+    told,
+    warn_of_another_noise,
+)
 from training.evaluation.summary import Summary, steps, summarise
 from training.evaluation.table import Row
 from training.evaluation.workers import in_order
@@ -41,6 +48,7 @@ def evaluate(config: EvaluateConfig) -> Summary:
     """
     with open_subject(config) as subject:
         config, data = data_of(config)
+        warn_of_another_noise(subject, config)
         images = choose_images(config, data, subject.card.labels)
         table = config.table or _default_table(config, subject.params, data)
         journal = Journal(table, _about(config, subject, data))
@@ -88,6 +96,8 @@ def _certify_missing(
 ) -> None:
     done = {row.idx for row in journal.rows}
     missing = [image for image in images if image.index not in done]
+    for image in missing:  # a broken one is told now, not hours later
+        image.decoded()
     several = config.num_workers > 1
     work = Work(
         card=subject.card,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from model_store.card import load_card
 from smoothing import InvalidParams
@@ -142,6 +143,17 @@ def test_another_sigma_does_not_continue_the_table(config: EvaluateConfig):
 
     with pytest.raises(TableDiffers, match="sigma"):
         evaluate(replace(config, sigma=0.5))
+
+
+def test_noise_that_the_model_was_not_trained_under_is_warned_of(
+    config: EvaluateConfig, caplog: pytest.LogCaptureFixture, tmp_path: Path
+):
+    evaluate(replace(config, max_images=1))
+    assert "was trained under" not in caplog.text
+
+    evaluate(replace(config, sigma=0.5, table=tmp_path / "other.tsv", max_images=1))
+
+    assert "trained under noise of sigma 0.25, and is measured at 0.5" in caplog.text
 
 
 def test_a_table_whose_labels_are_not_the_images_is_refused(config: EvaluateConfig):
@@ -303,13 +315,17 @@ def test_the_curve_is_drawn_beside_the_table(config: EvaluateConfig, tmp_path: P
     assert (tmp_path / "table.tsv.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_broken_image_is_named(config: EvaluateConfig, tmp_path: Path):
+def test_a_broken_image_is_named_before_any_is_certified(config: EvaluateConfig, tmp_path: Path):
     for name in ("blue", "green", "red"):
         (tmp_path / "data" / name).mkdir(parents=True)
-        (tmp_path / "data" / name / "x.png").write_bytes(b"no image")
+        Image.new("RGB", (16, 16)).save(tmp_path / "data" / name / "x.png")
+    (tmp_path / "data" / "red" / "x.png").write_bytes(b"no image")
 
-    with pytest.raises(BadData, match=r"blue/x.png cannot be certified"):
-        evaluate(replace(config, data=tmp_path / "data"))
+    with pytest.raises(BadData, match=r"red/x.png cannot be certified"):
+        evaluate(replace(config, data=tmp_path / "data", stride=1))
+
+    assert config.table is not None
+    assert config.table.read_text() == f"{HEADER}\n"
 
 
 def test_parameters_are_checked_before_anything_is_written(config: EvaluateConfig):

@@ -1,6 +1,7 @@
 """What an evaluation is of: a model of a store or a run, with parameters and a data set."""
 
 import json
+import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +14,8 @@ from model_store.registry import BUNDLED, Registry
 from smoothing import SmoothingParams
 from training.config import EvaluateConfig
 from training.errors import BadCheckpoint, BadConfig, BadData
+
+logger = logging.getLogger(__name__)
 
 TEST_FOLDER = "test"
 
@@ -52,6 +55,18 @@ def open_subject(config: EvaluateConfig) -> Generator[Subject, None, None]:
     with TemporaryDirectory(prefix="evaluate-") as store:
         card = store_run(config.run, Path(store), sigma=params.sigma)
         yield Subject(card=card, directory=Path(store) / card.id, params=params)
+
+
+def warn_of_another_noise(subject: Subject, config: EvaluateConfig) -> None:
+    """Says where a classifier is measured under noise that it was not trained under."""
+    trained = subject.card.sigmas if config.run is None else (_settings(config.run)["sigma"],)
+    if subject.params.sigma not in trained:
+        logger.warning(
+            "%s was trained under noise of sigma %s, and is measured at %g: few classifiers stand "
+            "that",
+            *(config.run or subject.card.id, ", ".join(f"{sigma:g}" for sigma in trained)),
+            subject.params.sigma,
+        )
 
 
 def params_of(config: EvaluateConfig) -> SmoothingParams:
