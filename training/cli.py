@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from model_store.errors import ModelStoreError
-from smoothing.errors import SmoothingError
+from smoothing.errors import InvalidParams, SmoothingError
 from training import recipes
 from training.cli_help import PROGRAM, explain, overview
 from training.cli_options import asks_for_help, choose, parse, split_words, take, with_implied
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (TrainingError, ModelStoreError, SmoothingError, OSError) as error:
         sys.stderr.write(f"{PROGRAM} {command}: {error}\n")
-        return MISUSED if isinstance(error, BadUsage) else FAILED
+        return MISUSED if isinstance(error, BadUsage | InvalidParams) else FAILED
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; the same command continues\n")
         return INTERRUPTED

@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from model_store.registry import Registry
 from training import hardware, recipes
 from training.cli import COMMANDS, main
 from training.cli_help import GUIDES
 from training.cli_options import take, with_implied
+
+OURS = ["--model", Registry().ids()[0]]
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int | str | None, str]:
@@ -92,6 +95,7 @@ def test_no_words_are_answered_with_the_help(capsys: pytest.CaptureFixture[str])
         (["evaluate"], "Give --recipe NAME, --run DIR"),
         (["export"], "Give --recipe NAME or --run DIR"),
         (["preview"], "Give --recipe NAME or --run DIR"),
+        (["evaluate", *OURS, "--n", "0"], "n must be a whole number in [1,"),
         (["compare"], "name one table or more"),
     ],
 )

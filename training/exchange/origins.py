@@ -122,6 +122,7 @@ def _settings_in_words(run: Path, settings: Mapping[str, Any]) -> list[str]:
         mask = [f"mask {corruption['mask_ratio']:g}"] if "mask_ratio" in corruption else []
         return [objective_of(run).upper(), *_noise_in_words(corruption), *mask]
     said = {name: settings.get(name, 0) for name in HYPERPARAMETERS}
+    said["views"] = said["views"] if said["views"] != 1 else 0  # one is none in particular
     words = [HYPERPARAMETERS[name].format(value) for name, value in said.items() if value]
     return [f"sigma {settings['sigma']:g}", *words]
 
