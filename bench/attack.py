@@ -8,8 +8,6 @@ attacker knows the weights, and pixels may leave [0, 1]: the certificate has no 
 So that a weak attack does not pass for a strong defence, some images are attacked again within a
 multiple of their radius, where it should often succeed.
 
-    python -m bench.attack --data data/test --out docs/attack.md
-
 Source: Salman et al. (2019), Provably Robust Deep Learning via Adversarially Trained Smoothed
 Classifiers, arXiv 1906.04584, section 2.2.
 """
@@ -142,7 +140,8 @@ def measure(options: Namespace) -> Measured:
 {len(certified)} of the {words}, each certified at alpha {ALPHA} with n = {options.n:,} (mean radius
 {np.mean(radii):.4f}), sigma {subject.sigma:g}, by {opened.info.summary}. {options.steps}
 steps of {options.samples} samples, gradients in {precision}; PREDICT with {options.votes:,} draws
-at alpha {ALPHA}. The whole took {minutes:.0f} minutes.
+at alpha {ALPHA}. The whole took {minutes:.0f} minutes. PREDICT
+abstains where so few draws do not tell, as near the edge of a ball they may not.
 
 {table(header, (result.cells for result in results))}"""
     return text, [_target(inside)]
@@ -204,7 +203,9 @@ def _options(parser: ArgumentParser) -> None:
 
 PART = Part(
     name="attack",
-    title="Attacks inside certified balls",
+    title="What was found",
+    page="Attacks inside certified balls",
+    how="Machine:",
     seconds=2700,
     measure=measure,
     more=_options,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.embedded.parts import ALLOCATOR
-from bench.report import Section, Target, command_line, page
+from bench.report import RATIOS, Section, Target, command_line, page
 from model_store.registry import BUNDLED
 
 Measured = tuple[str, Sequence[Target]]
@@ -26,6 +26,8 @@ class Part:
         measure: From its options to its text and its targets.
         more: Adds options of its own.
         quick: Its options' values for a run that only shows that it works.
+        page: Title of the page, where it is run alone.
+        how: To read that page's figures.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Part:
     measure: Callable[[Namespace], Measured]
     more: Callable[[ArgumentParser], object] = lambda _: None
     quick: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    page: str = "Benchmarks"
+    how: str = RATIOS
 
     def options(self, arguments: Sequence[str]) -> Namespace:
         """What the arguments say; those not given are smaller with --quick."""
@@ -62,7 +66,7 @@ class Part:
         """Measure as the command line says, and print the section."""
         keep_memory()
         section = self.section(sys.argv[1:])
-        text = page([section], command=section.command)
+        text = page([section], command=section.command, title=self.page, how=self.how)
         print(text)
         out = self.options(sys.argv[1:]).out
         if out is not None:
