@@ -89,7 +89,7 @@ bench-scale: $(READY)  ## Measure one job on 1, 2 and 4 workers (5 minutes; writ
 attack: $(READY)  ## Attack the smoothed classifier inside its certified balls (45 minutes; writes docs/attack.md)
 	@$(BIN)/python -m bench.attack $(BENCH) --out docs/attack.md
 
-mutants: $(READY)  ## Change each line that decides a radius, and see that a test notices (two hours; resumes)
+mutants: $(READY)  ## Change each function that decides a radius (but none with a decorator), and see that a test notices (two hours; resumes)
 	@$(BIN)/mutmut run
 	@$(BIN)/mutmut results
 
