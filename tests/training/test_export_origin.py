@@ -1,6 +1,8 @@
 """A card says where its weights are from, in commands that work elsewhere too."""
 
+import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,12 @@ from tests.training.stores import to_store
 from training.config import OBJECTIVES, CorruptionConfig, FinetuneConfig, PretrainConfig
 from training.engine import checkpoints
 from training.exchange import store_run
-from training.exchange.origins import portable_command, pretraining_in_words
+from training.exchange.origins import (
+    lineage,
+    missing_start,
+    portable_command,
+    pretraining_in_words,
+)
 from training.exchange.run_directories import write_run
 from training.export import export
 
@@ -28,6 +35,29 @@ def test_the_card_says_where_the_weights_are_from(finetuned: Path, tmp_path: Pat
         "python -m training finetune --recipe smoke --out runs/finetune --data.path data/train",
     )
     assert re.match(r"finetune: 6 steps of 8 images \(2\.0 epochs", card.provenance.schedule)
+
+
+def test_a_run_that_is_named_from_its_own_folder_is_found_from_any(
+    finetune_config: FinetuneConfig, tmp_path: Path
+):
+    before, after = tmp_path / "runs" / "pre", tmp_path / "runs" / "fine"
+    write_run(before, finetune_config, {}, classes=(), origin={})
+    write_run(after, replace(finetune_config, init=Path("runs/pre")), {}, classes=(), origin={})
+
+    assert lineage(after) == [before, after]
+    assert missing_start(after) is None
+
+
+def test_a_run_whose_beginning_is_gone_is_exported_and_says_so(finetuned: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    shutil.copytree(finetuned, run)
+    settings = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**settings, "init": "gone/pre"}))
+
+    card = load_card(export(to_store(run, tmp_path / "store")) / "card.json")
+
+    assert "started from pre, fine-tuned at sigma 0.25" in card.description
+    assert "The run pre, from which it was started" in card.provenance.notes[-1]
 
 
 def test_commands_name_no_path_of_this_machine():

@@ -18,6 +18,7 @@ from training.engine.disk import room_for
 from training.errors import BadCheckpoint
 from training.exchange.origins import (
     lineage,
+    missing_start,
     portable_command,
     pretraining_in_words,
     read_origin,
@@ -177,8 +178,15 @@ def _provenance(config: ExportConfig) -> Provenance:
         schedule="; ".join(map(schedule_in_words, runs, heads)),
         hardware=" / ".join(dict.fromkeys(machines)) or "not known",
         wall_time_s=round(sum(float(head.get("seconds", 0.0)) for head in heads), 1),
-        notes=config.notes,
+        notes=(*config.notes, *_about_what_is_gone(config.run)),
     )
+
+
+def _about_what_is_gone(run: Path) -> list[str]:
+    gone = missing_start(run)
+    if gone is None:
+        return []
+    return [f"The run {Path(gone).name}, from which it was started, was not there to be told of."]
 
 
 def _command(run: Path) -> str:

@@ -43,9 +43,26 @@ def read_origin(run: Path) -> dict[str, Any]:
 
 
 def lineage(run: Path) -> list[Path]:
-    """The run and those it was started from, the first one first."""
-    before = read_settings(run).get("init")
-    return [*(lineage(Path(before)) if before else []), run]
+    """The run and those it was started from, the first one first, as far as they are still here."""
+    before = _found(read_settings(run).get("init"), run)
+    return [*(lineage(before) if before else []), run]
+
+
+def missing_start(run: Path) -> str | None:
+    """The run at the beginning of a lineage that is named but not here any more; None if all are.
+
+    Args:
+        run: The last of the lineage.
+    """
+    return read_settings(lineage(run)[0]).get("init")
+
+
+def _found(init: str | None, run: Path) -> Path | None:
+    """A run as another names it, in the folders around that one, or else from here."""
+    if init is None:
+        return None
+    places = [parent / init for parent in run.resolve().parents] + [Path(init)]
+    return next((place for place in places if (place / "config.json").is_file()), None)
 
 
 def pretraining_in_words(run: Path) -> str:
@@ -61,7 +78,8 @@ def pretraining_in_words(run: Path) -> str:
             )
         if "imported" in origin:
             return f"imported from {origin['imported']['file']}"
-    return "trained from scratch"
+    gone = missing_start(run)
+    return "trained from scratch" if gone is None else f"started from {Path(gone).name}"
 
 
 def objective_of(run: Path) -> str:
