@@ -3,8 +3,11 @@
 import asyncio
 import hashlib
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 from app.errors import BadImage, Limit
 from jobs.record import ImageRef
@@ -17,6 +20,8 @@ INLINE_BYTES = 4096
 INLINE_PIXELS = 128 * 128
 """So small a picture takes less time than a thread would cost. Either alone says little: 38 bytes
 can hold 33 megapixels."""
+
+T = TypeVar("T")
 
 ONLY_A_NAME = "; it holds the name of a file, which curl sends as -F image=@NAME"
 _NAME = re.compile(rb"@?[^\0\r\n]{1,250}\.(?:png|jpe?g|webp)", re.IGNORECASE)
@@ -58,12 +63,16 @@ class Images:
             if len(data) <= INLINE_BYTES:
                 with suppress(ImageTooLarge):  # a header tells
                     return _prepare(data, preprocessing, self._inline)
-            async with self._slots:
-                return await asyncio.to_thread(_prepare, data, preprocessing, self._limits)
+            return await self.in_turn(partial(_prepare, data, preprocessing, self._limits))
         except ImageError as error:
             limit = describe(self._limits)
             hint = ONLY_A_NAME if _NAME.fullmatch(data) else ""
             raise BadImage(error, num_bytes=len(data), limit=limit, hint=hint) from error
+
+    async def in_turn(self, work: Callable[[], T]) -> T:
+        """The result of work that decodes images, in a thread, when few others do the same."""
+        async with self._slots:
+            return await asyncio.to_thread(work)
 
 
 def describe(limits: ImageLimits) -> Limit:

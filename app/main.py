@@ -22,7 +22,15 @@ from app.head import HeadAsGet
 from app.limits import BodyLimit, Bounds
 from app.logs import configure_logging
 from app.openapi import complete_openapi
-from app.pages import assets, documentation, form_routes, job_routes, login, picture_routes
+from app.pages import (
+    assets,
+    documentation,
+    form_routes,
+    job_routes,
+    login,
+    picture_routes,
+    verify_routes,
+)
 from app.pages.problem_pages import ProblemPages
 from app.problems import handle
 from app.routes import (
@@ -72,6 +80,7 @@ ROUTERS = (
     picture_routes.router,
     form_routes.router,
     job_routes.router,
+    verify_routes.router,
     login.router,
     assets.router,
     documentation.router,

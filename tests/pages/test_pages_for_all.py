@@ -29,6 +29,8 @@ PAGES = (
     "list",
     "empty list",
     "comparison",
+    "verification",
+    "verified",
     "login",
     "no such job",
 )
@@ -85,6 +87,8 @@ def path_of(site: Any, picture: Callable[..., bytes]) -> Callable[[str], str]:
         "list": lambda: f"/ui/jobs#{several()}",
         "empty list": lambda: "/ui/jobs?state=expired",
         "comparison": lambda: f"/ui/compare?{several()}",
+        "verification": lambda: "/ui/verify",
+        "verified": lambda: f"/ui/verify#{finished()}",
         "login": lambda: "/ui/login",
         "no such job": lambda: "/ui/jobs/019a9f0e-8c3a-7d11-9b5e-3f1c2a4d5e6f",
     }
@@ -93,12 +97,19 @@ def path_of(site: Any, picture: Callable[..., bytes]) -> Callable[[str], str]:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_for_everybody(
-    visit: Callable[..., Page], path_of: Callable[[str], str], name: str
+    visit: Callable[..., Page], site: Any, path_of: Callable[[str], str], name: str
 ) -> None:
     page = visit(path_of(name), viewport=PHONE, reduced_motion="reduce")
     if name == "form with errors":
         page.click("#go")
         page.wait_for_selector("#problems .problem")
+    if name == "verified":
+        job_id = page.url.partition("#")[2]
+        content = site.get(f"/jobs/{job_id}/certificate").content
+        certificate = {"name": "c.json", "mimeType": "application/json", "buffer": content}
+        page.set_input_files("#certificate", certificate)
+        page.get_by_role("button", name="Verify").click()
+        page.wait_for_selector("#outcome")
     for fold in page.locator("details").all():
         fold.evaluate("fold => { fold.open = true; }")
     page.evaluate(AXE_FILE_PATH.read_text())
