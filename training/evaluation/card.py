@@ -11,6 +11,7 @@ from model_store.evidence import Evaluation
 from model_store.registry import CARD_FILE
 from smoothing import SmoothingParams
 from training.config import EvaluateConfig
+from training.engine.disk import room_for
 from training.evaluation.subject import Subject
 from training.evaluation.summary import Summary
 from training.evaluation.table import Row
@@ -52,7 +53,8 @@ def write_card(
     path = subject.directory / CARD_FILE
     card = load_card(path)  # again: another evaluation may have ended since this one began
     others = tuple(each for each in card.evaluations if each.command != entry.command)
-    dump_card(replace(card, evaluations=(*others, entry)), path)
+    with room_for(path, needed=path.stat().st_size):
+        dump_card(replace(card, evaluations=(*others, entry)), path)
     logger.info("card: %s", path)
 
 
