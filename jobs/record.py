@@ -235,7 +235,8 @@ class WorkerModel:
     Attributes:
         id: Name in the model store.
         weights_sha256: Hex digest of the weights it loaded.
-        draws_per_s: Speed measured at the start, or None if the model could not be loaded.
+        draws_per_s: Speed measured at the start, then that of its latest full batches; None if the
+            model could not be loaded.
         batch_size: Rows of the static batch, or None if the model could not be loaded.
         problem: Why the model could not be loaded, or None.
         runtime: What runs it, see `Maker`; None while starting, or if it could not be loaded.

@@ -1,7 +1,7 @@
 """The worker's two ticks: it says that it lives, and looks after jobs whose messages were lost."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from threading import Event, Lock, Thread
 
@@ -81,6 +81,7 @@ class Presence:
         windows: Kept up to date.
         watchdog: Ends the process when it is of no use.
         counters: What the worker counts of itself.
+        speeds: Draws a second of its models as of late, by id.
         memory: Looks at the memory of the process.
         interval_s: Seconds between ticks.
     """
@@ -94,6 +95,7 @@ class Presence:
         windows: Windows,
         watchdog: Watchdog,
         counters: Counters,
+        speeds: Callable[[], Mapping[str, float]] = dict,
         memory: Callable[[], None] = lambda: None,
         interval_s: float = 1.0,
     ) -> None:
@@ -103,6 +105,7 @@ class Presence:
         self._windows = windows
         self._watchdog = watchdog
         self._counters = counters
+        self._speeds = speeds
         self._memory = memory
         self._interval_s = interval_s
         self._stopping = Event()
@@ -143,7 +146,12 @@ class Presence:
         if info.state == "ready":
             self._watchdog.watch_device()
             self._memory()
-        info = replace(info, counters=self._counters.read())
+        speeds = self._speeds()
+        models = tuple(
+            replace(model, draws_per_s=round(speeds[model.id], 1)) if model.id in speeds else model
+            for model in info.models
+        )
+        info = replace(info, models=models, counters=self._counters.read())
         self._attempt(lambda: self._runner.run(ledger.heartbeat(info)))
 
     def look_after_jobs(self) -> None:

@@ -64,6 +64,7 @@ class Service:
         self._app = app
         self._models = Models()
         self._counters = Counters()
+        self._metered: Mapping[str, Metered] = {}
         self._tracing = start_tracing("dmae-worker")
         hostname = socket.gethostname()
         instance = f"{hostname}-{os.getpid()}-{secrets.token_hex(4)}"
@@ -102,6 +103,7 @@ class Service:
                 busy_s=self._batcher.busy_s, stuck_s=settings.stuck_s, feed=end_unless_fed
             ),
             counters=self._counters,
+            speeds=self._speeds,
             memory=MemoryLimit(settings.max_rss_mb).look,
         )
 
@@ -134,10 +136,16 @@ class Service:
         self._models = load_models(
             settings.model_store_dir, settings.model_ids(), wishes_of(settings)
         )
-        return {
-            model_id: Metered(sampler, self._counters)
+        self._metered = {
+            model_id: Metered(
+                sampler, self._counters, draws_per_s=self._models.info[model_id].draws_per_s or 0.0
+            )
             for model_id, sampler in self._models.samplers.items()
         }
+        return self._metered
+
+    def _speeds(self) -> Mapping[str, float]:
+        return {model_id: metered.draws_per_s for model_id, metered in self._metered.items()}
 
     def _problem(self, model: ModelRef) -> str | None:
         return self._models.problem(model)

@@ -1,5 +1,6 @@
 """What a worker counts of itself, for its heartbeat."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 from time import monotonic
@@ -7,6 +8,9 @@ from time import monotonic
 from smoothing.certificate import Votes
 from smoothing.sampler import Draws
 from worker.batcher import BatchSampler
+
+SETTLE_S = 10.0
+"""Of full batches: after so long, two thirds of a speed are what was seen in that time."""
 
 COUNTED = ("batches", "rows", "room", "failures", "forward_s")
 
@@ -67,35 +71,60 @@ class Counters:
 
 
 class Metered:
-    """A sampler whose batches are counted.
+    """A sampler whose batches are counted, and timed when they are full.
 
     Args:
         sampler: What makes them.
         counters: What counts them.
+        draws_per_s: As measured when nothing else was to be done.
+        clock: Monotonic seconds.
+
+    Attributes:
+        draws_per_s: As of late, with all that takes time beside it: other models, other processes.
     """
 
-    def __init__(self, sampler: BatchSampler, counters: Counters) -> None:
+    def __init__(
+        self,
+        sampler: BatchSampler,
+        counters: Counters,
+        *,
+        draws_per_s: float,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self._sampler = sampler
         self._counters = counters
+        self._clock = clock
+        self._ended_at = -math.inf
+        self.draws_per_s = draws_per_s
         self.batch_size = sampler.batch_size
         self.depth = sampler.depth
 
     def start(self, slices: Sequence[Draws]) -> Callable[[], list[Votes]]:
         """Start one forward pass; the votes of each slice when called."""
-        rows = sum(draws.num_draws for draws in slices)
+        rows, began = sum(draws.num_draws for draws in slices), self._clock()
         self._counters.begin(rows=rows, room=self.batch_size)
         try:
             finish = self._sampler.start(slices)
         except BaseException:
             self._counters.end(failed=True)
             raise
-        return lambda: self._end(finish)
+        return lambda: self._end(finish, rows, began)
 
-    def _end(self, finish: Callable[[], list[Votes]]) -> list[Votes]:
+    def _end(self, finish: Callable[[], list[Votes]], rows: int, began: float) -> list[Votes]:
         try:
             votes = finish()
         except BaseException:
             self._counters.end(failed=True)
             raise
         self._counters.end(failed=False)
+        self._time(rows, began)
         return votes
+
+    def _time(self, rows: int, began: float) -> None:
+        """Batches overlap: one takes as long as it is alone at the front."""
+        now = self._clock()
+        took = now - max(began, self._ended_at)
+        self._ended_at = now
+        if rows == self.batch_size and took > 0:
+            share = -math.expm1(-took / SETTLE_S)
+            self.draws_per_s += share * (rows / took - self.draws_per_s)

@@ -41,7 +41,7 @@ def worker_metrics(workers: Sequence[Heard]) -> Iterator[Metric]:
     )
     speed = GaugeMetricFamily(
         "dmae_worker_measured_draws_per_second",
-        "Speed of a worker, measured when it started.",
+        "Speed of a worker, measured when it started and then of its latest full batches.",
         labels=("worker", "model"),
     )
     for heard in workers:

@@ -1,5 +1,7 @@
 """The tick, and the watchdog that it feeds."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from threading import Event, Thread
 from typing import Any
 
@@ -49,7 +51,13 @@ class _Drawing:
         self.calls.append(f"revive {model_id}")
 
 
-def presence(run: Any, drawing: Any, *, watchdog: Watchdog | None = None) -> Presence:
+def presence(
+    run: Any,
+    drawing: Any,
+    *,
+    watchdog: Watchdog | None = None,
+    speeds: Mapping[str, float] | None = None,
+) -> Presence:
     class Runner:
         def run(self, command: Any) -> Any:
             return run(command)
@@ -60,6 +68,7 @@ def presence(run: Any, drawing: Any, *, watchdog: Watchdog | None = None) -> Pre
         drawing=drawing,
         windows=Windows(),
         counters=Counters(),
+        speeds=lambda: speeds if speeds is not None else {},
         watchdog=watchdog or Watchdog(busy_s=lambda: 0, stuck_s=1, end=[].append),
     )
 
@@ -91,6 +100,21 @@ def test_a_worker_admits_only_once_it_is_ready(run: Any, jobs: Any) -> None:
     assert before == (["starting"], [])
     assert [worker.state for worker in jobs.workers()] == ["ready"]
     assert drawing.calls == ["admit m", "revive m"]
+
+
+@pytest.mark.redis
+def test_a_heartbeat_says_how_fast_a_model_is_of_late(run: Any, jobs: Any) -> None:
+    speeds: dict[str, float] = {}
+    made = presence(run, _Drawing(), speeds=speeds)
+    broken = replace(MODEL, id="broken")
+    made.ready((replace(MODEL, draws_per_s=900.0), broken))
+    at_first = [model.draws_per_s for worker in jobs.workers() for model in worker.models]
+    speeds["m"] = 123.456
+
+    made.say_alive()
+
+    later = [model.draws_per_s for worker in jobs.workers() for model in worker.models]
+    assert (at_first, later) == ([900.0, None], [123.5, None])
 
 
 @pytest.mark.redis

@@ -46,7 +46,7 @@ class _Clock:
 
 def test_rows_and_room_of_each_batch_are_counted() -> None:
     counters = Counters()
-    sampler = Metered(_Sampler(), counters)
+    sampler = Metered(_Sampler(), counters, draws_per_s=1.0)
 
     votes = sampler.start([draws(3), draws(2)])()
     sampler.start([draws(8)])()
@@ -61,7 +61,7 @@ def test_time_in_which_batches_overlap_is_counted_once() -> None:
     clock = _Clock()
     counters = Counters(clock=clock)
     counters.ready()
-    sampler = Metered(_Sampler(), counters)
+    sampler = Metered(_Sampler(), counters, draws_per_s=1.0)
     first = sampler.start([draws(1)])
     clock.now += 1
     second = sampler.start([draws(1)])
@@ -81,7 +81,7 @@ def test_time_in_which_batches_overlap_is_counted_once() -> None:
 def test_a_batch_that_fails_is_counted_and_leaves_the_device(fails: str) -> None:
     clock = _Clock()
     counters = Counters(clock=clock)
-    sampler = Metered(_Sampler(fails=fails), counters)
+    sampler = Metered(_Sampler(fails=fails), counters, draws_per_s=1.0)
 
     with pytest.raises(RuntimeError, match=fails):
         sampler.start([draws(1)])()
@@ -89,3 +89,35 @@ def test_a_batch_that_fails_is_counted_and_leaves_the_device(fails: str) -> None
 
     counts = counters.read()
     assert (counts["failures"], counts["forward_s"]) == (1, 0)
+
+
+def drawn(sampler: Metered, clock: _Clock, *, seconds: float, each: float, rows: int = 8) -> None:
+    """Batch after batch, two under way at any time."""
+    under_way = [sampler.start([draws(rows)])]
+    for _ in range(round(seconds / each)):
+        under_way.append(sampler.start([draws(rows)]))
+        clock.now += each
+        under_way.pop(0)()
+
+
+def test_the_speed_becomes_that_of_the_latest_full_batches() -> None:
+    clock = _Clock()
+    sampler = Metered(_Sampler(), Counters(clock=clock), draws_per_s=800.0, clock=clock)
+
+    drawn(sampler, clock, seconds=10, each=0.1)
+    after_ten = sampler.draws_per_s
+    drawn(sampler, clock, seconds=60, each=0.1)
+
+    assert after_ten == pytest.approx(80 + 720 * np.exp(-1), rel=1e-6)
+    assert sampler.draws_per_s == pytest.approx(80, rel=0.02)
+
+
+def test_batches_that_are_not_full_and_pauses_do_not_change_the_speed() -> None:
+    clock = _Clock()
+    sampler = Metered(_Sampler(), Counters(clock=clock), draws_per_s=80.0, clock=clock)
+
+    drawn(sampler, clock, seconds=10, each=0.1, rows=3)
+    clock.now += 1_000
+    drawn(sampler, clock, seconds=10, each=0.1)
+
+    assert sampler.draws_per_s == pytest.approx(80.0)
