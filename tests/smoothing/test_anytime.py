@@ -85,6 +85,12 @@ def test_before_the_first_draw_there_is_nothing_to_read() -> None:
     assert anytime().interim({ESTIMATION: Votes.none(3)}) is None
 
 
+def test_draws_that_are_all_invalid_bound_nothing() -> None:
+    result = anytime().interim({ESTIMATION: Votes(counts=(0, 0, 0), invalid=20)})
+
+    assert (result.selected, result.p_lower, result.radius) == (None, 0.0, 0.0)
+
+
 def test_a_larger_n_takes_up_where_a_smaller_one_ended() -> None:
     ended = anytime().step(votes_of(980, N))
 

@@ -174,6 +174,7 @@ def test_a_tie_goes_to_the_first_class() -> None:
 
 def test_invalid_draws_lead_nothing() -> None:
     assert Votes(counts=(0, 0), invalid=7).leader is None
+    assert Votes(counts=(3, 4)).of(None) == 0
 
 
 @pytest.mark.parametrize(
