@@ -242,9 +242,13 @@ def test_a_vision_transformers_logits_do_not_depend_on_place_or_batch_size(batch
 def test_an_accelerator_counts_the_same_votes(linear_sampler) -> None:
     reference = linear_sampler(64)
     sampler = Sampler(
-        reference._classifier, num_classes=5, input_shape=SHAPE, batch_size=64, device="cuda"
+        reference._runtime._classifier,
+        num_classes=5,
+        input_shape=SHAPE,
+        batch_size=64,
+        device="cuda",
     )
     on_device = total(sampler, draws(0, 200))
-    reference._classifier.cpu()
+    reference._runtime._classifier.cpu()
 
     assert on_device == total(reference, draws(0, 200))
