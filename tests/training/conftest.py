@@ -11,7 +11,14 @@ from PIL import Image
 from torch import Tensor
 
 from training import recipes
-from training.config import FinetuneConfig, LoopConfig, PretrainConfig
+from training.config import (
+    EvaluateConfig,
+    ExportConfig,
+    FinetuneConfig,
+    LoopConfig,
+    PretrainConfig,
+)
+from training.export import export
 from training.finetune import finetune
 from training.streams import stream
 
@@ -21,6 +28,8 @@ Shapes = dict[str, tuple[int, ...]]
 FEW_STEPS = LoopConfig(
     steps=6, batch_size=8, threads=1, log_every=1, checkpoint_every=3, validate_every=0
 )
+EVALUATED = "tiny.test"
+"""Id of the smoke model in the store that evaluations use."""
 COLOURS = {"blue": (20, 20, 220), "green": (20, 220, 20), "red": (220, 20, 20)}
 
 
@@ -154,3 +163,30 @@ def published_weights(published_shapes: Callable[..., Shapes]) -> Callable[..., 
         return drawn
 
     return weights
+
+
+@pytest.fixture(scope="session")
+def exported(finetuned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("store")
+    export(ExportConfig(run=finetuned, id=EVALUATED, store=folder, measure_s=0.0))
+    return folder
+
+
+@pytest.fixture
+def evaluation(exported: Path, image_folder: Path, tmp_path: Path) -> EvaluateConfig:
+    return EvaluateConfig(
+        model=EVALUATED,
+        data=image_folder,
+        store=exported,
+        table=tmp_path / "table.tsv",
+        stride=5,
+        n0=10,
+        n=20,
+        batch_size=10,
+        plot=False,
+    )
+
+
+def without_times(table: Path | None) -> list[str]:
+    assert table is not None
+    return [line.rsplit("\t", 1)[0] for line in table.read_text().splitlines()]
