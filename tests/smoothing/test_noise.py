@@ -273,6 +273,11 @@ def test_an_image_far_outside_the_unit_range_is_refused(value: float) -> None:
     assert caught.value.field == "image"
 
 
+@pytest.mark.parametrize("value", [-1.0, 2.0])
+def test_an_image_may_reach_the_ends_of_what_is_proved(value: float) -> None:
+    assert rows(grey(value), stop=1).shape == (1, 3, 8, 8)
+
+
 @pytest.mark.parametrize("length", [0, 16, 31, 33])
 def test_a_key_of_another_length_is_refused(length: int) -> None:
     with pytest.raises(InvalidParams, match=f"32 bytes, got {length}"):
