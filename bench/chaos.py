@@ -170,7 +170,8 @@ def text_of(found: Found, before: str) -> str:
 Each of the {len(found.lives):,} jobs asks about a picture of its own; {_twice(found.lives)} were
 submitted by two clients at once. At a kill {statistics.median(under_way):g} jobs were under way in
 the median, {min(under_way)} to {max(under_way)}. Jobs of mode anytime that are cancelled succeed
-with what they have. Load averages over 1, 5 and 15 minutes: {before} before, {busy()} after.
+with what they have; what is cancelled before its first draw is forgotten after ten minutes. Load
+averages over 1, 5 and 15 minutes: {before} before, {busy()} after.
 
 {table(("SIGKILL of", "times"), named)}
 {table(header, rows)}

@@ -13,6 +13,7 @@ from typing import Any
 from app.client import Certificate, Client, ClientError, Job
 from app.client.errors import (
     Conflict,
+    Gone,
     NoCertificate,
     ServiceUnavailable,
     ServiceUnreachable,
@@ -86,6 +87,7 @@ class Life:
         state: The last that it saw.
         sha256: Of its certificate as it was served with its 200, byte for byte.
         certificate: That certificate.
+        undrawn: Whether it was cancelled before its first draw: such are forgotten soon.
         faults: What should not have happened.
         retries: Requests that were not answered, or refused for the time being.
     """
@@ -95,6 +97,7 @@ class Life:
     state: str | None = None
     sha256: str | None = None
     certificate: Certificate | None = None
+    undrawn: bool = False
     faults: list[str] = field(default_factory=list[str])
     retries: int = 0
 
@@ -129,7 +132,8 @@ class Customers:
     Attributes:
         lives: Of the jobs that were due so far.
         lost: Those whose certificate was another, or none, when it was read again.
-        strangers: Ids of jobs that no client was told, or that the service does not list.
+        strangers: Ids of jobs that no client was told, or that the service does not list, but for
+            those that it may have forgotten by then.
     """
 
     def __init__(self, client: Client, *, last_s: float) -> None:
@@ -164,7 +168,18 @@ class Customers:
             life for life, sha256 in zip(served, again, strict=True) if sha256 != life.sha256
         ]
         told = {job_id for life in self.lives for job_id in life.ids}
-        self.strangers = sorted({job.id for job in self._client.jobs()} ^ told)
+        listed = {job.id for job in self._client.jobs()}
+        undrawn = {min(life.ids) for life in self.lives if life.undrawn}
+        forgotten = {job_id for job_id in undrawn - listed if self._is_gone(job_id)}
+        self.strangers = sorted((listed ^ told) - forgotten)
+
+    def _is_gone(self, job_id: str) -> bool:
+        """Whether the service says that there was such a job, which is what it should say of it."""
+        try:
+            self._client.job(job_id)
+        except Gone:
+            return True
+        return False
 
     def _read_again(self, life: Life) -> str | None:
         """Digest of a job's certificate as it is served now; None if it is not."""
@@ -231,6 +246,7 @@ class Customers:
                 life.sha256, life.state = _digest(life.certificate), job.status.state
             except NoCertificate as error:
                 life.state = error.status.state
+                life.undrawn = life.state == "cancelled" and not error.status.draws_done
             except WaitedTooLong:
                 continue
             except PASSING:
