@@ -12,6 +12,7 @@ from smoothing import (
     UnsoundClassifier,
     Votes,
 )
+from smoothing.device_noise import DEVICE_SCHEME
 from smoothing.noise import NOISE_SCHEME
 from smoothing.sampler import Sampler, certify, count_votes
 from tests.smoothing.drawing import KEY, SHAPE, draws, image, total
@@ -206,6 +207,30 @@ def test_low_precision_is_the_classifiers_own_business() -> None:
 
 def test_noise_on_a_cpu_is_the_hosts(linear_sampler) -> None:
     assert linear_sampler(4).noise_scheme("sound") == NOISE_SCHEME
+
+
+def test_noise_on_an_accelerator_is_its_own_where_it_is_sound(linear_sampler) -> None:
+    sampler = linear_sampler(4)
+    sampler.device = torch.device("cuda")
+
+    schemes = [sampler.noise_scheme(numerics) for numerics in ("sound", "fast")]
+
+    assert schemes == [DEVICE_SCHEME, NOISE_SCHEME]
+
+
+def test_a_certificate_is_drawn_in_the_numerics_that_it_states(linear_sampler) -> None:
+    counted: dict[str, list[Votes]] = {}
+    for numerics in ("sound", "fast"):
+        params = SmoothingParams(sigma=0.5, mode="fixed", n0=100, n=1000, numerics=numerics)
+        made = certify(linear_sampler(64), image(), key=KEY, params=params)
+        expected = [
+            total(linear_sampler(64), draws(0, stop, phase=phase, numerics=numerics))
+            for phase, stop in ((SELECTION, 100), (ESTIMATION, 1000))
+        ]
+        counted[numerics] = [made.tally[phase] for phase in (SELECTION, ESTIMATION)]
+        assert counted[numerics] == expected
+
+    assert counted["sound"] != counted["fast"]
 
 
 def test_speed_is_measured_in_draws(linear_sampler) -> None:
