@@ -5,7 +5,6 @@ the order of the fields; unknown keys are refused, because a misspelt key would 
 """
 
 import math
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError, with_config
 from model_store.errors import CardInvalid
 from model_store.evidence import Evaluation, Provenance
 from model_store.schema import CLOSED, require, require_positive, rises
+from model_store.whole_file import replace_file
 
 MODEL_ID = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 MAX_ID_LENGTH = 100
@@ -239,20 +239,9 @@ def load_card(path: Path) -> ModelCard:
 
 
 def dump_card(card: ModelCard, path: Path) -> None:
-    """Writes a card as indented JSON, fields in their order, ending in a newline.
-
-    Beside `path`, then renamed: whatever happens, the old card or the new one is there.
-    """
+    """Writes a card as indented JSON, fields in their order, replacing what is there at once."""
     text = TypeAdapter(ModelCard).dump_json(card, indent=2, ensure_ascii=False)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("wb") as file:
-            file.write(text + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    replace_file(path, text + b"\n")
 
 
 def _named(error: ValidationError, path: Path) -> CardInvalid:

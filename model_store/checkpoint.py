@@ -1,7 +1,6 @@
 """Weights on disk: safetensors only, and only the bytes the card names."""
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -12,6 +11,7 @@ from safetensors import torch as safetensors
 from torch import Tensor
 
 from model_store.errors import CheckpointInvalid, DigestMismatch
+from model_store.whole_file import replace_file
 
 # torch.save writes a zip archive since 1.6 and a bare pickle (protocol 2 and up) before.
 _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
@@ -23,7 +23,7 @@ def save(
     *,
     stored_as: Literal["float16", "float32"] | None = None,
 ) -> str:
-    """Writes tensors beside `path`, then renames: a reader sees the old file or the new one.
+    """Writes tensors, replacing what is there at once.
 
     Args:
         path: The file to write; its directory exists.
@@ -38,15 +38,7 @@ def save(
     """
     dtype = None if stored_as is None else getattr(torch, stored_as)
     data = safetensors.save({name: _stored(name, t, dtype) for name, t in tensors.items()})
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    replace_file(path, data)
     return hashlib.sha256(data).hexdigest()
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from model_store.runtimes.checks import logits_of, probe
 from model_store.runtimes.contract import Kind, Runtime, Settings
+from model_store.whole_file import replace_file
 
 WORTH_MORE_ROWS = 1.05
 """A larger batch must be this much faster: smaller ones share better and waste less."""
@@ -112,11 +113,9 @@ class WarmUpCache:
         text = json.dumps(
             {"settings": asdict(choice.settings), "draws_per_s": round(choice.draws_per_s, 1)}
         )
-        beside = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_text(text)
-            beside.replace(self._path)
+            replace_file(self._path, text.encode())
         except OSError:
             return
 
