@@ -57,11 +57,11 @@ def evaluate(config: EvaluateConfig) -> Summary:
         logger.info("table: %s", table)
         chosen = {image.index for image in images}
         rows = [row for row in journal.rows if row.idx in chosen]
-        summary = _sum_up(rows, journal.draws, subject.params)
+        summary = _sum_up(rows, journal.counts, subject.params)
         if config.plot and subject.params.mode != "predict":
             _plot(table, rows, subject, summary)
         if config.write_card:
-            runtimes = {journal.runtimes.get(idx, "") for idx in chosen}
+            runtimes = {counts.runtime for idx, counts in journal.counts.items() if idx in chosen}
             write_card(config, data, subject, rows, summary, runtimes=runtimes)
     return summary
 
@@ -129,7 +129,7 @@ def _check_rows(
                 f"{table} line {number} has label {row.label} for image {row.idx}, the data set "
                 f"{labels[row.idx]}: the images were changed; choose another --table"
             )
-        counts = journal.found.get(row.idx)
+        counts = journal.counts.get(row.idx)
         if counts is not None and _again(table, number, row, counts, params) != row:
             raise TableDiffers(
                 f"{table} line {number} is not what the votes of image {row.idx} beside it give: "
@@ -148,8 +148,8 @@ def _again(table: Path, number: int, row: Row, counts: Counts, params: Smoothing
     return row_of(row.idx, row.label, certificate, row.time_s)
 
 
-def _sum_up(rows: Sequence[Row], draws: Mapping[int, int], params: SmoothingParams) -> Summary:
-    mean = sum(draws[row.idx] for row in rows) / len(rows) if draws else None
+def _sum_up(rows: Sequence[Row], counts: Mapping[int, Counts], params: SmoothingParams) -> Summary:
+    mean = sum(counts[row.idx].draws for row in rows) / len(rows) if counts else None
     # Whatever the draws show, decide claims the radius that it was asked about or none.
     ceiling = params.radius_ceiling if params.radius is None else params.radius
     summary = replace(summarise(rows, radii_of(params)), mean_draws=mean)

@@ -40,9 +40,7 @@ class Journal:
 
     Attributes:
         rows: What the table holds.
-        draws: How many each image took, by its idx; none where the table was begun without counts.
-        runtimes: What ran the model for each image, by its idx, as far as the counts tell.
-        found: Counts that were there before, by idx.
+        counts: Of each image, by its idx; none where the table was begun without them.
 
     Args:
         table: The TSV, with `<table>.counts.jsonl` and `<table>.json` beside it.
@@ -55,11 +53,9 @@ class Journal:
 
     def __init__(self, table: Path, subject: Mapping[str, Any]) -> None:
         self._table = table
-        self._counts: Path | None = counts_path(table)
+        self._counted: Path | None = counts_path(table)
         self.rows: list[Row] = []
-        self.draws: dict[int, int] = {}
-        self.runtimes: dict[int, str] = {}
-        self.found: dict[int, Counts] = {}
+        self.counts: dict[int, Counts] = {}
         lines = _whole_lines(table)
         if not lines and _is_new(table):
             self._start(subject)
@@ -70,9 +66,9 @@ class Journal:
                 f"{table} is no table of an evaluation: its header is not {HEADER!r}"
             )
         self.rows = _parsed(table, lines[1:], parse_row, first_line=2)
-        if self.rows and not self._counts.exists():
+        if self.rows and not self._counted.exists():
             logger.warning("%s was begun without counts: its further rows get none either", table)
-            self._counts = None
+            self._counted = None
             _rewrite(table, lines)
             return
         self._continue(lines[1:])
@@ -83,10 +79,9 @@ class Journal:
         Raises:
             DiskFull: There is no room; what was half written is dropped at the next start.
         """
-        if self._counts:
-            _append(self._counts, counts.line())
-            self.draws[row.idx] = counts.draws
-            self.runtimes[row.idx] = counts.runtime
+        if self._counted:
+            _append(self._counted, counts.line())
+            self.counts[row.idx] = counts
         _append(self._table, row.line())
         self.rows.append(row)
 
@@ -104,9 +99,7 @@ class Journal:
         whole = next((at for at, (row, of) in enumerate(both) if row.idx != of.idx), None)
         whole = min(len(self.rows), len(votes)) if whole is None else whole
         del self.rows[whole:]
-        self.found = {counts.idx: counts for counts in votes[:whole]}
-        self.draws = {counts.idx: counts.draws for counts in votes[:whole]}
-        self.runtimes = {counts.idx: counts.runtime for counts in votes[:whole]}
+        self.counts = {counts.idx: counts for counts in votes[:whole]}
         _rewrite(path, counted[:whole])
         _rewrite(self._table, [HEADER, *lines[:whole]])
 
