@@ -86,7 +86,7 @@ bench-training: $(READY)  ## Measure the training loop against the bare forward 
 bench-scale: $(READY)  ## Measure one job on 1, 2 and 4 workers (5 minutes; writes docs/benchmarks-scale.md)
 	@$(BIN)/python -m bench.scale $(BENCH) --out docs/benchmarks-scale.md
 
-attack: $(READY)  ## Attack the smoothed classifier inside its certified balls (45 minutes; writes docs/attack.md)
+attack: $(READY)  ## Attack the smoothed classifier inside its certified balls (an hour or more; writes docs/attack.md)
 	@$(BIN)/python -m bench.attack $(BENCH) --out docs/attack.md
 
 mutants: $(READY)  ## Change each function that decides a radius (but none with a decorator), and see that a test notices (two hours; resumes)
