@@ -22,7 +22,6 @@ def list_jobs(
     states: Collection[JobState] = (),
     cursor: str | None = None,
     limit: int = 20,
-    group: str | None = None,
 ) -> Command[Page]:
     """Some of a tenant's jobs, newest first.
 
@@ -35,7 +34,6 @@ def list_jobs(
         states: Only those in one of these states; all where empty.
         cursor: `next_cursor` of the page before.
         limit: Most jobs of a page, from 1 to 100.
-        group: Only those of this evaluation.
 
     Raises (when run):
         UnknownCursor: It was never given, or has been forgotten.
@@ -52,6 +50,6 @@ def list_jobs(
             next_cursor=decode(following) or None,
         )
 
-    args = (tenant, group or "", cursor or "", limit, now, MOST_LOOKS)
+    args = (tenant, cursor or "", limit, now, MOST_LOOKS)
     args += tuple(state.value for state in states)
     return Command(call=script("list"), args=args, parse=parse)

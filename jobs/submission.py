@@ -74,7 +74,6 @@ def submit(
         "deadline": spec.deadline_at,
         "priority": spec.priority,
         "webhook": _receiver(spec.webhook),
-        "group": spec.group or "",
         "subject": subject(spec),
         "question": question_digest(spec),
         "idempotency": "" if idempotency is None else _short(idempotency.key),

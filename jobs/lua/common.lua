@@ -40,7 +40,6 @@ local function asked_name(subject) return 'dmae:asked:' .. subject end
 local function gone_name(id) return 'dmae:gone:' .. id end
 local function busy_name(tenant) return 'dmae:busy:' .. tenant end
 local function listed_name(tenant) return 'dmae:jobs:' .. tenant end
-local function group_name(tenant, group) return 'dmae:group:' .. tenant .. ':' .. group end
 local function worker_name(worker) return 'dmae:worker:' .. worker end
 local function held_name(worker) return 'dmae:held:' .. worker end
 

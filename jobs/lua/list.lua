@@ -1,11 +1,10 @@
 -- A page of a tenant's jobs, newest first: the id from which to go on or '', and their rows. Returns
 -- false when the cursor is not, or no more, in the list.
-local tenant, group, cursor, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local now, most_looks = tonumber(ARGV[5]), tonumber(ARGV[6])
+local tenant, cursor, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local now, most_looks = tonumber(ARGV[4]), tonumber(ARGV[5])
 local wanted = {}
-for i = 7, #ARGV do wanted[ARGV[i]] = true end
-local list = group == '' and listed_name(tenant) or group_name(tenant, group)
-local from = 0
+for i = 6, #ARGV do wanted[ARGV[i]] = true end
+local list, from = listed_name(tenant), 0
 if cursor ~= '' then
   local rank = redis.call('ZREVRANK', list, cursor)
   if not rank then return false end

@@ -44,7 +44,6 @@ local function create(state, seconds)
   redis.call('SET', image_name(id), asked.tensor, 'EX', seconds)
   if asked.webhook ~= '' then redis.call('HSET', name, 'webhook', asked.webhook) end
   list_job(listed_name(tenant), id, now, deadline)
-  if asked.group ~= '' then list_job(group_name(tenant, asked.group), id, now, deadline) end
   local questions = asked_name(asked.subject)
   if redis.call('SCARD', questions) < MOST_ASKED then redis.call('SADD', questions, asked.question) end
   redis.call('EXPIRE', questions, CERTIFICATE_DAYS * DAY)
@@ -85,7 +84,6 @@ end
 
 -- Another job answers, under its own id.
 local function share(found, outcome)
-  if asked.group ~= '' then list_job(group_name(tenant, asked.group), found, now, deadline) end
   redis.call('HSET', joined, 'payload', payload, 'job', found, 'outcome', outcome)
   redis.call('EXPIRE', joined, 60)
   return accept(outcome, found)

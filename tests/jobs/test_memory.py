@@ -17,7 +17,7 @@ def all_that_happens(life: Any) -> None:
     acme = life.caller("acme", requests_per_minute=100, draws_per_day=10_000, weight=2)
     webhook = WebhookRef(url="https://example.org/", events=("job.succeeded",))
     name = Idempotency(key="k", payload_sha256="11" * 32)
-    changes = {"tenant": "acme", "group": "e", "webhook": webhook}
+    changes = {"tenant": "acme", "webhook": webhook}
     first = life.other(1, **changes)
     life.submit(first, caller=acme, idempotency=name)
     life.submit(life.other(1, **changes), caller=acme)
@@ -45,7 +45,7 @@ def test_every_key_but_the_secret_and_the_outbox_expires(life: Any) -> None:
     kinds = {key.split(b":")[1] for key in life.all_keys()}
     assert lasting == {b"dmae:secret", b"dmae:outbox"}
     assert kinds >= {
-        *(b"account", b"asked", b"books", b"busy", b"certificate", b"group", b"held"),
+        *(b"account", b"asked", b"books", b"busy", b"certificate", b"held"),
         *(b"idempotency", b"inflight", b"job", b"jobs", b"joined", b"known", b"line"),
         *(b"line_of", b"live"),
         *(b"queue", b"rate", b"ready", b"running", b"spent", b"started", b"worker", b"workers"),
