@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 def preferred_wait(prefer: str | None) -> int | None:
     """Seconds of `Prefer: wait=<s>` (RFC 7240); None where there is none, or none that is valid."""
-    match = _WAIT.search(prefer or "")
+    match = _WAIT.search(prefer) if prefer else None
     return int(match[1]) if match else None
 
 

@@ -78,7 +78,9 @@ def etag(version: int) -> str:
 
 def names_version(if_none_match: str | None, version: int) -> bool:
     """Whether an If-None-Match header names this version of the job."""
-    tags = [tag.strip() for tag in (if_none_match or "").split(",")]
+    if not if_none_match:
+        return False
+    tags = [tag.strip() for tag in if_none_match.split(",")]
     return not {"*", etag(version), f'"{version}"'}.isdisjoint(tags)
 
 
