@@ -261,9 +261,9 @@ def waiting(model_id: str) -> Command[int]:
     return Command(call="LLEN", args=(draw_messages(model_id),), parse=int)
 
 
-def heartbeat(info: WorkerInfo, *, seconds: int = HEARTBEAT_S) -> Command[None]:
+def heartbeat(info: WorkerInfo) -> Command[None]:
     """Say that a worker lives, and what it can do."""
-    args = (info.instance, dump_worker(info), seconds)
+    args = (info.instance, dump_worker(info), HEARTBEAT_S)
     return Command(call=script("heartbeat"), args=args, parse=lambda _: None)
 
 

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -17,19 +17,18 @@ FLUSH_S = 2.0
 
 
 class OtlpTracing(Tracing):
-    """The spans of one process, sent in batches by a thread.
+    """The spans of one process, sent in batches by a thread to where OTEL_EXPORTER_OTLP_* say.
 
     Args:
         service: Name of the process among others.
-        exporter: Where spans go; None for where the OTEL_EXPORTER_OTLP_* variables say.
     """
 
-    def __init__(self, service: str, exporter: SpanExporter | None = None) -> None:
+    def __init__(self, service: str) -> None:
         # At the end of the process it would wait for a receiver that is away.
         self._provider = TracerProvider(
             resource=Resource.create({SERVICE_NAME: service}), shutdown_on_exit=False
         )
-        self._provider.add_span_processor(BatchSpanProcessor(exporter or OTLPSpanExporter()))
+        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self.provider = self._provider
         self._tracer = self._provider.get_tracer("dmae")
         self._context = TraceContextTextMapPropagator()

@@ -1,6 +1,7 @@
 """From committed votes to what comes of them: more draws, a certificate, or one on the way."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from jobs.document import Making, certificate_document
 from jobs.keys import commitment
 from jobs.outcomes import Snapshot
 from jobs.record import Chunk
-from jobs.spans import NOT_TRACED, Tracing
+from jobs.spans import Tracing
 from smoothing.certificate import Certificate
 from smoothing.errors import SmoothingError
 from smoothing.procedures import DrawMore
@@ -45,7 +46,6 @@ class Advancing:
         window: Chunks of one job that may be under way, for a model.
         ended: Told of each job that ends here.
         tracing: Spans of certificates.
-        clock: Seconds since 1970.
     """
 
     def __init__(
@@ -55,15 +55,13 @@ class Advancing:
         machine: Machine,
         window: Callable[[str], int],
         ended: Callable[[str], None],
-        tracing: Tracing = NOT_TRACED,
-        clock: Callable[[], float],
+        tracing: Tracing,
     ) -> None:
         self._store = store
         self._machine = machine
         self._window = window
         self._ended = ended
         self._tracing = tracing
-        self._clock = clock
 
     def advance(self, job_id: str) -> Following | None:
         """Give a job its next request or its certificate, if its present request is complete.
@@ -110,7 +108,7 @@ class Advancing:
             StoreUnavailable: Redis stayed away.
         """
         if self._store.persist(
-            lambda: ledger.fail(job_id, code=code, message=message, now=self._clock())
+            lambda: ledger.fail(job_id, code=code, message=message, now=time.time())
         ):
             logger.warning("job failed", extra={"job_id": job_id, "code": code})
         self._ended(job_id)
@@ -124,7 +122,7 @@ class Advancing:
                 request=request,
                 planned=planned,
                 window=self._window(model_id),
-                now=self._clock(),
+                now=time.time(),
             )
         )
         return Following(model_id=model_id, chunks=chunks) if chunks else None
@@ -132,7 +130,7 @@ class Advancing:
     def _finish(self, snapshot: Snapshot, certificate: Certificate) -> None:
         job_id, document = snapshot.spec.id, self._document(snapshot, certificate)
         if self._store.persist(
-            lambda: ledger.finish(job_id, step=snapshot.step, document=document, now=self._clock())
+            lambda: ledger.finish(job_id, step=snapshot.step, document=document, now=time.time())
         ):
             ending = {"job_id": job_id, "request_id": snapshot.spec.request_id}
             logger.info("job succeeded", extra={**ending, "verdict": document["verdict"]})
@@ -144,7 +142,7 @@ class Advancing:
             makers=snapshot.makers,
             versions=self._machine.versions,
             started_at=snapshot.started_at,
-            finished_at=self._clock(),
+            finished_at=time.time(),
             attempts=snapshot.attempts,
         )
         return certificate_document(snapshot.spec, certificate, making)

@@ -59,7 +59,6 @@ class Drawing:
         window: Chunks of one job that may be under way, for a model.
         tracing: Spans of chunks and certificates.
         patience_s: For how long to try while Redis is away.
-        clock: Seconds since 1970.
     """
 
     def __init__(
@@ -74,7 +73,6 @@ class Drawing:
         window: Callable[[str], int],
         tracing: Tracing = NOT_TRACED,
         patience_s: float = 30.0,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = Patient(runner, patience_s=patience_s)
         self._batcher = batcher
@@ -84,7 +82,6 @@ class Drawing:
         self._worker = machine.instance
         self._window = window
         self._tracing = tracing
-        self._clock = clock
         self._gate = Gate()
         self._lock = Lock()
         self._at_work: set[Chunk] = set()
@@ -97,7 +94,6 @@ class Drawing:
             window=window,
             ended=self.assignments.forget,
             tracing=tracing,
-            clock=clock,
         )
 
     @property
@@ -108,12 +104,12 @@ class Drawing:
 
     def admit(self, model_id: str) -> None:
         """Start queued jobs of a model, while there is room."""
-        command = ledger.admit(model_id, window=self._window(model_id), now=self._clock())
+        command = ledger.admit(model_id, window=self._window(model_id), now=time.time())
         self._send_all(model_id, self._store.run(command))
 
     def revive(self, model_id: str) -> None:
         """Bring jobs of a model forward whose messages seem lost."""
-        command = ledger.revive(model_id, window=self._window(model_id), now=self._clock())
+        command = ledger.revive(model_id, window=self._window(model_id), now=time.time())
         for stuck in self._store.run(command):
             logger.info("revived", extra={"job_id": stuck.job_id, "chunks": len(stuck.chunks)})
             following = self._advancing.advance(stuck.job_id) if stuck.advance else None
@@ -161,7 +157,7 @@ class Drawing:
             abandoned = self._abandoned - self._at_work
         for chunk in abandoned:
             self._store.run(
-                ledger.release(chunk, worker=self._worker, now=self._clock(), failed=False)
+                ledger.release(chunk, worker=self._worker, now=time.time(), failed=False)
             )
             with self._lock:
                 self._abandoned.discard(chunk)
@@ -176,7 +172,7 @@ class Drawing:
             chunks = tuple(self._at_work)
         for chunk in chunks:
             self._store.run(
-                ledger.release(chunk, worker=self._worker, now=self._clock(), failed=False)
+                ledger.release(chunk, worker=self._worker, now=time.time(), failed=False)
             )
             assigned = self.assignments.get(chunk.job_id)
             if assigned is not None:
@@ -185,7 +181,7 @@ class Drawing:
     def _draw(self, turn: _Turn) -> _Turn | None:
         chunk, following = turn.chunk, None
         begun = self._store.persist(
-            lambda: ledger.begin(chunk, worker=self._worker, now=self._clock(), alone=turn.alone)
+            lambda: ledger.begin(chunk, worker=self._worker, now=time.time(), alone=turn.alone)
         )
         if begun.outcome == "suspect":
             return replace(turn, alone=True)
@@ -261,7 +257,7 @@ class Drawing:
                 maker=maker,
                 worker=self._worker,
                 window=self._window(model_id),
-                now=self._clock(),
+                now=time.time(),
             )
         )
         logger.debug("chunk drawn", extra={**_place(chunk), "outcome": committed.outcome})
@@ -280,7 +276,7 @@ class Drawing:
 
     def _release(self, chunk: Chunk, *, failed: bool) -> bool:
         return self._store.persist(
-            lambda: ledger.release(chunk, worker=self._worker, now=self._clock(), failed=failed)
+            lambda: ledger.release(chunk, worker=self._worker, now=time.time(), failed=failed)
         )
 
     def _send_all(self, model_id: str, chunks: tuple[Chunk, ...]) -> None:

@@ -19,8 +19,9 @@ CHUNKS_PER_WORKER = 3
 """One on the device, one behind it, one on its way: a worker so always has work of a job that is
 alone, and what comes later need not wait long."""
 
-LOOKS_AT_ONCE = 100
-LONGEST_PAUSE = 20.0
+TICK_S = 1.0
+LOOKS_A_SECOND = 100
+LONGEST_PAUSE_S = 20.0
 """Well under the time after which a consumer that hears nothing counts as deaf."""
 
 
@@ -42,7 +43,7 @@ def window_for(workers: tuple[WorkerInfo, ...], model_id: str) -> int:
 
 
 def look_every(workers: int) -> float:
-    """How many times longer than a heartbeat's the pause between looks after jobs is.
+    """Seconds from one look after jobs to the next.
 
     Any worker can look after all jobs, and each look reads all heartbeats: together they look about
     a hundred times a second, however many they are.
@@ -50,7 +51,7 @@ def look_every(workers: int) -> float:
     Args:
         workers: All that live.
     """
-    return min(max(workers / LOOKS_AT_ONCE, 1.0), LONGEST_PAUSE)
+    return min(max(workers / LOOKS_A_SECOND, TICK_S), LONGEST_PAUSE_S)
 
 
 class Windows:
@@ -83,7 +84,6 @@ class Presence:
         counters: What the worker counts of itself.
         speeds: Draws a second of its models as of late, by id.
         memory: Looks at the memory of the process.
-        interval_s: Seconds between ticks.
     """
 
     def __init__(
@@ -95,9 +95,8 @@ class Presence:
         windows: Windows,
         watchdog: Watchdog,
         counters: Counters,
-        speeds: Callable[[], Mapping[str, float]] = dict,
+        speeds: Callable[[], Mapping[str, float]],
         memory: Callable[[], None] = lambda: None,
-        interval_s: float = 1.0,
     ) -> None:
         self._runner = runner
         self._info = info
@@ -107,10 +106,9 @@ class Presence:
         self._counters = counters
         self._speeds = speeds
         self._memory = memory
-        self._interval_s = interval_s
         self._stopping = Event()
         self._lock = Lock()
-        self._look_every_s = interval_s
+        self._look_every_s = TICK_S
         self._threads = [
             Thread(target=target, name=target.__name__, daemon=True)
             for target in (self._keep_saying, self._keep_looking)
@@ -178,7 +176,7 @@ class Presence:
             return
         model_ids = tuple(model.id for model in info.models)
         workers = self._runner.run(store.workers())
-        self._look_every_s = self._interval_s * look_every(len(workers))
+        self._look_every_s = look_every(len(workers))
         self._windows.update({model_id: window_for(workers, model_id) for model_id in model_ids})
         for model_id in model_ids:
             self._drawing.admit(model_id)
@@ -193,7 +191,7 @@ class Presence:
     def _keep_saying(self) -> None:
         while not self._stopping.is_set():
             self.say_alive()
-            self._stopping.wait(self._interval_s)
+            self._stopping.wait(TICK_S)
 
     def _keep_looking(self) -> None:
         while not self._stopping.is_set():

@@ -14,6 +14,9 @@ logger = logging.getLogger(__name__)
 EXIT_USELESS = 70
 """Exit status: EX_SOFTWARE, told apart from a crash."""
 
+DEAF_S = 60.0
+"""The consumer is deaf when messages wait for so long while nothing is drawn."""
+
 SHORTEST_LEASH_S = 30.0
 """A look at the device may wait for Redis, which may be away."""
 
@@ -39,7 +42,6 @@ class Watchdog:
     Args:
         busy_s: Seconds that the batch on the device has taken.
         stuck_s: After so many the device is stuck.
-        deaf_s: The consumer is deaf when messages wait for so long while nothing is drawn.
         end: Ends the process.
         feed: Told, at each look at the device, within how many seconds the next one will come.
         clock: Monotonic seconds.
@@ -50,14 +52,12 @@ class Watchdog:
         *,
         busy_s: Callable[[], float],
         stuck_s: float,
-        deaf_s: float = 60.0,
         end: Callable[[str], None] = end_process,
         feed: Callable[[float], None] = lambda _: None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._busy_s = busy_s
         self._stuck_s = stuck_s
-        self._deaf_s = deaf_s
         self._end = end
         self._feed = feed
         self._clock = clock
@@ -82,7 +82,7 @@ class Watchdog:
             self._draws_begun = draws_begun
             self._heard_at = self._clock()
         silent_s = self._clock() - self._heard_at
-        if silent_s > self._deaf_s:
+        if silent_s > DEAF_S:
             self._end(f"{messages_waiting} chunks wait, none came in {silent_s:.0f} s")
 
 

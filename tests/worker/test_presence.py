@@ -153,7 +153,7 @@ def test_a_batch_that_takes_too_long_ends_the_process() -> None:
 def test_a_consumer_that_hears_nothing_ends_the_process() -> None:
     ended: list[str] = []
     clock = [0.0]
-    dog = Watchdog(busy_s=lambda: 0, stuck_s=1, deaf_s=60, end=ended.append, clock=lambda: clock[0])
+    dog = Watchdog(busy_s=lambda: 0, stuck_s=1, end=ended.append, clock=lambda: clock[0])
     # Idle without work, then drawing with a full queue: nothing is wrong.
     for now, waiting, begun in ((0, 0, 0), (500, 0, 0), (501, 9, 0), (550, 9, 1), (600, 9, 2)):
         clock[0] = now
@@ -173,7 +173,7 @@ def test_a_worker_with_chunks_in_hand_is_not_deaf_however_many_wait(run: Any, cl
     """All its threads are busy with long chunks: it need not take more, nor end for it."""
     ended: list[str] = []
     clock = [0.0]
-    dog = Watchdog(busy_s=lambda: 0, stuck_s=1, deaf_s=60, end=ended.append, clock=lambda: clock[0])
+    dog = Watchdog(busy_s=lambda: 0, stuck_s=1, end=ended.append, clock=lambda: clock[0])
     drawing = _Drawing()
     drawing.idle = False
     made = presence(run, drawing, watchdog=dog)
