@@ -117,7 +117,7 @@ class PngFile:
         inflate = zlib.decompressobj()
         for start in range(0, len(self.compressed), _BLOCK):
             piece = self.compressed[start : start + _BLOCK]
-            while piece and found < wanted:
+            while piece and found < wanted and not inflate.eof:
                 found += len(inflate.decompress(piece, 1 << 20))
                 piece = inflate.unconsumed_tail
         if found < wanted:

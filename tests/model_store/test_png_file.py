@@ -240,6 +240,24 @@ def test_a_flood_of_chunks_is_refused(png: Encode, png_chunk: Chunk) -> None:
     assert caught.value.reason == "metadata"
 
 
+def test_what_follows_the_end_of_too_few_pixels_is_passed_over(
+    png_chunk: Chunk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What follows the end of a stream zlib keeps, and copies all of it whenever it is given more."""
+    made: list[zlib._Decompress] = []
+    decompressobj = zlib.decompressobj
+    monkeypatch.setattr(zlib, "decompressobj", lambda: made.append(decompressobj()) or made[-1])
+    pixels = zlib.compress(bytes(100)) + bytes(1 << 20)
+    head = struct.pack(">IIBBBBB", 64, 64, 8, 2, 0, 0, 0)
+    parts = [(b"IHDR", head), (b"IDAT", pixels), (b"IEND", b"")]
+
+    with pytest.raises(NotAnImage, match="it holds 100 bytes of pixels"):
+        decode(b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*part) for part in parts))
+
+    [inflate] = made
+    assert len(inflate.unused_data) < 1 << 16
+
+
 def test_what_follows_the_end_does_not_matter(png: Encode) -> None:
     data = png(_samples(2, 8), depth=8, colour_type=2)
 
