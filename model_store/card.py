@@ -6,6 +6,7 @@ the order of the fields; unknown keys are refused, because a misspelt key would 
 
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -206,7 +207,7 @@ class ModelCard:
         require(is_model_id(self.id), "id", f"must match {MODEL_ID.pattern}, got {self.id!r}")
         require(len(self.labels) >= 2, "labels", f"must be 2 or more, got {len(self.labels)}")
         require(all(map(str.strip, self.labels)), "labels", "must not be empty strings")
-        repeated = sorted({label for label in self.labels if self.labels.count(label) > 1})
+        repeated = sorted(label for label, times in Counter(self.labels).items() if times > 1)
         require(not repeated, "labels", f"must be unique, repeated: {', '.join(repeated)}")
         require(
             bool(self.sigmas) and rises(self.sigmas),
