@@ -243,7 +243,7 @@ def test_a_flood_of_chunks_is_refused(png: Encode, png_chunk: Chunk) -> None:
 def test_what_follows_the_end_of_too_few_pixels_is_passed_over(
     png_chunk: Chunk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What follows the end of a stream zlib keeps, and copies all of it whenever it is given more."""
+    """What follows the end of a stream zlib keeps, and copies whenever it is given more."""
     made: list[zlib._Decompress] = []
     decompressobj = zlib.decompressobj
     monkeypatch.setattr(zlib, "decompressobj", lambda: made.append(decompressobj()) or made[-1])
