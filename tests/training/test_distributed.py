@@ -1,14 +1,17 @@
 """Several processes on one run: the same losses and weights as one."""
 
 import json
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from safetensors.torch import load_file
 
 from training.config import LoopConfig, PretrainConfig
@@ -16,7 +19,7 @@ from training.engine import distributed
 from training.engine.checkpoints import read_head
 from training.engine.distributed import ALONE, Processes, joined
 from training.engine.records import read_losses
-from training.errors import BadConfig
+from training.errors import BadConfig, DiskFull
 
 SCRIPT = Path(__file__).with_name("run_and_kill.py")
 STEPS = 12
@@ -108,6 +111,48 @@ def test_without_torchrun_a_process_is_alone():
     with joined(LoopConfig()) as processes:
         assert processes == ALONE
         assert processes.writes
+
+
+@pytest.fixture
+def one_of_torchrun(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What torchrun sets for a single process; its group is taken down at the end."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = {"RANK": 0, "LOCAL_RANK": 0, "WORLD_SIZE": 1, "MASTER_PORT": port}
+    words = {"MASTER_ADDR": "127.0.0.1", "TORCHELASTIC_RUN_ID": "test", "GLOO_SOCKET_IFNAME": "lo"}
+    for name, value in {**settings, **words}.items():
+        monkeypatch.setenv(name, str(value))
+    yield
+    if dist.is_initialized():
+        dist.destroy_process_group()
+
+
+@pytest.mark.usefixtures("one_of_torchrun")
+def test_a_process_leaves_the_group_at_the_end():
+    with joined(LoopConfig()) as processes:
+        assert processes == ALONE
+
+    assert not dist.is_initialized()
+
+
+@pytest.mark.usefixtures("one_of_torchrun")
+def test_a_process_that_fails_does_not_wait_for_the_others_to_leave():
+    with pytest.raises(DiskFull), joined(LoopConfig()):
+        raise DiskFull("no room")
+
+    assert dist.is_initialized()
+
+
+@pytest.mark.usefixtures("one_of_torchrun")
+def test_a_process_without_a_gpu_of_its_number_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LOCAL_RANK", "64")
+
+    with (
+        pytest.raises(BadConfig, match="process 64 of this machine has no GPU"),
+        joined(LoopConfig(device="cuda")),
+    ):
+        pass
 
 
 def test_a_single_process_adds_nothing():

@@ -73,7 +73,7 @@ def joined(loop: LoopConfig) -> Iterator[Processes]:
     Under torchrun each process takes the GPU of its own number on its machine.
 
     Raises:
-        BadConfig: The number of processes does not divide the shares.
+        BadConfig: The number of processes does not divide the shares, or there are fewer GPUs.
     """
     if not dist.is_torchelastic_launched():
         yield ALONE
@@ -83,18 +83,20 @@ def joined(loop: LoopConfig) -> Iterator[Processes]:
             ":" not in loop.device,
             f"torchrun gives each process a device: --loop.device cuda, got {loop.device}",
         )
-        torch.cuda.set_device(get_node_local_rank())
+        number, here = get_node_local_rank(), torch.cuda.device_count()
+        require(number < here, f"process {number} of this machine has no GPU: there are {here}")
+        torch.cuda.set_device(number)
     dist.init_process_group("gloo" if loop.on_cpu else "nccl")
-    try:
-        processes = Processes(
-            rank=dist.get_rank(), size=dist.get_world_size(), local_rank=get_node_local_rank()
-        )
-        check_shares(processes, loop)
-        if not processes.writes:
-            logging.getLogger("training").setLevel(logging.WARNING)
-        yield processes
-    finally:
-        dist.destroy_process_group()
+    processes = Processes(
+        rank=dist.get_rank(), size=dist.get_world_size(), local_rank=get_node_local_rank()
+    )
+    check_shares(processes, loop)
+    if not processes.writes:
+        logging.getLogger("training").setLevel(logging.WARNING)
+    yield processes
+    # After an error of one process alone NCCL would wait here for the others, which wait for this
+    # one's gradients: nobody would read the error, nor torchrun end the rest.
+    dist.destroy_process_group()
 
 
 def check_shares(processes: Processes, loop: LoopConfig) -> None:
