@@ -5,7 +5,7 @@ from argparse import ArgumentDefaultsHelpFormatter, ArgumentParser
 from pathlib import Path
 
 from bench import cost, draws, procedures, service
-from bench.part import add_common, keep_memory
+from bench.part import add_common, add_data, keep_memory
 from bench.report import PAGE, command_line, page
 
 PARTS = (draws.PART, procedures.PART, service.PART, cost.PART)
@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument("--counts", type=Path, help="as of bench.procedures")
     parser.add_argument("--out", type=Path, default=PAGE, help="page to write")
     add_common(parser)
+    add_data(parser)
     options = parser.parse_args()
     keep_memory()
     common = ["--quick"] if options.quick else []

@@ -22,20 +22,25 @@ class Part:
     Attributes:
         name: Of its module in `bench`.
         title: Of its section.
-        seconds: About how long it may take on two cores, if not told otherwise.
+        seconds: About how long it may take on two cores, if not told otherwise; 0 where it takes
+            as long as it takes.
         measure: From its options to its text and its targets.
         more: Adds options of its own.
         quick: Its options' values for a run that only shows that it works.
+        rounds: At most, if not told otherwise; 0 where there are none.
+        images: Whether it looks at any.
         page: Title of the page, where it is run alone.
         how: To read that page's figures.
     """
 
     name: str
     title: str
-    seconds: float
     measure: Callable[[Namespace], Measured]
+    seconds: float = 0.0
     more: Callable[[ArgumentParser], object] = lambda _: None
     quick: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    rounds: int = 5
+    images: bool = True
     page: str = "Benchmarks"
     how: str = RATIOS
 
@@ -46,11 +51,16 @@ class Part:
             description=self.title,
             formatter_class=ArgumentDefaultsHelpFormatter,
         )
-        parser.add_argument("--seconds", type=float, default=self.seconds, help="budget")
-        parser.add_argument("--rounds", type=int, default=5, help="at most; fewer in little time")
+        if self.seconds:
+            parser.add_argument("--seconds", type=float, default=self.seconds, help="budget")
+        if self.rounds:
+            fewer = "at most; fewer in little time" if self.seconds else "after a warm-up"
+            parser.add_argument("--rounds", type=int, default=self.rounds, help=fewer)
         parser.add_argument("--sigma", type=float, help="of the noise; else the model's")
         parser.add_argument("--out", type=Path, help="file for the section")
         add_common(parser)
+        if self.images:
+            add_data(parser)
         self.more(parser)
         if "--quick" in arguments:
             parser.set_defaults(seconds=1.0, rounds=1, **self.quick)
@@ -78,6 +88,10 @@ def add_common(parser: ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="seconds, to show that it works")
     parser.add_argument("--store", type=Path, default=BUNDLED, help="of the model")
     parser.add_argument("--model", help="a float32 one; else the store's first")
+
+
+def add_data(parser: ArgumentParser) -> None:
+    """The option of the parts that look at images, and of the whole."""
     parser.add_argument(
         "--data",
         type=Path,

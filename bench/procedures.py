@@ -289,6 +289,7 @@ PART = Part(
     name="procedures",
     title="Draws a certificate",
     seconds=220,
+    rounds=0,
     measure=measure,
     more=_more,
     quick={"seeds": 1, "short": 150, "long": 5_000, "art_images": 1},

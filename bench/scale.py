@@ -24,6 +24,9 @@ from bench.subject import Subject, open_subject
 FORWARD = "dmae_worker_forward_seconds"
 HEARD_S = 2.5
 """After so long every worker has told what it counted."""
+HOW = """Figures are the median of the rounds, and in brackets the lowest and the highest. All
+rounds of one number of workers come before those of the next, so what else the machine did may lie
+between them. Absolute speeds are those of the machine:"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +110,8 @@ def _more(parser: ArgumentParser) -> None:
 PART = Part(
     name="scale",
     title="One job on several workers",
-    seconds=240,
+    how=HOW,
+    images=False,
     measure=measure,
     more=_more,
     quick={"workers": [1, 2], "n": 200},

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench import cost, draws, procedures, service
+from bench import attack, cost, draws, procedures, scale, service
 from bench.cost import memory_targets
 from bench.part import Part
 from bench.subject import accuracy_gap
@@ -21,6 +21,21 @@ def test_an_option_that_is_given_holds_in_a_quick_run_too():
     options = draws.PART.options(["--quick", "--n", "77"])
 
     assert (options.n, options.rounds) == (77, 1)
+
+
+@pytest.mark.parametrize(
+    ("part", "option"),
+    [
+        (attack.PART, "--seconds"),
+        (attack.PART, "--rounds"),
+        (procedures.PART, "--rounds"),
+        (scale.PART, "--seconds"),
+        (scale.PART, "--data"),
+    ],
+)
+def test_an_option_that_a_part_would_not_look_at_is_refused(part: Part, option: str):
+    with pytest.raises(SystemExit):
+        part.options([option, "7"])
 
 
 def test_memory_that_grows_with_n_misses_its_target():
