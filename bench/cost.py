@@ -99,7 +99,8 @@ def _ladder(
 
 
 def _ladder_table(found: Mapping[int, Seconds]) -> str:
-    heading = ("n", "rounds", OURS, "µs a draw", *((ART, "ART / ours") if has_art() else ()))
+    beside = (ART, "ART / ours") if has_art() else ()
+    heading = ("n", "rounds", OURS, "µs a draw, at best", *beside)
     rows: list[tuple[str, ...]] = []
     for n, seconds in found.items():
         ours = seconds[OURS]
