@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from app.prompt_runner import PromptRunner
+from app.recent import Recent
 from jobs import store
 from jobs.answers import Backlog
 from jobs.record import WorkerInfo
@@ -15,8 +16,6 @@ from model_store.errors import ModelStoreError
 from model_store.registry import Registry
 
 logger = logging.getLogger(__name__)
-
-FRESH_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +51,9 @@ class Fleet:
 
     def __init__(self, runner: PromptRunner, *, clock: Callable[[], float]) -> None:
         self._runner = runner
-        self._clock = clock
-        self._seen: tuple[float, tuple[WorkerInfo, ...]] | None = None
-        self._crews: dict[str, tuple[ModelCard, Crew]] = {}
-        self._backlogs: dict[str, tuple[float, Backlog]] = {}
+        self._workers = Recent[tuple[WorkerInfo, ...]](clock)
+        self._crews: dict[str, tuple[ModelCard, tuple[WorkerInfo, ...], Crew]] = {}
+        self._backlogs = Recent[Backlog](clock)
 
     async def workers(self) -> tuple[WorkerInfo, ...]:
         """The live workers, now.
@@ -63,10 +61,7 @@ class Fleet:
         Raises:
             StoreUnavailable: Redis is away.
         """
-        workers = await self._runner.run(store.workers())
-        self._seen = (self._clock(), workers)
-        self._crews.clear()
-        return workers
+        return await self._runner.run(store.workers())
 
     async def crew(self, card: ModelCard) -> Crew:
         """The workers of a model, as of at most a second ago.
@@ -74,12 +69,11 @@ class Fleet:
         Raises:
             StoreUnavailable: Redis is away, and was already a second ago.
         """
-        if self._seen is None or self._clock() - self._seen[0] > FRESH_S:
-            return crew_of(card, await self.workers())
+        workers = await self._workers.get("", self.workers)
         known = self._crews.get(card.id)
-        if known is None or known[0] is not card:
-            known = self._crews[card.id] = (card, crew_of(card, self._seen[1]))
-        return known[1]
+        if known is None or known[0] is not card or known[1] is not workers:
+            known = self._crews[card.id] = (card, workers, crew_of(card, workers))
+        return known[2]
 
     async def backlog(self, card: ModelCard) -> Backlog:
         """The work that waits for a model, as of at most a second ago.
@@ -87,11 +81,9 @@ class Fleet:
         Raises:
             StoreUnavailable: Redis is away, and was already a second ago.
         """
-        now, known = self._clock(), self._backlogs.get(card.id)
-        if known is None or now - known[0] > FRESH_S:
-            waiting = await self._runner.run(store.backlog(card.id, now=time.time()))
-            known = self._backlogs[card.id] = (now, waiting)
-        return known[1]
+        return await self._backlogs.get(
+            card.id, lambda: self._runner.run(store.backlog(card.id, now=time.time()))
+        )
 
 
 def crew_of(card: ModelCard, workers: Sequence[WorkerInfo]) -> Crew:

@@ -1,7 +1,6 @@
 """The composition root: everything the routes need, built once from the settings."""
 
 import asyncio
-import math
 import secrets
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from app.certificates.signer import Signer
 from app.fleet import Fleet
 from app.images import Images
 from app.prompt_runner import PromptRunner
+from app.recent import Recent
 from app.settings import AppSettings
 from app.webhooks.allow import AllowList
 from app.webhooks.courier import Courier
@@ -32,7 +32,6 @@ from jobs.tracing import start_tracing
 from model_store.decoding import ImageLimits
 from model_store.registry import Registry
 
-SECRET_FRESH_S = 1.0
 EVALUATION_UPLOADS = 2
 
 
@@ -65,9 +64,8 @@ class Secret:
     ) -> None:
         self._runner = runner
         self._given = given
-        self._clock = clock
         self._last = secrets.token_bytes(32)
-        self._asked_at = -math.inf
+        self._kept = Recent[bytes](clock)
 
     async def read(self) -> bytes:
         """The 32 secret bytes.
@@ -77,9 +75,9 @@ class Secret:
         """
         if self._given is not None:
             return self._given
-        if (now := self._clock()) - self._asked_at > SECRET_FRESH_S:
-            self._last = await self._runner.run(store.server_secret(self._last))
-            self._asked_at = now
+        self._last = await self._kept.get(
+            "", lambda: self._runner.run(store.server_secret(self._last))
+        )
         return self._last
 
 

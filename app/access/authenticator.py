@@ -1,8 +1,8 @@
 """Who sent a request: by an API key, by a browser's session, or from this very machine."""
 
 import time
-from collections.abc import Awaitable, Callable
-from typing import Generic, Literal, TypeVar
+from collections.abc import Callable
+from typing import Literal
 
 from starlette.types import Scope
 
@@ -10,22 +10,17 @@ from app.access.errors import KeyNeeded, KeyRefused, TooManyGuesses
 from app.access.keys import digest, id_of, matches
 from app.access.presented import read
 from app.prompt_runner import PromptRunner
+from app.recent import MOST_REMEMBERED, Recent
 from jobs import api_keys
 from jobs.api_keys import StoredKey
 from jobs.caller import LOCAL, Caller
 
 KeysMode = Literal["auto", "required", "off"]
 
-FRESH_S = 1.0
-"""How long an answer of the store is used again; a revoked key is dead after that."""
-
 MAX_GUESSES = 20
 """Wrong keys a minute from one address."""
 
 _USED_EVERY_S = 60.0
-_MOST_REMEMBERED = 10_000
-
-T = TypeVar("T")
 
 
 class Authenticator:
@@ -48,9 +43,9 @@ class Authenticator:
         self._run = runner.run
         self._mode: KeysMode = mode
         self._clock = clock
-        self._keys = _Recent[StoredKey | None](clock)
-        self._sessions = _Recent[StoredKey | None](clock)
-        self._any_key = _Recent[bool](clock)
+        self._keys = Recent[StoredKey | None](clock)
+        self._sessions = Recent[StoredKey | None](clock)
+        self._any_key = Recent[bool](clock)
         self._locked: dict[str, float] = {}
         self._used_at: dict[str, float] = {}
 
@@ -119,27 +114,7 @@ class Authenticator:
     async def _count_guess(self, guesser: str) -> None:
         failures = await self._run(api_keys.failed(guesser))
         if failures.count > MAX_GUESSES:
-            if len(self._locked) >= _MOST_REMEMBERED:
+            if len(self._locked) >= MOST_REMEMBERED:
                 self._locked.clear()
             self._locked[guesser] = self._clock() + failures.forgotten_in_s
             self._refuse_locked(guesser)
-
-
-class _Recent(Generic[T]):
-    """Answers of the store, used again for a moment. What is not there is asked for each time."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._known: dict[str, tuple[float, T]] = {}
-
-    async def get(self, name: str, ask: Callable[[], Awaitable[T]]) -> T:
-        known = self._known.get(name)
-        if known is not None and self._clock() - known[0] < FRESH_S:
-            return known[1]
-        asked_at = self._clock()
-        answer = await ask()
-        if answer is not None:
-            if len(self._known) >= _MOST_REMEMBERED:
-                self._known.clear()
-            self._known[name] = (asked_at, answer)
-        return answer
