@@ -11,7 +11,7 @@ from torch import Tensor
 from model_store import checkpoint
 from model_store.card import ModelCard
 from model_store.classifier import load_classifier, load_plain
-from model_store.errors import RuntimeFault, RuntimeRefused
+from model_store.errors import ModelStoreError, RuntimeFault, RuntimeRefused
 from model_store.runtimes import openvino
 from model_store.runtimes.checks import PROBE_ROWS, check_agrees, check_rows, logits_of, probe
 from model_store.runtimes.compiled import CompiledKind
@@ -103,14 +103,14 @@ def _preferred(card: ModelCard, wishes: Wishes) -> str:
 
 def _opened(card: ModelCard, directory: Path, name: str, wishes: Wishes) -> Opened:
     device, size = torch.device(wishes.device), card.preprocessing.size
-    kind, expected = _prepare(card, directory, name, device)
     try:
+        kind, expected = _prepare(card, directory, name, device)
         choice = _choice(kind, card, wishes)
         runtime = kind.open(choice.settings)
         if name != "eager":
             check_rows(runtime, size=size)
             check_agrees(runtime, expected, size=size, precision=card.weights.precision)
-    except RuntimeRefused:
+    except ModelStoreError:
         raise
     except Exception as error:
         if name == "eager":

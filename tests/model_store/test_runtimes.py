@@ -99,6 +99,29 @@ def test_a_runtime_that_is_not_the_cards_function_gives_way(stored, monkeypatch,
     assert opened.fallback.reason == reason
 
 
+@needs_openvino
+def test_a_network_that_cannot_be_converted_is_run_by_eager(stored, monkeypatch) -> None:
+    def convert(_: nn.Module) -> None:
+        raise TypeError("no such operation")
+
+    monkeypatch.setattr(openvino, "converted", convert)
+
+    opened = open_runtime(*stored, QUICK)
+
+    assert opened.fallback is not None
+    assert (opened.info.name, opened.fallback.reason) == ("eager", "failed")
+    assert opened.fallback.detail == "openvino failed: no such operation"
+
+
+@needs_openvino
+def test_a_quantised_file_without_its_graph_is_refused(stored) -> None:
+    card, directory = stored
+    weights = replace(card.weights, stored_as="int8", precision="int8")
+
+    with pytest.raises(RuntimeRefused, match="openvino failed: 'weights'"):
+        open_runtime(replace(card, weights=weights), directory, QUICK)
+
+
 def test_eager_by_name_is_no_fallback(stored) -> None:
     opened = open_runtime(*stored, replace(QUICK, name="eager"))
 
