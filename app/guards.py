@@ -6,7 +6,6 @@ form to it across origins, and by rebinding its own name to 127.0.0.1 it can rea
 
 import re
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -76,5 +75,5 @@ def _refuse_other_sites(headers: Headers) -> None:
     if site is not None and site not in {"same-origin", "none"}:
         raise CrossSiteRequest(f"Sec-Fetch-Site is {site!r}, it must be same-origin")
     origin = headers.get("origin")
-    if site is None and origin is not None and urlsplit(origin).netloc != headers.get("host"):
+    if site is None and origin is not None and origin.partition("://")[2] != headers.get("host"):
         raise CrossSiteRequest("the Origin of the page is not the host it calls")
