@@ -61,7 +61,7 @@ def _all(url: str | None, api_key: str | None, state_dir: Path | None) -> "Itera
     settings = settings_from_environment(state_dir=state_dir)
     yield from machine(settings.state_dir)
     yield from models(settings.model_store_dir)
-    yield signing(settings.signing_keys_dir or settings.state_dir / "signing")
+    yield signing(settings.signing_dir)
     named = settings.redis_url is not None
     yield from _or_why("store", lambda: store_checks(store_url(settings), named=named))
     yield from _or_why("service", lambda: service_checks(url, api_key, named=url is not None))

@@ -91,8 +91,7 @@ def _place(directory: Path | None) -> Path:
 
     if directory is not None:
         return directory
-    settings = settings_from_environment()
-    return settings.signing_keys_dir or settings.state_dir / "signing"
+    return settings_from_environment().signing_dir
 
 
 def _state(key: "Key", signing: "Key | None") -> str:

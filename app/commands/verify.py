@@ -111,9 +111,7 @@ def _keys_of_this_machine(state_dir: Path | None) -> "Keys | None":
     from app.certificates.key_directory import read_directory
     from app.embedded.settings import settings_from_environment
 
-    settings = settings_from_environment(state_dir=state_dir)
-    directory = settings.signing_keys_dir or settings.state_dir / "signing"
-    return read_directory(directory).keys or None
+    return read_directory(settings_from_environment(state_dir=state_dir).signing_dir).keys or None
 
 
 def _fetched(url: str) -> bytes:
@@ -124,12 +122,13 @@ def _fetched(url: str) -> bytes:
     import httpx
 
     from app.certificates.errors import KeyUnusable
+    from app.client.connection import OWN_MACHINE
 
     try:
         address = httpx.URL(url)
     except httpx.InvalidURL as error:
         raise KeyUnusable(f"{url} is no URL: {error}") from error
-    if address.scheme != "https" and address.host not in ("localhost", "127.0.0.1", "::1"):
+    if address.scheme != "https" and address.host not in OWN_MACHINE:
         raise KeyUnusable(f"keys that come over plain HTTP are not to be trusted: {url}")
     if address.path.strip("/") == "":
         address = address.copy_with(path="/.well-known/jwks.json")

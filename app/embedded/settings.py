@@ -27,6 +27,11 @@ class EmbeddedSettings:
     redis_url: str | None
     signing_keys_dir: Path | None
 
+    @property
+    def signing_dir(self) -> Path:
+        """Where the keys are that sign here."""
+        return self.signing_keys_dir or self.state_dir / "signing"
+
 
 def settings_from_environment(
     *, state_dir: Path | None = None, model_store_dir: Path | None = None

@@ -50,11 +50,11 @@ class ServeOptions:
         verbose: Whether to report what the parts log.
     """
 
-    host: str = "127.0.0.1"
-    port: int = 8000
-    workers: int = 1
-    keys: KeysMode | None = None
-    verbose: bool = False
+    host: str
+    port: int
+    workers: int
+    keys: KeysMode | None
+    verbose: bool
 
 
 def serve(options: ServeOptions, settings: EmbeddedSettings, report: Report) -> bool:
@@ -104,9 +104,7 @@ class _Stack:
         self._port = port
         self._url = url
         self._socket = socket_path(settings.state_dir, settings.runtime_dir)
-        self._signing = settings.signing_keys_dir or private_directory(
-            settings.state_dir / "signing"
-        )
+        self._signing = settings.signing_keys_dir or private_directory(settings.signing_dir)
         self._place = Place(
             logs=private_directory(settings.state_dir / "logs"),
             environment=environment_with(
