@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
-from app.access.caller import CallerOf
+from app.access.caller import require
 from app.fleet import readable_cards
 from app.openapi import problems
 from app.routes.answers import ServicesOf, json_answer
@@ -13,7 +13,7 @@ from app.schemas import ModelBody, ModelsBody
 from app.services import Services
 from model_store.card import ModelCard
 
-router = APIRouter(prefix="/models", tags=["models"])
+router = APIRouter(prefix="/models", tags=["models"], dependencies=[require("read")])
 
 ModelId = Annotated[
     str, Path(description="Id of a model.", examples=["vit_tiny_patch4_32.dmae_cifar10_s025"])
@@ -26,7 +26,7 @@ ModelId = Annotated[
     summary="All models",
     responses=problems("store-unavailable"),
 )
-async def list_models(services: ServicesOf, caller: CallerOf) -> Response:  # noqa: ARG001
+async def list_models(services: ServicesOf) -> Response:
     """Every model of the store with a valid card."""
     bodies = [await _body(card, services) for card in readable_cards(services.registry)]
     return json_answer(ModelsBody(models=bodies))
@@ -38,11 +38,7 @@ async def list_models(services: ServicesOf, caller: CallerOf) -> Response:  # no
     summary="One model",
     responses=problems("model-not-found", "store-unavailable"),
 )
-async def get_model(
-    model_id: ModelId,
-    services: ServicesOf,
-    caller: CallerOf,  # noqa: ARG001
-) -> Response:
+async def get_model(model_id: ModelId, services: ServicesOf) -> Response:
     """The card of a model, and its workers."""
     return json_answer(await _body(services.registry.get(model_id), services))
 
