@@ -8,13 +8,13 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from app.doctor.findings import Finding, Findings, fail, ok, warn
+from app.embedded.valkey import OLDEST
 from jobs import api_keys, store
 from jobs.command import SyncRunner
 from jobs.connection import make_redis
 from jobs.errors import JobsError
 from jobs.record import WorkerInfo
 
-OLDEST = (7, 2)
 FULL = 0.8
 LARGEST_SKEW_S = 2.0
 LONGEST_ANSWER_S = 0.05
@@ -39,7 +39,7 @@ def store_checks(url: str, *, named: bool) -> Findings:
             yield _away(error, named=named)
             return
         yield _speed(info, took)
-        yield _clock("clock of the store", seconds + microseconds / 1e6 - time.time())
+        yield _clock(seconds + microseconds / 1e6 - time.time())
         yield _memory(info)
         yield _append_only(info)
         try:
@@ -67,7 +67,8 @@ def _speed(info: Info, took: float) -> Finding:
     return ok("store", found)
 
 
-def _clock(name: str, skew_s: float) -> Finding:
+def _clock(skew_s: float) -> Finding:
+    name = "clock of the store"
     found = f"{abs(skew_s):.2f} s {'ahead' if skew_s > 0 else 'behind'}"
     if abs(skew_s) > LARGEST_SKEW_S:
         return warn(name, found, "let both machines follow an NTP server: deadlines depend on it")

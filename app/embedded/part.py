@@ -13,7 +13,7 @@ from pathlib import Path
 from app.embedded.lifeline import Lifeline
 
 LONGEST_LOG = 32 * 1024 * 1024
-TAIL_BYTES = 16 * 1024
+TAIL_LINES, TAIL_BYTES = 8, 16 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +110,7 @@ def how_it_ended(code: int) -> str:
         return f"was killed by signal {-code}"
 
 
-def last_lines(log: Path, count: int = 8) -> list[str]:
+def last_lines(log: Path) -> list[str]:
     """The end of a log."""
     try:
         with log.open("rb") as file:
@@ -118,7 +118,7 @@ def last_lines(log: Path, count: int = 8) -> list[str]:
             text = file.read().decode(errors="replace")
     except FileNotFoundError:
         return []
-    return [line for line in text.splitlines() if line.strip()][-count:]
+    return [line for line in text.splitlines() if line.strip()][-TAIL_LINES:]
 
 
 def trim(log: Path) -> None:

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
+MOST_STEPS = 5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
@@ -39,10 +41,10 @@ class Axis:
         return round(100 - self.across(value), 2)
 
 
-def round_steps(high: float, *, at_most: int = 5) -> list[float]:
+def round_steps(high: float) -> list[float]:
     """Multiples of 1, 2, 2.5 or 5 times a power of ten, from 0 to the first at or above `high`."""
-    power = 10.0 ** math.floor(math.log10(high / at_most))
-    step = next(step * power for step in (1, 2, 2.5, 5, 10) if step * power * at_most >= high)
+    power = 10.0 ** math.floor(math.log10(high / MOST_STEPS))
+    step = next(step * power for step in (1, 2, 2.5, 5, 10) if step * power * MOST_STEPS >= high)
     return [round(step * i, 10) for i in range(math.ceil(high / step - 1e-9) + 1)]
 
 
