@@ -143,7 +143,7 @@ def ahead(model_id: str, *, tenant: str, planned: int, now: float) -> Command[Ba
         now: Current time.
     """
     return Command(
-        call=script("ahead", "quota"),
+        call=script("ahead"),
         args=(model_id, now, tenant, planned),
         parse=lambda a: Backlog(draws=int(a[0]), jobs=int(a[1])),
     )

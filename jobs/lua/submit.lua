@@ -127,10 +127,12 @@ local function over_quota(s)
   end
 end
 
--- The service is full for a tenant that has its equal part of what there is room for.
-local function full(s)
-  local draws, jobs = ahead(model, tenant, planned, s)
+-- The service is full for a tenant that has its equal part of what there is room for. What it has is
+-- counted job by job, so only where there is no room for everybody.
+local function full()
   local max_draws, max_jobs = tonumber(asked.max_draws), tonumber(asked.max_jobs)
+  local draws, jobs = number_of(books, 'draws') + planned, redis.call('ZCARD', live_name(model))
+  if draws > max_draws or jobs >= max_jobs then draws, jobs = ahead(model, tenant, planned) end
   if draws > max_draws then return refuse('', planned <= max_draws and 0 or -1, draws - max_draws) end
   if jobs >= max_jobs then
     local each = number_of(books, 'draws') / math.max(redis.call('ZCARD', live_name(model)), 1)
@@ -168,4 +170,4 @@ if certificate then return show(certificate) end
 local found = twin()
 if found then return share(found, 'joined') end
 local stands = standing(tenant, now)
-return over_quota(stands) or full(stands) or enqueue()
+return over_quota(stands) or full() or enqueue()

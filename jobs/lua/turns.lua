@@ -21,12 +21,23 @@ local function sharers(model, tenant)
   return redis.call('ZCARD', line) + (redis.call('ZSCORE', line, tenant) and 0 or 1)
 end
 
+-- The draws that a tenant's live jobs of a model need, and how many they are: its account is of all
+-- models.
+local function own(model, tenant)
+  local draws, jobs = 0, 0
+  for _, id in ipairs(redis.call('ZRANGE', busy_name(tenant), 0, -1)) do
+    local job = load_job(id)
+    if job and job.live and job.model == model then draws, jobs = draws + owed(job), jobs + 1 end
+  end
+  return draws, jobs
+end
+
 -- The draws of a model, with those of one more job, and its jobs, as far as they are in the way of that
 -- job. The others' are not while its tenant has less than an equal part: it does not wait for them.
-local function ahead(model, tenant, planned, own)
-  local among = sharers(model, tenant)
+local function ahead(model, tenant, planned)
+  local among, own_draws, own_jobs = sharers(model, tenant), own(model, tenant)
   local draws, jobs = number_of(books_name(model), 'draws'), redis.call('ZCARD', live_name(model))
-  return math.min(draws + planned, among * (own.draws + planned)), math.min(jobs, among * own.jobs)
+  return math.min(draws + planned, among * (own_draws + planned)), math.min(jobs, among * own_jobs)
 end
 
 local function line_up(job, seconds)

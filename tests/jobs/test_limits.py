@@ -148,6 +148,24 @@ def test_a_service_full_of_one_tenant_s_jobs_has_room_for_another_s_equal_part(l
     assert {outcome for _, outcome in told} == {"created", "full"}
 
 
+def test_what_a_tenant_has_of_other_models_is_no_part_of_a_full_one(life: Any) -> None:
+    caller = life.caller("bolt")
+    for number in range(4):
+        life.submit(life.other(number, tenant="acme"), caller=life.caller("acme"))
+        spec = life.other(10 + number, tenant="bolt", model={"id": "large"})
+        life.submit(spec, caller=caller)
+    limits = {"max_backlog_draws": 4 * DRAWS, "max_backlog_jobs": 4}
+
+    ahead = life.run(store.ahead(life.model, tenant="bolt", planned=DRAWS, now=life.now))
+    told = [
+        life.submit(life.other(20 + number, tenant="bolt"), caller=caller, **limits).outcome
+        for number in range(3)
+    ]
+
+    assert (ahead.draws, ahead.jobs) == (2 * DRAWS, 0)
+    assert told == ["created", "created", "full"]
+
+
 @pytest.mark.parametrize(
     ("limit", "seconds"), [({"max_backlog_draws": 3 * DRAWS}, 1), ({"max_backlog_jobs": 3}, 0.5)]
 )
