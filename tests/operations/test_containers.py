@@ -1,7 +1,9 @@
 """The container files keep to the schema, to each other and to the rules of hardening."""
 
 import json
+import os
 import re
+import subprocess
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -154,6 +156,34 @@ def test_the_store_is_reached_from_inside_only_and_with_a_password(compose: dict
     assert store["environment"]["REDIS_PASSWORD"].startswith("${REDIS_PASSWORD:?")
     assert "appendonly yes" in store["command"][0]
     assert "noeviction" in store["command"][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "program"),
+    [("redis", "valkey-server"), ("grafana", "/run.sh"), ("flower", "celery")],
+)
+def test_what_a_shell_starts_takes_the_shell_s_place_and_so_gets_its_signals(
+    compose: dict[str, Any], tmp_path: Path, name: str, program: str
+) -> None:
+    command = compose["services"][name]["command"][0].replace("$$", "$")
+    stand_in = tmp_path / "program"
+    stand_in.write_text('#!/bin/sh\necho "$$ $*"\n[ "$1" != - ] || cat\n')
+    stand_in.chmod(0o700)
+    names = ("REDIS_PASSWORD", "REDIS_MAXMEMORY", "GF_SECURITY_ADMIN_PASSWORD", "FLOWER_BASIC_AUTH")
+
+    process = subprocess.Popen(
+        ["sh", "-c", command.replace(program, str(stand_in))],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | dict.fromkeys(names, "pass-word"),
+    )
+    said = process.communicate(timeout=30)[0].splitlines()
+
+    assert said[0].split()[0] == str(process.pid)
+    assert "pass-word" not in said[0]
+    if name == "redis":
+        assert {"requirepass pass-word", "maxmemory pass-word", 'save ""'} <= set(said[1:])
 
 
 def test_without_a_profile_only_the_web_process_is_published_and_only_here(
