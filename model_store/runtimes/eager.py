@@ -48,5 +48,7 @@ class EagerRuntime:
     @torch.inference_mode()
     def start(self, rows: Tensor) -> Callable[[], Tensor]:
         """The batch's logits, which are ready on a CPU."""
-        logits = self._network(rows)
+        # On CUDA convolutions would be in TF32, which is another function than float32.
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            logits = self._network(rows)
         return lambda: logits

@@ -173,6 +173,18 @@ def test_bfloat16_is_run_where_the_card_says_so(stored) -> None:
     torch.testing.assert_close(logits, exact, rtol=0, atol=0.1 * exact.abs().max().item())
 
 
+def test_eager_is_in_float32_also_where_torch_would_convolve_in_less() -> None:
+    allowed: list[bool] = []
+
+    def network(rows: torch.Tensor) -> torch.Tensor:
+        allowed.append(torch.backends.cudnn.allow_tf32)
+        return rows.flatten(1)
+
+    EagerRuntime(network, 1, CPU).start(torch.zeros(1, 3, 2, 2))()
+
+    assert allowed == [False]
+
+
 def test_compiled_logits_are_eagers(stored) -> None:
     classifier = load_classifier(*stored)
     kind = CompiledKind(classifier, CPU, backend="eager")
