@@ -121,20 +121,30 @@ def _certify_missing(
 def _check_rows(
     table: Path, journal: Journal, images: Sequence[LabelledImage], params: SmoothingParams
 ) -> None:
-    """Refuses rows with labels that are not the images', or that their votes do not give."""
-    labels = {image.index: image.label for image in images}
+    """Refuses rows of other images than there are now, or that their votes do not give."""
+    chosen = {image.index: image for image in images}
     for number, row in enumerate(journal.rows, start=2):
-        if labels.get(row.idx, row.label) != row.label:
+        image, counts = chosen.get(row.idx), journal.counts.get(row.idx)
+        if image is not None and image.label != row.label:
             raise TableDiffers(
                 f"{table} line {number} has label {row.label} for image {row.idx}, the data set "
-                f"{labels[row.idx]}: the images were changed; choose another --table"
+                f"{image.label}: the images were changed; choose another --table"
             )
-        counts = journal.counts.get(row.idx)
         if counts is not None and _again(table, number, row, counts, params) != row:
             raise TableDiffers(
                 f"{table} line {number} is not what the votes of image {row.idx} beside it give: "
                 "one of them was changed; restore it, or choose another --table"
             )
+        if image is not None and counts is not None and _is_another(image, counts):
+            raise TableDiffers(
+                f"{table} line {number} is of another image {row.idx} than the data set has now: "
+                "the images were changed; restore them, or choose another --table"
+            )
+
+
+def _is_another(image: LabelledImage, counts: Counts) -> bool:
+    """Whether the votes are told to be of another image; those of older tables do not tell."""
+    return bool(counts.image_sha256) and counts.image_sha256 != image.sha256()
 
 
 def _again(table: Path, number: int, row: Row, counts: Counts, params: SmoothingParams) -> Row:

@@ -1,5 +1,6 @@
 """An evaluation that is begun again goes on where it was, or says why it cannot."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,6 +76,31 @@ def test_a_table_whose_labels_are_not_the_images_is_refused(evaluation: Evaluate
 
     with pytest.raises(TableDiffers, match="line 2 has label 2 for image 0, the data set 0"):
         evaluate(evaluation)
+
+
+def test_a_table_of_images_that_were_changed_since_is_refused(
+    evaluation: EvaluateConfig, tmp_path: Path
+):
+    assert evaluation.data is not None
+    data = tmp_path / "data" / evaluation.data.name
+    shutil.copytree(evaluation.data, data)
+    evaluation = replace(evaluation, data=data)
+    evaluate(replace(evaluation, max_images=2))
+    first, second, *_ = sorted(data.rglob("*.png"))
+    first.write_bytes(second.read_bytes())
+
+    with pytest.raises(TableDiffers, match="line 2 is of another image 0 than the data set has"):
+        evaluate(evaluation)
+
+
+def test_a_table_that_does_not_tell_its_images_is_continued(evaluation: EvaluateConfig):
+    evaluate(replace(evaluation, max_images=2))
+    assert evaluation.table is not None
+    path = counts_path(evaluation.table)
+    older = [replace(parse_counts(line), image_sha256="") for line in path.read_text().splitlines()]
+    path.write_text("".join(f"{each.line()}\n" for each in older))
+
+    assert evaluate(evaluation).num_images == 5
 
 
 @pytest.mark.parametrize(("column", "value"), [(2, "1"), (3, "0.5")], ids=["class", "radius"])

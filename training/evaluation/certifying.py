@@ -83,4 +83,6 @@ class Certifier:
         certificate = certify(self._sampler, prepared.tensor, key=key, params=self._work.params)
         seconds = time.perf_counter() - began
         row = row_of(image.index, image.label, certificate, seconds)
-        return row, Counts.of(image.index, certificate, runtime=self._runtime)
+        return row, Counts.of(
+            image.index, certificate, runtime=self._runtime, image_sha256=image.sha256()
+        )

@@ -28,6 +28,7 @@ class Counts:
         selection: Votes that selected the class.
         estimation: Votes that the bound is from.
         runtime: What ran the model; "" in older files.
+        image_sha256: Of the image's file or pixels; "" in older files.
     """
 
     idx: int
@@ -36,6 +37,7 @@ class Counts:
     selection: Votes
     estimation: Votes
     runtime: str = ""
+    image_sha256: str = ""
 
     @property
     def draws(self) -> int:
@@ -43,7 +45,9 @@ class Counts:
         return self.selection.total + self.estimation.total
 
     @classmethod
-    def of(cls, idx: int, certificate: Certificate, *, runtime: str = "") -> "Counts":
+    def of(
+        cls, idx: int, certificate: Certificate, *, runtime: str = "", image_sha256: str = ""
+    ) -> "Counts":
         """The counts of a certificate."""
         none = Votes.none(max(len(votes.counts) for votes in certificate.tally.values()))
         return cls(
@@ -53,6 +57,7 @@ class Counts:
             selection=certificate.tally.get(Phase.SELECTION, none),
             estimation=certificate.tally.get(Phase.ESTIMATION, none),
             runtime=runtime,
+            image_sha256=image_sha256,
         )
 
     def line(self) -> str:
@@ -69,6 +74,7 @@ class Counts:
                 "selection": self.selection.sparse(),
                 "estimation": self.estimation.sparse(),
                 **({"runtime": self.runtime} if self.runtime else {}),
+                **({"image_sha256": self.image_sha256} if self.image_sha256 else {}),
             }
         )
 
@@ -89,6 +95,7 @@ def parse_counts(line: str) -> Counts:
             selection=Votes.from_sparse(record["selection"], classes),
             estimation=Votes.from_sparse(record["estimation"], classes),
             runtime=record.get("runtime", ""),
+            image_sha256=record.get("image_sha256", ""),
         )
         told = (record["n0"], record["n"])
     except (KeyError, TypeError, AttributeError) as error:

@@ -1,5 +1,6 @@
 """Which images are certified: every so many-th of a labelled data set, in its own order."""
 
+import hashlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,6 +44,19 @@ class LabelledImage:
             return decode(self.source.read_bytes())
         except (OSError, ImageError) as error:
             raise BadData(f"{self.source} cannot be certified: {error}") from error
+
+    def sha256(self) -> str:
+        """Digest of the file or the pixels, in hex: another one where the image was changed.
+
+        Raises:
+            BadData: The file cannot be read.
+        """
+        if not isinstance(self.source, Path):
+            return hashlib.sha256(self.source.tobytes()).hexdigest()
+        try:
+            return hashlib.sha256(self.source.read_bytes()).hexdigest()
+        except OSError as error:
+            raise BadData(f"{self.source} cannot be read: {error}") from error
 
 
 def choose_images(config: EvaluateConfig, data: Path, labels: Sequence[str]) -> list[LabelledImage]:
