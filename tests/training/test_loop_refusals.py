@@ -1,5 +1,6 @@
 """What cannot be trained is refused by name, and before time is spent."""
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -85,6 +86,21 @@ def test_a_run_does_not_go_on_with_other_images(pretrain_config: PretrainConfig,
     next(folder.rglob("*.png")).unlink()
 
     with pytest.raises(ConfigDiffers, match=r"trained on 24 images of 3 classes, .* now has 23"):
+        pretrain(config, tmp_path / "run")
+
+
+def test_a_run_goes_on_with_copies_of_its_images_only(
+    pretrain_config: PretrainConfig, tmp_path: Path
+):
+    folder = shutil.copytree(pretrain_config.data.path, tmp_path / "images")
+    config = replace(pretrain_config, data=replace(pretrain_config.data, path=folder))
+    pretrain(config, tmp_path / "run")
+    changed, *_ = sorted(folder.rglob("*.png"))
+    os.utime(changed, (0, 0))
+    pretrain(config, tmp_path / "run")
+    changed.write_bytes(changed.read_bytes() + b"more")
+
+    with pytest.raises(ConfigDiffers, match=r"was trained on other images than .* has now"):
         pretrain(config, tmp_path / "run")
 
 

@@ -25,13 +25,15 @@ class Source:
     Attributes:
         labels: Class index of each image.
         classes: Class names, by index.
-        digest: Changes when the images do.
+        digest: Changes when the images do, and when their files are copied.
+        content: Changes when the images' names or sizes do.
         read: An image by its index, as RGB; it may be called from several threads.
     """
 
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
     digest: str
+    content: str
     read: Callable[[int], Image.Image]
 
 
@@ -55,14 +57,17 @@ def open_source(config: DataConfig) -> Source:
 def _from_folder(folder: Path) -> Source:
     listed = list_images(folder)
     paths = [path for path, _, _ in listed]
-    digest = hashlib.sha256()
+    digest, content = hashlib.sha256(), hashlib.sha256()
     for path in paths:
         stat = _status(path)
-        digest.update(f"{path.relative_to(folder)}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+        sized = f"{path.relative_to(folder)}\0{stat.st_size}"
+        content.update(f"{sized}\n".encode())
+        digest.update(f"{sized}\0{stat.st_mtime_ns}\n".encode())
     return Source(
         labels=np.array([label for _, label, _ in listed], dtype=np.int64),
         classes=tuple(dict.fromkeys(name for _, _, name in listed)),
         digest=digest.hexdigest(),
+        content=content.hexdigest(),
         read=lambda index: _read_file(paths[index]),
     )
 
@@ -76,10 +81,12 @@ def _status(path: Path) -> os.stat_result:
 
 def _from_cifar(config: DataConfig, kind: type[CIFAR10]) -> Source:
     images, labels, classes = read_cifar(config, kind)
+    checksums = str(kind.train_list)  # which were compared
     return Source(
         labels=labels,
         classes=classes,
-        digest=str(kind.train_list),  # the files' checksums, which were compared
+        digest=checksums,
+        content=hashlib.sha256(checksums.encode()).hexdigest(),
         read=lambda index: Image.fromarray(images[index]),
     )
 

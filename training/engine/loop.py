@@ -40,6 +40,7 @@ class Run:
         loss: Of a network (the model or its low-precision copy) on a batch.
         images: The decoded image folder.
         candidates: Indices of the images to train on.
+        content: Digest of the data set, to know it again.
         steps: Optimiser steps of the whole schedule.
         validate: Figures of the model on held-out images, by name.
         processes: Those that share the run.
@@ -52,6 +53,7 @@ class Run:
     loss: Callable[[nn.Module, Batch], Tensor]
     images: ImageSet
     candidates: NDArray[Any]
+    content: str
     steps: int
     data: DataConfig
     optim: OptimConfig
@@ -175,6 +177,7 @@ class _Loop:
                 "images": images,
                 "epochs": images / len(run.candidates),
                 "training_images": len(run.candidates),
+                "content": run.content,
                 "classes": run.images.classes,
             },
         )
@@ -193,6 +196,12 @@ def _check_images(run: Run, head: dict[str, Any]) -> None:
             f"{run.out} was trained on {before} images of {len(head['classes'])} classes, "
             f"{run.data.path} now has {now} of {len(run.images.classes)}; restore them, or choose "
             "another --out",
+            fields=("data.path",),
+        )
+    if head.get("content", run.content) != run.content:
+        raise ConfigDiffers(
+            f"{run.out} was trained on other images than {run.data.path} has now: files of it were "
+            "renamed or have other sizes; restore them, or choose another --out",
             fields=("data.path",),
         )
 

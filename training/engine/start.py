@@ -92,6 +92,7 @@ def start(
                 loss=task.loss,
                 images=images,
                 candidates=parts.train,
+                content=source.content,
                 steps=steps,
                 data=config.data,
                 optim=config.optim,
