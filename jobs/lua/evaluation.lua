@@ -7,6 +7,8 @@ local LIVE = 'dmae:evaluations:live'
 local KEPT = 7 * DAY
 local CLAIM = 10
 local UPLOADING = 3600
+-- More than a job's version ever is, for one that is gone: its evaluation's must not fall.
+local GONE_VERSION = 10000000
 
 local ask, id, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
@@ -50,7 +52,7 @@ end
 -- How a job ended, as its evaluation keeps it: jobs are forgotten sooner.
 local function result_of(job_id, job, own)
   local result = { job = job_id, own = own, state = job and job.state or 'deleted' }
-  if not job then return result, 0 end
+  if not job then return result, GONE_VERSION end
   local certificate, version, draws, code, message = unpack(redis.call('HMGET', job.name,
     'certificate', 'version', 'draws_done', 'error_code', 'error_message'))
   result.draws = tonumber(draws)

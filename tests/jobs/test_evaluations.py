@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jobs import evaluations, ledger
+from jobs import evaluations, ledger, store
 from jobs.errors import EvaluationGone, EvaluationNotFound
 from jobs.evaluation_record import EvaluationState
 from tests.jobs.labelled import BAD, ITEMS, LabelledSet
@@ -111,6 +111,17 @@ def test_the_version_grows_with_every_change_of_a_job(evaluation: LabelledSet) -
 
     assert seen == sorted(set(seen))
     assert evaluation.read(items=False).version == seen[-1]
+
+
+def test_the_version_does_not_fall_when_a_job_is_deleted(evaluation: LabelledSet) -> None:
+    job_id = evaluation.place(0)
+    for chunk in evaluation.life.admit():
+        evaluation.life.commit(chunk)
+    before = evaluation.read(items=False).version
+
+    evaluation.run(store.delete(job_id, tenant=evaluation.tenant, now=evaluation.life.now))
+
+    assert evaluation.read(items=False).version > before
 
 
 def test_draws_of_live_and_ended_jobs_are_counted_together(evaluation: LabelledSet) -> None:
