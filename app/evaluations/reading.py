@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from app import draining
 from app.services import Services
 from jobs import evaluations
 from jobs.evaluation_record import Evaluation
@@ -31,6 +32,8 @@ async def wait_for_evaluation(
 ) -> Evaluation:
     """The evaluation, without its images, once it has ended or is no longer at a known version.
 
+    A process that was asked to stop waits no more.
+
     Args:
         services: Their store is asked, at growing intervals.
         evaluation: As it was read.
@@ -47,7 +50,7 @@ async def wait_for_evaluation(
     gap = FIRST_LOOK_S
     while not evaluation.state.terminal and evaluation.version == (known or evaluation.version):
         left = ends - loop.time()
-        if left <= 0:
+        if left <= 0 or draining.asked():
             break
         await asyncio.sleep(min(gap, left))
         gap = min(1.5 * gap, LONGEST_GAP_S)

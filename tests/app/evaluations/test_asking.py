@@ -59,6 +59,18 @@ async def test_a_wait_that_is_too_short_answers_with_what_there_is(
     assert answer.headers["preference-applied"] == "wait=1"
 
 
+async def test_a_process_that_was_asked_to_stop_does_not_wait(
+    service: Any, archive: bytes, evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = (await evaluate(service.http, archive)).json()
+    monkeypatch.setattr("app.draining.asked", lambda: True)
+
+    async with asyncio.timeout(10):
+        answer = await service.http.get(begun["links"]["self"], params={"wait": 30})
+
+    assert answer.json()["state"] == "queued"
+
+
 async def test_cancelling_keeps_what_was_found(
     service: Any, worker: Any, archive: bytes, evaluate: Evaluate, read: Any
 ) -> None:
