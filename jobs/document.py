@@ -11,7 +11,7 @@ from jobs.record import ImageRef, JobSpec, Maker
 from jobs.statement import Subject, statement
 from smoothing.certificate import Certificate
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _DECIMALS = 1_000_000
 _MARGIN = 1e-9
 """Taken off before flooring; far more than the rounding of the arithmetic before it."""
@@ -52,6 +52,7 @@ def certificate_document(spec: JobSpec, certificate: Certificate, making: Making
         label=None if index is None else spec.model.labels[index],
         image=spec.image,
         attempts=making.attempts,
+        exact=True,
     )
     concluded = conclusions(subject, certificate)
     scheme = _each_once(maker.noise_scheme for maker in making.makers)

@@ -1,5 +1,6 @@
 """What a certificate claims and what it does not, in plain words."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from jobs.record import ImageRef
@@ -16,12 +17,24 @@ class Subject:
         image: The image.
         attempts: Different questions that the service was asked about this image and model, this
             one included; None in documents of schema 1, which did not count them.
+        exact: Whether parameters are written with all their digits; before schema 3 they had six.
     """
 
     model_id: str
     label: str | None
     image: ImageRef
     attempts: int | None
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Figures:
+    """Parameters as they are written."""
+
+    sigma: str
+    alpha: str
+    alpha_each: str
+    radius: str
 
 
 def statement(subject: Subject, certificate: Certificate) -> str:
@@ -30,15 +43,34 @@ def statement(subject: Subject, certificate: Certificate) -> str:
 
 
 def _claim(subject: Subject, certificate: Certificate) -> str:
+    figures = _figures(certificate.params, plain if subject.exact else _of_six_digits)
     smoothed = (
         f"the smoothed classifier made of model {subject.model_id} and Gaussian noise of standard "
-        f"deviation {certificate.params.sigma:g} (pixels scaled to 0..1)"
+        f"deviation {figures.sigma} (pixels scaled to 0..1)"
     )
     if subject.label is None:
-        return _nothing(certificate, smoothed)
+        return _nothing(certificate, figures, smoothed)
     if certificate.params.mode == "predict":
-        return _of_one_image(certificate.params, subject.label, smoothed)
-    return _of_a_ball(subject.image, certificate, subject.label, smoothed)
+        return _of_one_image(certificate.params, figures, subject.label, smoothed)
+    return _of_a_ball(subject.image, certificate, figures, subject.label, smoothed)
+
+
+def plain(value: float) -> str:
+    """A number with all its digits, and no ".0": rounded, a probability would claim too much."""
+    return repr(float(value)).removesuffix(".0")
+
+
+def _of_six_digits(value: float) -> str:
+    return f"{value:g}"
+
+
+def _figures(params: SmoothingParams, write: Callable[[float], str]) -> _Figures:
+    return _Figures(
+        sigma=write(params.sigma),
+        alpha=write(params.alpha),
+        alpha_each=write(params.alpha_each),
+        radius="" if params.radius is None else write(params.radius),
+    )
 
 
 def _attempts(attempts: int | None) -> str:
@@ -56,12 +88,12 @@ def _attempts(attempts: int | None) -> str:
     )
 
 
-def _nothing(certificate: Certificate, smoothed: str) -> str:
+def _nothing(certificate: Certificate, figures: _Figures, smoothed: str) -> str:
     params = certificate.params
-    at = f"at alpha {params.alpha:g}{_family(params)}"
+    at = f"at alpha {figures.alpha}{_family(params)}"
     if params.mode == "decide":
         return (
-            f"No radius is claimed: the votes do not show, {at}, a radius of {params.radius:g} for "
+            f"No radius is claimed: the votes do not show, {at}, a radius of {figures.radius} for "
             f"any class under {smoothed}. Nor is it claimed that the radius is smaller: it was not "
             "shown, which is all that this answer says. It is final; the same request gives the "
             "same votes."
@@ -85,28 +117,30 @@ def _nothing(certificate: Certificate, smoothed: str) -> str:
     )
 
 
-def _of_one_image(params: SmoothingParams, label: str, smoothed: str) -> str:
+def _of_one_image(params: SmoothingParams, figures: _Figures, label: str, smoothed: str) -> str:
     return (
-        f"Except with probability {params.alpha_each:g} over the service's own randomness, this "
+        f"Except with probability {figures.alpha_each} over the service's own randomness, this "
         f"image is classified {label!r} by {smoothed}. No radius is claimed: the class of an image "
         f"that differs from this one, by however little, may be another.{_heuristic(params)} "
-        f"{_of_which(params)} Nothing is said about whether {label!r} is right, about the model "
-        "without the noise, or about other noise levels."
+        f"{_of_which(params, figures)} Nothing is said about whether {label!r} is right, about "
+        "the model without the noise, or about other noise levels."
     )
 
 
-def _of_a_ball(image: ImageRef, certificate: Certificate, label: str, smoothed: str) -> str:
+def _of_a_ball(
+    image: ImageRef, certificate: Certificate, figures: _Figures, label: str, smoothed: str
+) -> str:
     params = certificate.params
     channels, height, width = image.shape
     return (
-        f"Except with probability {params.alpha_each:g} over the service's own randomness, every "
+        f"Except with probability {figures.alpha_each} over the service's own randomness, every "
         f"image whose certified tensor ({channels} x {height} x {width}, pixels scaled to 0..1, "
         f"after the stated preprocessing) lies within L2 distance {certificate.radius:.6f} of this "
         f"one's is classified {label!r} by {smoothed}.{_asked(params)}{_heuristic(params)} "
-        f"{_of_which(params)} Nothing is said about whether {label!r} is right, about the model "
-        "without the noise, about other noise levels, or about changes outside the ball, such as "
-        "rotations, crops or large patches. Whoever relies on it must classify by the smoothed "
-        "classifier."
+        f"{_of_which(params, figures)} Nothing is said about whether {label!r} is right, about "
+        "the model without the noise, about other noise levels, or about changes outside the ball, "
+        "such as rotations, crops or large patches. Whoever relies on it must classify by the "
+        "smoothed classifier."
     )
 
 
@@ -125,12 +159,12 @@ def _heuristic(params: SmoothingParams) -> str:
     )
 
 
-def _of_which(params: SmoothingParams) -> str:
+def _of_which(params: SmoothingParams, figures: _Figures) -> str:
     """What else the probability of being wrong is of."""
     if params.family_size > 1:
         return (
             f"Of a family of {params.family_size} certificates with this probability each, all "
-            f"hold together except with probability {params.alpha:g}."
+            f"hold together except with probability {figures.alpha}."
         )
     if params.mode == "anytime":
         return (

@@ -116,6 +116,7 @@ def _subject(read: Document) -> Subject:
         label=None if read.predicted is None else read.predicted.label,
         image=read.image.ref(),
         attempts=None if read.schema_version == 1 else read.attempts,
+        exact=read.schema_version > 2,
     )
 
 

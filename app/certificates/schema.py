@@ -97,7 +97,7 @@ class Signature(_Strict):
 class Document(_Strict):
     """What every certificate says; each mode adds its parameters."""
 
-    schema_version: Literal[1, 2]
+    schema_version: Literal[1, 2, 3]
     verdict: Literal["certified", "not_certified", "predicted", "abstained"]
     decision: Literal["yes", "no"] | None
     predicted: Predicted | None

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jobs.statement import plain
 from smoothing import Votes
 from smoothing.votes import INVALID
 
@@ -47,7 +48,9 @@ def headline(document: dict[str, Any]) -> str:
     predicted = document["predicted"]
     if predicted is None:
         asked = document.get("radius_asked")
-        return "No class could be certified" if asked is None else f"Radius {asked:g} was not shown"
+        if asked is None:
+            return "No class could be certified"
+        return f"Radius {plain(asked)} was not shown"
     label = predicted["label"]
     if document["mode"] == "predict":
         return f"Classified {label!r}, without a radius"
@@ -112,8 +115,8 @@ def tables(document: dict[str, Any], labels: tuple[str, ...]) -> list[Table]:
 def _figures(document: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [
         ("Mode", document["mode"]),
-        ("Noise level (sigma), pixels in 0..1", f"{document['sigma']:g}"),
-        ("Probability of being wrong (alpha)", f"{document['alpha']:g}"),
+        ("Noise level (sigma), pixels in 0..1", plain(document["sigma"])),
+        ("Probability of being wrong (alpha)", plain(document["alpha"])),
     ]
     if "family_size" in document:
         rows.append(("Certificates that share alpha", f"{document['family_size']:,}"))

@@ -103,6 +103,20 @@ def _document(
     return certificate_document(spec, replay(params, 3, tally), making)
 
 
+def of_schema_2(document: dict[str, Any]) -> dict[str, Any]:
+    """A document as it was written when parameters in its words had six digits."""
+    words = document["statement"].replace("0.0003333333333333333", "0.000333333")
+    return document | {"schema_version": 2, "statement": words}
+
+
+def of_schema_1(document: dict[str, Any]) -> dict[str, Any]:
+    """And before the questions about an image were counted."""
+    counted = " By then the service had been asked at least 2 different questions"
+    words = of_schema_2(document)["statement"].partition(counted)[0]
+    old = {name: value for name, value in document.items() if name != "attempts"}
+    return old | {"schema_version": 1, "statement": words}
+
+
 @pytest.fixture(scope="session")
 def make_document() -> Callable[..., dict[str, Any]]:
     """A genuine certificate of a case, by its name in CASES."""

@@ -13,6 +13,7 @@ from app.certificates import verification
 from app.certificates.canonical import MAX_BYTES, b64encode, canonical, written
 from app.certificates.jws import ALGORITHM, TYPE
 from app.certificates.verification import REFORMATTED, verify
+from tests.certificates.conftest import of_schema_1, of_schema_2
 
 
 def test_a_genuine_certificate_of_any_mode_verifies_in_both_forms(
@@ -28,13 +29,25 @@ def test_a_genuine_certificate_of_any_mode_verifies_in_both_forms(
     assert names == ["form", "signature", "schema", "counts", "claim", "figures", "words"]
 
 
-def test_a_certificate_of_schema_1_still_verifies(document: dict[str, Any], signing: Any) -> None:
-    sentence = " By then the service had been asked at least 2 different questions"
-    old = {name: value for name, value in document.items() if name != "attempts"}
-    old |= {"schema_version": 1, "statement": document["statement"].partition(sentence)[0]}
+def test_certificates_of_earlier_schemas_still_verify(
+    document: dict[str, Any], signing: Any
+) -> None:
+    oldest = of_schema_1(document)
 
-    assert signing.outcome(signing.sign(old).document()) == "valid"
-    assert signing.failed(signing.sign(old | {"attempts": 1}).document()) == {"schema"}
+    assert signing.outcome(signing.sign(of_schema_2(document)).document()) == "valid"
+    assert signing.outcome(signing.sign(oldest).document()) == "valid"
+    assert signing.failed(signing.sign(oldest | {"attempts": 1}).document()) == {"schema"}
+
+
+def test_a_probability_is_written_with_all_its_digits(
+    make_document: Callable[..., Any], signing: Any
+) -> None:
+    """A third of 0.001 is above 0.000333333."""
+    document = make_document("anytime, complete")
+    rounded = of_schema_2(document) | {"schema_version": 3}
+
+    assert "Except with probability 0.0003333333333333333 over" in document["statement"]
+    assert signing.failed(signing.sign(rounded).document()) == {"words"}
 
 
 def test_equal_documents_get_equal_signatures(document: dict[str, Any], signing: Any) -> None:
