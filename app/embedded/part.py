@@ -122,8 +122,11 @@ def last_lines(log: Path) -> list[str]:
 
 
 def trim(log: Path) -> None:
-    """Move a long log aside. The program goes on writing: it appends, and the file is emptied."""
-    with suppress(FileNotFoundError):
+    """Move a long log aside. The program goes on writing: it appends, and the file is emptied.
+
+    Where the disk is full, it stays as it is: that is no reason to end the stack.
+    """
+    with suppress(OSError):
         if log.stat().st_size > LONGEST_LOG:
             shutil.copyfile(log, log.with_suffix(".1.log"))
             os.truncate(log, 0)

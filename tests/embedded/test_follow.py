@@ -40,3 +40,14 @@ def test_a_long_log_is_moved_aside(tmp_path: Path) -> None:
 
     assert log.stat().st_size == 0
     assert (tmp_path / "worker.1.log").stat().st_size == LONGEST_LOG + 1
+
+
+def test_a_log_that_cannot_be_moved_aside_stays_and_ends_nothing(tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    with log.open("wb") as file:
+        file.truncate(LONGEST_LOG + 1)
+    (tmp_path / "worker.1.log").mkdir()
+
+    trim(log)
+
+    assert log.stat().st_size == LONGEST_LOG + 1
