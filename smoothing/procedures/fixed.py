@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 from smoothing.certificate import Certificate
-from smoothing.errors import InvalidCounts
 from smoothing.params import SmoothingParams
 from smoothing.procedures.proof import Proof, certificate, prove_from_fresh
-from smoothing.procedures.protocol import DrawMore
+from smoothing.procedures.protocol import DrawMore, votes_of
 from smoothing.votes import Phase, Tally, Votes
 
 
@@ -52,21 +51,10 @@ class FixedProcedure:
         return None
 
     def _votes(self, tally: Tally) -> tuple[Votes, Votes]:
-        selection = tally.get(Phase.SELECTION, Votes.none(self.num_classes))
-        estimation = tally.get(Phase.ESTIMATION, Votes.none(self.num_classes))
-        for votes in (selection, estimation):
-            if len(votes.counts) != self.num_classes:
-                message = f"votes for {len(votes.counts)} classes, expected {self.num_classes}"
-                raise InvalidCounts(message)
-        if selection.total > self.params.n0:
-            raise InvalidCounts(f"{selection.total} selection votes, n0 is {self.params.n0}")
-        allowed = self._estimation_draws(selection) if selection.total == self.params.n0 else 0
-        if estimation.total > allowed:
-            raise InvalidCounts(
-                f"{estimation.total} estimation votes, at most {allowed} were asked for "
-                f"after {selection.total} of n0={self.params.n0} selection votes"
-            )
-        return selection, estimation
+        n0, classes = self.params.n0, self.num_classes
+        selection = votes_of(tally, Phase.SELECTION, num_classes=classes, most=n0)
+        most = self._estimation_draws(selection) if selection.total == n0 else 0
+        return selection, votes_of(tally, Phase.ESTIMATION, num_classes=classes, most=most)
 
     def _estimation_draws(self, selection: Votes) -> int:
         hopeless = selection.total == self.params.n0 and selection.leader is None

@@ -155,11 +155,11 @@ def test_no_class_to_estimate_is_an_abstention_at_once(procedure: Procedure) -> 
 @pytest.mark.parametrize(
     ("tally", "message"),
     [
-        ({SELECTION: Votes(counts=(11, 0, 0))}, "11 selection votes, n0 is 10"),
+        ({SELECTION: Votes(counts=(11, 0, 0))}, "11 selection votes, at most 10"),
         ({ESTIMATION: Votes(counts=(1, 0, 0))}, "1 estimation votes, at most 0"),
         (
             {SELECTION: Votes(counts=(9, 0, 0)), ESTIMATION: Votes(counts=(1, 0, 0))},
-            "after 9 of n0=10",
+            "1 estimation votes, at most 0",
         ),
         (
             {SELECTION: SELECTED, ESTIMATION: Votes(counts=(1_001, 0, 0))},
