@@ -139,6 +139,7 @@ async def submit(
         job = queued(spec)
     else:
         job_id = _accepted(submitted, spec, services, caller, naming)
+        job = await read_job(services.runner, job_id, tenant=caller.tenant)
         if receiver is not None:
             await add_receiver(
                 services.runner,
@@ -147,7 +148,6 @@ async def submit(
                 receiver=receiver,
                 now=spec.created_at,
             )
-        job = await read_job(services.runner, job_id, tenant=caller.tenant)
     services.refusals.answered(known_as)
     also_concerns(job_id=job.spec.id)
     return Accepted(

@@ -114,6 +114,18 @@ async def test_a_certificate_that_was_known_is_told_at_once(
     assert receiver.calls[0].json["data"]["id"] == answer.json()["id"]
 
 
+async def test_a_request_sent_again_whose_job_was_deleted_is_told_so(
+    hooked: Any, picture: Picture, problem: Problem, receiver: Any
+) -> None:
+    headers = {"Idempotency-Key": "a"}
+    sent = await hooked.certify(picture(), headers=headers, webhook_url=receiver.url)
+    await hooked.http.delete(sent.headers["location"])
+
+    again = await hooked.certify(picture(), headers=headers, webhook_url=receiver.url)
+
+    problem(again, 410, "job-gone")
+
+
 async def test_a_deleted_job_is_not_told(
     hooked: Any, worker: Any, picture: Picture, receiver: Any, deliver: Any
 ) -> None:
