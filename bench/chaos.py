@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.client import Client
+from app.client.views import TERMINAL
 from bench.chaos_exact import BATCH, Redraw
 from bench.chaos_jobs import Ask, Customers, Life, asks
 from bench.chaos_kills import ALL, PARTS, Kill, Killer
@@ -35,8 +36,6 @@ SECRET = "c4a05c4a05" * 4
 WORKERS = 2
 LAST_S = 300.0
 """So long after the last submission a job must have ended."""
-
-TERMINAL = frozenset({"succeeded", "cancelled", "failed", "expired"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

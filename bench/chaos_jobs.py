@@ -20,6 +20,7 @@ from app.client.errors import (
     TooManyRequests,
     WaitedTooLong,
 )
+from app.client.views import TERMINAL
 from bench.load_requests import picture
 from bench.report import shown
 
@@ -104,7 +105,7 @@ class Life:
     @property
     def ended(self) -> bool:
         """Whether it saw the end."""
-        return self.state in {"succeeded", "cancelled", "failed", "expired"}
+        return self.state in TERMINAL
 
 
 def asks(count: int, seconds: float, chance: random.Random) -> Iterator[Ask]:

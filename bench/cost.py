@@ -14,7 +14,7 @@ from bench.memory import art_needs, available, peak_in_a_new_process
 from bench.part import Measured, Part
 from bench.peers import ALPHA, N0, has_art
 from bench.report import Target, explanation, spread, table
-from bench.rounds import interleaved
+from bench.rounds import interleaved, seconds_of
 from bench.subject import Picture, best_wishes, open_subject, pictures
 from smoothing import SmoothingParams
 from smoothing.sampler import Sampler, certify
@@ -70,12 +70,6 @@ def _certificates(sampler: Sampler, images: list[Picture], params: SmoothingPara
         certify(sampler, each.tensor, key=each.key, params=params)
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
 def _ladder(
     makers: Mapping[str, Callable[[int], object]], options: Namespace
 ) -> dict[int, Seconds]:
@@ -89,7 +83,7 @@ def _ladder(
             break
         # The larger n are to have their share of the time too.
         found[n] = interleaved(
-            {who: partial(_seconds, partial(make, n)) for who, make in makers.items()},
+            {who: partial(seconds_of, partial(make, n)) for who, make in makers.items()},
             rounds=options.rounds,
             seconds=left / 4,
             warm_up=not found and not options.quick,
@@ -118,7 +112,7 @@ def _by_images(
     return interleaved(
         {
             str(count): partial(
-                _seconds, partial(_certificates, sampler, _so_many(images, count), params)
+                seconds_of, partial(_certificates, sampler, _so_many(images, count), params)
             )
             for count in options.images
         },

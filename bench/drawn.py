@@ -32,9 +32,9 @@ class Drawn:
     seconds: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
     art_seconds: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
 
-    def mean_radius(self, name: str, images: int | None = None) -> float:
-        """Of a procedure over the first few images, or all; an abstention counts as 0."""
-        return float(np.mean([each.radius for each in self.certificates[name][:images]]))
+    def mean_radius(self, name: str) -> float:
+        """Of a procedure over all images; an abstention counts as 0."""
+        return float(np.mean([each.radius for each in self.certificates[name]]))
 
 
 def draw(

@@ -23,7 +23,7 @@ from model_store.runtimes import Opened
 from model_store.runtimes.checks import probe
 from model_store.runtimes.warm_up import measure as bare_forward
 from smoothing import SmoothingParams
-from smoothing.sampler import Sampler, certify
+from smoothing.sampler import certify
 
 ART = "ART's certify"
 TIMM = "timm's forward pass"
@@ -86,13 +86,9 @@ def _of_runtime(way: Way, options: Namespace) -> dict[str, Callable[[], float]]:
     certificate = partial(certify, sampler, image, key=bytes(32), params=params)
     return {
         _forward(way): partial(bare_forward, way.opened.runtime, size=size, seconds=options.slice),
-        _sampler(way): partial(_sampled, sampler, options.slice),
+        _sampler(way): partial(sampler.measure, seconds=options.slice),
         _fixed(way): partial(rate, N0 + options.n, certificate),
     }
-
-
-def _sampled(sampler: Sampler, seconds: float) -> float:
-    return sampler.measure(seconds=seconds)
 
 
 def _peers(

@@ -230,7 +230,6 @@ def offer(
     requests: Sequence[bytes],
     *,
     count: int | None = None,
-    connections: int = CONNECTIONS,
     rate: float | None = None,
 ) -> Run:
     """Have another process ask, and wait for all answers.
@@ -239,7 +238,6 @@ def offer(
         port: On this machine.
         requests: To send; from the first again where `count` is larger.
         count: How many; each once where None.
-        connections: At a time.
         rate: Requests a second, whether or not answers come; as fast as they come where None.
     """
     with tempfile.NamedTemporaryFile(prefix="dmae-load-") as file:
@@ -247,7 +245,7 @@ def offer(
             file.write(struct.pack(">I", len(request)) + request)
         file.flush()
         command = [sys.executable, "-m", "bench.load_client", "--port", str(port)]
-        command += ["--connections", str(connections), "--count", str(count or len(requests))]
+        command += ["--count", str(count or len(requests))]
         command += [] if rate is None else ["--rate", str(rate)]
         said = subprocess.run([*command, file.name], stdout=subprocess.PIPE, check=True)
     told = json.loads(said.stdout)

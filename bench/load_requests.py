@@ -10,9 +10,9 @@ from PIL import Image
 BOUNDARY = "dmae-load-0123456789abcdef"
 
 
-def picture(seed: int, size: int = 32) -> bytes:
-    """A PNG of random smooth colours, another for each seed."""
-    noise = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+def picture(seed: int, size: int = 32, *, cells: int = 4) -> bytes:
+    """A PNG of so many random cells a side, blurred; another for each seed."""
+    noise = np.random.default_rng(seed).integers(0, 256, (cells, cells, 3), dtype=np.uint8)
     file = BytesIO()
     Image.fromarray(noise).resize((size, size), Image.Resampling.BICUBIC).save(file, "PNG")
     return file.getvalue()

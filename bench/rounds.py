@@ -36,8 +36,13 @@ def interleaved(
     return {name: tuple(measured) for name, measured in values.items()}
 
 
-def rate(count: int, work: Callable[[], object]) -> float:
-    """How many a second, of work that does so many."""
+def seconds_of(work: Callable[[], object]) -> float:
+    """How long work takes."""
     started = time.perf_counter()
     work()
-    return count / (time.perf_counter() - started)
+    return time.perf_counter() - started
+
+
+def rate(count: int, work: Callable[[], object]) -> float:
+    """How many a second, of work that does so many."""
+    return count / seconds_of(work)

@@ -8,24 +8,22 @@ thread each, and whichever is not measured rests.
 One job alone: what a user waits for a certificate, against the bare sampler's time for it.
 """
 
-import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from io import BytesIO
 from itertools import count
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from app.client import Client, Job
 from bench.bare_sampler import bare_samplers
+from bench.load_requests import picture
 from bench.part import Measured, Part
 from bench.peers import ALPHA, N0
 from bench.report import Target, at_least, explanation, ratios, spread, table
-from bench.rounds import interleaved
+from bench.rounds import interleaved, seconds_of
 from bench.stack import running_stack
 from bench.subject import STRIDE, Subject, open_subject
 from training.data import list_images
@@ -79,7 +77,7 @@ class Service:
         requests = [
             partial(
                 self._client.certify,
-                _picture(next(self._seeds), size),
+                picture(next(self._seeds), size, cells=size),
                 sigma=self._subject.sigma,
                 model=self._subject.card.id,
                 mode="fixed",
@@ -89,7 +87,7 @@ class Service:
             )
             for _ in range(jobs)
         ]
-        return _seconds(partial(self._together, requests))
+        return seconds_of(partial(self._together, requests))
 
     def decide(self, *, n: int, together: bool) -> float:
         """Seconds for a job about each upload."""
@@ -108,7 +106,7 @@ class Service:
             )
             for upload in self._uploads
         ]
-        return _seconds(partial(self._together if together else self._in_turn, requests))
+        return seconds_of(partial(self._together if together else self._in_turn, requests))
 
     def _together(self, requests: Sequence[Asks]) -> None:
         for job in [ask() for ask in requests]:
@@ -140,12 +138,12 @@ def _crew(workers: int, subject: Subject, uploads: Sequence[bytes], options: Nam
         service = Service(client, subject, uploads)
         contenders: dict[str, Callable[[], float]] = {
             "service": lambda: service.fixed(jobs, n=options.n),
-            "bare": lambda: _seconds(partial(bare.certify, jobs, n=options.n)),
+            "bare": lambda: seconds_of(partial(bare.certify, jobs, n=options.n)),
         }
         if workers == options.workers[0]:
             contenders |= {
                 "alone": lambda: service.fixed(1, n=options.alone_n),
-                "bare_alone": lambda: _seconds(partial(bare.certify, 1, n=options.alone_n)),
+                "bare_alone": lambda: seconds_of(partial(bare.certify, 1, n=options.alone_n)),
             }
         seconds = interleaved(contenders, rounds=options.rounds, seconds=options.seconds / 4)
         if workers == options.workers[-1]:
@@ -229,12 +227,6 @@ def _workers(crew: Crew) -> str:
     return f"{crew.workers} worker{'s' if crew.workers > 1 else ''}"
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
 def _uploads(data: Path, subject: Subject, jobs: int) -> tuple[str, list[bytes]]:
     """What the images are, in words, and image files."""
     if data.is_dir():
@@ -242,16 +234,7 @@ def _uploads(data: Path, subject: Subject, jobs: int) -> tuple[str, list[bytes]]
         chosen = np.random.default_rng(0).permutation(len(paths))[:jobs]
         return f"test images of `{data.name}`", [paths[at].read_bytes() for at in chosen]
     size = subject.card.preprocessing.size
-    return "smooth random images", [_picture(-1 - at, size, cells=4) for at in range(jobs)]
-
-
-def _picture(seed: int, size: int, *, cells: int | None = None) -> bytes:
-    """A PNG of random pixels, or of so many random cells a side, blurred."""
-    shape = (cells or size, cells or size, 3)
-    pixels = np.random.default_rng(abs(seed)).integers(0, 256, shape, dtype=np.uint8)
-    file = BytesIO()
-    Image.fromarray(pixels).resize((size, size), Image.Resampling.BICUBIC).save(file, "PNG")
-    return file.getvalue()
+    return "smooth random images", [picture(1 + at, size) for at in range(jobs)]
 
 
 def _more(parser: ArgumentParser) -> None:
