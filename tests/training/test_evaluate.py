@@ -13,7 +13,7 @@ from tests.training.conftest import EVALUATED, without_times
 from training.config import EvaluateConfig
 from training.errors import BadData
 from training.evaluate import describe, evaluate, params_of
-from training.evaluation.card import write_card
+from training.evaluation.card import portable_command, write_card
 from training.evaluation.counts import certified_again, parse_counts
 from training.evaluation.journal import counts_path
 from training.evaluation.subject import open_subject
@@ -94,6 +94,14 @@ def test_the_figures_go_into_the_card_once(evaluation: EvaluateConfig):
         f"python -m training evaluate --model {EVALUATED} --data data/train --stride 5 "
         "--sigma 0.25 --n0 10 --n 20 --alpha 0.001 --numerics sound"
     )
+
+
+def test_the_folder_of_all_data_is_no_folder_in_itself(evaluation: EvaluateConfig):
+    config = replace(evaluation, source="cifar10", data=Path("/a/data"))
+
+    command = portable_command(config, Path("/a/data"), params_of(config))
+
+    assert " --data data --source cifar10 " in command
 
 
 def test_the_figures_are_those_of_the_images_asked_for(evaluation: EvaluateConfig):

@@ -94,6 +94,14 @@ def test_commands_keep_the_objective_and_the_place_among_the_runs():
     )
 
 
+def test_the_folder_of_all_data_is_no_folder_in_itself():
+    arguments = ["--data.source", "cifar10", "--data.path", "/a/data"]
+
+    command = portable_command({"arguments": arguments}, "pretrain", Path("runs/pre"))
+
+    assert command.endswith(" --data.source cifar10 --data.path data")
+
+
 def test_no_start_is_no_path():
     origin = {"recipe": "smoke", "arguments": ["--init", "None", "--data.randaugment", ""]}
 

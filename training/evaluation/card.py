@@ -60,9 +60,10 @@ def write_card(
 
 def portable_command(config: EvaluateConfig, data: Path, params: SmoothingParams) -> str:
     """The command that repeats an evaluation, naming no path of this machine."""
+    folder = "data" if data.name == "data" else f"data/{data.name}"
     words = [
         "python -m training evaluate",
-        f"--model {config.model} --data data/{data.name}",
+        f"--model {config.model} --data {folder}",
         f"--source {config.source}" if config.source != "folder" else "",
         f"--stride {config.stride}",
         f"--start {config.start}" if config.start else "",

@@ -121,7 +121,8 @@ def portable_command(origin: Mapping[str, Any], command: str, out: Path) -> str:
 
 def _portable(option: str, word: str) -> str:
     if option in DATA:
-        return f"{DATA[option]}/{Path(word).name}"
+        folder, name = DATA[option], Path(word).name
+        return folder if name == folder else f"{folder}/{name}"
     if option == "--init" and word != NONE:
         return _portable_run(Path(word))
     return Path(word).name if Path(word).is_absolute() else word
