@@ -7,22 +7,27 @@ multiply-adds round less often. Last bits differ from the host's, and so does a 
 carry it over a half-integer, of which the probability is within the same total variation.
 That is why this noise has a name of its own.
 
-Where Triton is at hand one kernel writes the rows. Otherwise torch does, with the same integers.
+Where Triton works one kernel writes the rows. Otherwise torch does, with the same integers.
 """
 
+import logging
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
 from math import pi
 
+import numpy as np
 import torch
 from jaxtyping import Float, Float32
 from torch import Tensor
 
 from smoothing.addresses import Addresses, addresses_of
 from smoothing.draws import Draws
-from smoothing.noise import NOISE_SCHEME
+from smoothing.noise import KEY_BYTES, NOISE_SCHEME
 from smoothing.philox_torch import philox_words
+from smoothing.votes import Phase
+
+logger = logging.getLogger(__name__)
 
 DEVICE_SCHEME = f"{NOISE_SCHEME}/device"
 
@@ -38,7 +43,7 @@ def rows_on_device(
     where = addresses_of(slices, device)
     rows = torch.zeros((num_rows, *slices[0].image.shape), device=device)
     flat = rows.view(num_rows, -1)[: len(where.owner)]
-    if device.type == "cuda" and where.pixels.shape[1] % 8 == 0 and _has_triton():
+    if device.type == "cuda" and where.pixels.shape[1] % 8 == 0 and _triton_works(device):
         from smoothing.noise_cuda import draw_with_triton  # noqa: PLC0415 - Triton is optional
 
         draw_with_triton(where, flat)
@@ -61,5 +66,23 @@ def noisy_in_torch(where: Addresses) -> Float[Tensor, "rows size"]:
 
 
 @cache
-def _has_triton() -> bool:
-    return find_spec("triton") is not None
+def _triton_works(device: torch.device) -> bool:
+    """Whether it is there and its kernel runs: what launches that is made by a C compiler."""
+    if find_spec("triton") is None:
+        return False
+    from smoothing.noise_cuda import draw_with_triton  # noqa: PLC0415 - Triton is optional
+
+    probe = Draws(
+        image=np.zeros((3, 8, 8), dtype=np.float32),
+        sigma=1.0,
+        key=bytes(KEY_BYTES),
+        phase=Phase.SELECTION,
+        start=0,
+        stop=1,
+    )
+    try:
+        draw_with_triton(addresses_of([probe], device), torch.empty((1, 192), device=device))
+    except Exception as error:  # noqa: BLE001 - a compiler of others may raise anything
+        logger.warning("Triton does not work, torch draws the noise", extra={"detail": str(error)})
+        return False
+    return True

@@ -11,7 +11,12 @@ import torch
 
 from smoothing import InvalidParams, Phase
 from smoothing.addresses import addresses_of
-from smoothing.device_noise import DEVICE_SCHEME, noisy_in_torch, rows_on_device
+from smoothing.device_noise import (
+    DEVICE_SCHEME,
+    _triton_works,
+    noisy_in_torch,
+    rows_on_device,
+)
 from smoothing.draws import Draws, draw_rows
 from smoothing.noise import NOISE_SCHEME
 from smoothing.philox import Words, stream_of
@@ -114,6 +119,16 @@ def test_the_kernel_draws_the_hosts_rows() -> None:
     )
 
     assert done.stdout == "equal\n", done.stderr
+
+
+def test_torch_draws_where_the_kernel_cannot_be_launched(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As in an image without a C compiler; here because there is no accelerator in it."""
+    pytest.importorskip("triton")
+
+    assert not _triton_works(CPU)
+    assert "torch draws the noise" in caplog.text
 
 
 @pytest.mark.gpu
