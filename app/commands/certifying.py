@@ -77,12 +77,14 @@ class Batch:
     parallel: int
     timeout_s: float | None
     out: Path | None
-    outcomes: list[Outcome] = field(default_factory=list["Outcome"])
+    outcomes: list[Outcome] = field(init=False)
     ended_by: ClientError | None = None
+
+    def __post_init__(self) -> None:
+        self.outcomes = [Outcome(picture=picture) for picture in self.pictures]
 
     async def run(self, client: AsyncClient, bars: Bars) -> None:
         """Certify all, until nobody answers or the key is not accepted."""
-        self.outcomes = [Outcome(picture=picture) for picture in self.pictures]
         waiting = iter(self.outcomes)
 
         async def work() -> None:

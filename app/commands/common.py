@@ -101,8 +101,8 @@ def errors_in_words(*, as_json: bool = False, failed: int = FAILED) -> Generator
     try:
         yield
     except expected as error:
-        # What is no file, such as a pipe that was closed, is left to typer.
-        if isinstance(error, OSError) and error.filename is None:
+        # A pipe that was closed is left to typer.
+        if isinstance(error, BrokenPipeError):
             raise
         say_error(error, as_json=as_json)
         codes: dict[type, int] = {
@@ -157,6 +157,8 @@ def in_words(error: Exception) -> str:
             words = f"{error}: `dmae jobs watch` comes back to it"
         case NoCertificate() | GivenUp():
             words = str(error)
+        case OSError(filename=None):  # as of a full disk
+            words = f"error: {error.strerror or error}"
         case OSError():
             words = f"error: cannot read or write {error.filename}: {error.strerror}"
         case _:

@@ -1,6 +1,8 @@
 """The `dmae` commands and the real application."""
 
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -13,8 +15,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.cli import cli
-from app.client import AsyncClient, AsyncJob, Client
+from app.client import AsyncClient, AsyncJob, Certificate, Client
 from app.client.errors import ServiceUnreachable, Unauthorized
+from app.commands.certifying import Batch, Picture
 
 pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("clean_environment")]
 
@@ -114,6 +117,32 @@ def test_a_result_says_of_every_picture_what_became_of_it(
 
     assert result.exit_code == 1
     assert json.loads(result.stdout)["error"]["detail"] == "it was revoked"
+
+
+def test_what_is_interrupted_at_its_very_beginning_tells_of_each_picture_too(folder: Path) -> None:
+    picture = Picture(file=folder / "a.png", name="a.png")
+
+    batch = Batch(pictures=[picture], question={}, parallel=1, timeout_s=None, out=None)
+
+    assert [str(outcome.why) for outcome in batch.outcomes] == [
+        "given up before the service had taken it"
+    ]
+
+
+@pytest.mark.usefixtures("working")
+def test_a_full_disk_is_told_in_words(
+    dmae: Any, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Certificate, "save", full)
+
+    result = dmae("certify", folder, "--sigma", 0.25, "--n", 300, "--out", tmp_path, "--json")
+
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["error"]["kind"] == "OSError"
+    assert result.stderr.endswith("error: No space left on device\n")
 
 
 def test_pictures_that_cannot_be_told_apart_are_refused(dmae: Any, folder: Path) -> None:
