@@ -95,7 +95,8 @@ class JobStatus:
         draws_planned: Votes expected in all.
         draws_per_s: Speed so far; None before the first votes.
         eta_s: Expected seconds to the end; None if unknown or over.
-        queue_position: Jobs before it while it is queued; None where that is not known.
+        queue_position: 1 while it is the next of the tenant's queued jobs of its model to start;
+            None once it has started, or where that is not known.
         cached: Whether the certificate was known before.
         certificate: Once succeeded, unsigned.
         interim: The certificate that holds while a job of mode anytime runs.

@@ -160,9 +160,9 @@ def _say(status: "JobStatus", client: "Client", *, as_json: bool) -> None:
     if known is not None:
         typer.echo(f"\n{describe(known.document, known_labels(client, known.document))}")
     elif not status.ended:
-        ahead = f", {status.queue_position} before it" if status.queue_position else ""
+        place = f", place {status.queue_position} in the queue" if status.queue_position else ""
         left = "" if status.eta_s is None else f", about {status.eta_s:,.0f} s left"
-        typer.echo(f"{status.draws_done:,} of {status.draws_planned:,} draws{ahead}{left}")
+        typer.echo(f"{status.draws_done:,} of {status.draws_planned:,} draws{place}{left}")
 
 
 def _row(status: "JobStatus") -> tuple[str, ...]:

@@ -90,8 +90,8 @@ def _shown() -> Generator[Progress]:
 
 
 def _rest(job: JobStatus) -> str:
-    ahead = f"{job.queue_position} before it" if job.queue_position else ""
+    place = f"place {job.queue_position} in the queue" if job.queue_position else ""
     speed = "" if job.draws_per_s is None else f"{job.draws_per_s:,.0f} draws/s"
     left = "" if job.eta_s is None else f"{job.eta_s:,.0f} s left"
     shown = f"radius {job.interim.radius:.6f}" if job.interim and job.interim.radius else ""
-    return ", ".join(part for part in (ahead, speed, left, shown) if part)
+    return ", ".join(part for part in (place, speed, left, shown) if part)

@@ -200,6 +200,8 @@ def test_jobs_are_listed_shown_cancelled_and_deleted(dmae: Any, folder: Path, li
     listed = dmae("jobs", "list")
     assert [line.split()[0] for line in listed.stdout.splitlines()] == ["job", *ids[::-1]]
     assert json.loads(dmae("jobs", "show", ids[0], "--json").stdout)["state"] == "queued"
+    # 1 is the next to start.
+    assert ", place 1 in the queue" in dmae("jobs", "show", ids[0]).stdout
     assert dmae("jobs", "cancel", *ids).stdout == f"{ids[0]} cancelled\n{ids[1]} cancelled\n"
     assert len(json.loads(dmae("jobs", "list", "--state", "cancelled", "--json").stdout)) == 2
     assert "cancelled" in dmae("jobs", "show", ids[0]).stdout
