@@ -2,6 +2,7 @@
 
 import hashlib
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from torchvision.datasets import CIFAR10, CIFAR100, ImageFolder
 
 from training.config import DataConfig
 from training.data import list_images
+from training.data.imagenet import DEVKIT, TRAIN
+from training.data.locks import alone
 from training.data.shapes import CLASSES, draw_shapes
 from training.data.sources import Source, open_source
 from training.errors import BadConfig, BadData
@@ -222,6 +225,35 @@ def test_imagenet_that_was_half_unpacked_is_refused(config: DataConfig):
     tarfile.open(config.path / "train/n01443537.tar", "w").close()
 
     with pytest.raises(BadData, match="train was not unpacked to the end; remove it"):
+        open_source(replace(config, source="imagenet"))
+
+
+def write_archives(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (DEVKIT, TRAIN):
+        (folder / name).write_bytes(b"damaged")
+
+
+def test_imagenet_that_another_process_unpacks_is_waited_for(config: DataConfig):
+    inner = config.path / "train/n01443537.tar"
+    write_archives(config.path)
+    write_image(config.path / "train/n01440764/0.JPEG")
+    inner.touch()
+
+    with ThreadPoolExecutor(1) as pool, alone(config.cache / "imagenet.lock"):
+        source = pool.submit(open_source, replace(config, source="imagenet"))
+        with pytest.raises(TimeoutError):
+            source.result(timeout=0.2)
+        write_image(inner.with_suffix("") / "0.JPEG")
+        inner.unlink()
+
+    assert source.result().classes == ("n01440764", "n01443537")
+
+
+def test_damaged_archives_of_imagenet_are_named(config: DataConfig):
+    write_archives(config.path)
+
+    with pytest.raises(BadData, match=r"cannot be unpacked in .*devkit.* is corrupted"):
         open_source(replace(config, source="imagenet"))
 
 

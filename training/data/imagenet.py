@@ -25,15 +25,14 @@ def train_folder(config: DataConfig) -> Path:
             instead.
 
     Raises:
-        BadData: It is neither, or the archives were not unpacked to the end.
+        BadData: It is neither, or the archives are damaged or were not unpacked to the end.
     """
     path = config.path
     train = path / "train"
-    archives = all((path / name).is_file() for name in (DEVKIT, TRAIN))
-    if archives and not train.is_dir():
-        with alone(config.cache / "imagenet.lock"):
-            logger.info("unpacking %s, once", path / TRAIN)
-            ImageNet(path, split="train")
+    if all((path / name).is_file() for name in (DEVKIT, TRAIN)):
+        with alone(config.cache / "imagenet.lock"):  # another process may be unpacking them
+            if not train.is_dir():
+                _unpack(path)
     if any(train.glob("*.tar")):
         raise BadData(f"{train} was not unpacked to the end; remove it, to begin anew")
     if train.is_dir():
@@ -44,3 +43,11 @@ def train_folder(config: DataConfig) -> Path:
             f"of them, nor the archives {DEVKIT} and {TRAIN}; register at image-net.org for them"
         )
     return path
+
+
+def _unpack(path: Path) -> None:
+    logger.info("unpacking %s, once", path / TRAIN)
+    try:
+        ImageNet(path, split="train")
+    except RuntimeError as error:
+        raise BadData(f"ImageNet cannot be unpacked in {path}: {error}") from error
