@@ -1,4 +1,4 @@
-"""Be told when a job has ended: python examples/webhook_receiver.py SECRETS [PORT].
+"""Be told of what has ended: python examples/webhook_receiver.py SECRETS [PORT].
 
 SECRETS is a file with the service's secret (GET /webhooks/secret); while it is changed, a line for
 each of the two. The service tells only hosts that APP_WEBHOOK_ALLOW names, over HTTPS: put a proxy
@@ -33,7 +33,7 @@ class Receiver(BaseHTTPRequestHandler):
         # The service repeats what it did not see answered.
         if self.headers["webhook-id"] not in seen:
             seen.add(self.headers["webhook-id"])
-            print(f"{event['type']}: job {event['data']['id']}", flush=True)
+            print(f"{event['type']}: {event['data']['id']}", flush=True)
         self._answer(204)
 
     def _answer(self, status: int, text: str = "") -> None:

@@ -142,4 +142,4 @@ def test_a_webhook_is_believed_once_and_only_if_signed(tmp_path: Path) -> None:
         said = list(lines)
 
     assert answers == [204, 400, 204]
-    assert said == ["job.succeeded: job job-1\n"]
+    assert said == ["job.succeeded: job-1\n"]
