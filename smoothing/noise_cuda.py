@@ -7,6 +7,7 @@ since Philox makes four words at once.
 # pyright: basic, reportArgumentType=false, reportGeneralTypeIssues=false
 # ruff: noqa: N803
 
+import torch
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -25,17 +26,19 @@ def draw_with_triton(where: Addresses, out: Tensor) -> None:
     """
     rows, size = out.shape
     grid = (rows, triton.cdiv(size // 8, _INSTANCES))
-    _noisy[grid](
-        out,
-        where.pixels,
-        where.owner,
-        where.keys,
-        where.phases,
-        where.draws,
-        where.scales,
-        size,
-        INSTANCES=_INSTANCES,
-    )
+    # Triton launches on the current device and its stream, which need not be those of the rows.
+    with torch.cuda.device_of(out):
+        _noisy[grid](
+            out,
+            where.pixels,
+            where.owner,
+            where.keys,
+            where.phases,
+            where.draws,
+            where.scales,
+            size,
+            INSTANCES=_INSTANCES,
+        )
 
 
 @triton.jit
