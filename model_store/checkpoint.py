@@ -13,7 +13,8 @@ from torch import Tensor
 from model_store.errors import CheckpointInvalid, DigestMismatch
 from model_store.whole_file import replace_file
 
-# torch.save writes a zip archive since 1.6 and a bare pickle (protocol 2 and up) before.
+# torch.save writes a zip archive since 1.6 and a bare pickle (protocol 2 and up) before. The length
+# of a header may have a safetensors file begin like the latter; its JSON follows after 8 bytes.
 _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
@@ -59,7 +60,7 @@ def load(path: Path, sha256: str) -> dict[str, Tensor]:
         data = path.read_bytes()
     except OSError as error:
         raise CheckpointInvalid(f"{path} cannot be read: {error.strerror}") from error
-    if data.startswith(_PICKLES):
+    if data.startswith(_PICKLES) and data[8:9] != b"{":
         raise CheckpointInvalid(f"{path} is a pickle, which can run code; only safetensors is read")
     actual = hashlib.sha256(data).hexdigest()
     if actual != sha256:

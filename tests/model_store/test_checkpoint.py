@@ -114,6 +114,18 @@ def test_a_pickle_under_another_name_is_never_opened(tmp_path: Path, archive: bo
         checkpoint.load(path, hashlib.sha256(buffer.getvalue()).hexdigest())
 
 
+@pytest.mark.parametrize("length", [0x280, 0x380, 0x480, 0x580])
+def test_a_header_whose_length_reads_like_a_pickle_is_none(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "w.safetensors"
+    tensors = {"a" * (length - 60): torch.zeros(1)}
+    digest = checkpoint.save(path, tensors)
+
+    loaded = checkpoint.load(path, digest)
+
+    assert int.from_bytes(path.read_bytes()[:8], "little") == length
+    assert loaded.keys() == tensors.keys()
+
+
 @pytest.mark.parametrize("keep", [0, 4, 8, 60, -1])
 def test_a_file_cut_short_is_named(
     tmp_path: Path, tensors: dict[str, torch.Tensor], keep: int
