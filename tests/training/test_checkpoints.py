@@ -1,6 +1,7 @@
 """Checkpoints are whole or not there."""
 
 import errno
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ from training.engine.start import require_checkpoint_room
 from training.errors import BadCheckpoint, DiskFull
 from training.streams import stream
 
+SCALARS = {"seconds": 1.5, "epochs": 1, "classes": []}
+
 
 def trained(steps: int) -> tuple[nn.Module, torch.optim.Optimizer]:
     model = nn.Linear(3, 2)
@@ -33,7 +36,7 @@ def trained(steps: int) -> tuple[nn.Module, torch.optim.Optimizer]:
 
 def write(out: Path, steps: int) -> nn.Module:
     model, optimizer = trained(steps)
-    checkpoints.save(out, step=steps, model=model, optimizers=[optimizer], scalars={"seconds": 1.5})
+    checkpoints.save(out, step=steps, model=model, optimizers=[optimizer], scalars=SCALARS)
     return model
 
 
@@ -82,12 +85,26 @@ def test_a_directory_without_a_checkpoint_is_named(tmp_path: Path):
         checkpoints.load_weights(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", '{"step": 1', "[]", '{"step": 1}'])
+@pytest.mark.parametrize("text", ["", '{"step": 1', "[]"])
 def test_a_damaged_head_is_named(text: str, tmp_path: Path):
     (tmp_path / "checkpoint.json").write_text(text)
 
-    with pytest.raises(BadCheckpoint, match=r"checkpoint\.json (was damaged|is no checkpoint)"):
+    with pytest.raises(BadCheckpoint, match=r"checkpoint\.json was damaged"):
         checkpoints.read_head(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("step", "2"), ("seconds", None), ("classes", "cat, dog"), ("tensors", 1)]
+)
+def test_a_head_that_was_edited_is_named_with_what_is_wrong(
+    name: str, value: object, tmp_path: Path
+):
+    write(tmp_path, 1)
+    head = tmp_path / "checkpoint.json"
+    head.write_text(json.dumps(json.loads(head.read_text()) | {name: value}))
+
+    with pytest.raises(BadCheckpoint, match=rf"checkpoint\.json was damaged, {name} missing or"):
+        checkpoints.load_weights(tmp_path)
 
 
 def test_a_missing_tensor_file_is_named(tmp_path: Path):
@@ -202,7 +219,7 @@ def test_the_size_of_a_checkpoint_is_foretold(optimizer: str, tmp_path: Path):
     for each in optimizers:
         each.step()
 
-    checkpoints.save(tmp_path, step=1, model=model, optimizers=optimizers, scalars={})
+    checkpoints.save(tmp_path, step=1, model=model, optimizers=optimizers, scalars=SCALARS)
 
     foretold = checkpoints.size_bytes(model, moments=MOMENTS[optimizer])
     actual = (tmp_path / "checkpoint-0000001.safetensors").stat().st_size

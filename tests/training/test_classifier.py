@@ -34,7 +34,8 @@ def save(out: Path, model: nn.Module, config: PretrainConfig | FinetuneConfig) -
     for parameter in model.parameters():
         parameter.data += 0.1 * torch.randn(parameter.shape, generator=generator)
     out.mkdir()
-    checkpoints.save(out, step=1, model=model, optimizers=[], scalars={})
+    scalars = {"seconds": 0.0, "epochs": 0.0, "classes": []}
+    checkpoints.save(out, step=1, model=model, optimizers=[], scalars=scalars)
     (out / "config.json").write_text(json.dumps(as_json(config)))
     return out
 

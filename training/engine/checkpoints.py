@@ -19,6 +19,14 @@ from training.engine.disk import write_whole, written_whole
 from training.errors import BadCheckpoint
 
 HEAD = "checkpoint.json"
+_READ = {
+    "step": int,
+    "tensors": str,
+    "seconds": int | float,
+    "epochs": int | float,
+    "classes": list,
+}
+"""What of it is read again."""
 LONGEST = 300  # letters of what torch has to say
 RESTORE = "restore it, or begin again in another directory"
 
@@ -70,9 +78,11 @@ def read_head(out: Path) -> dict[str, Any] | None:
     if not (out / HEAD).exists():
         return None
     head = read_json(out / HEAD)
-    missing = {"step", "tensors"} - head.keys()
-    if missing:
-        raise BadCheckpoint(f"{out / HEAD} is no checkpoint: it lacks {', '.join(sorted(missing))}")
+    wrong = [name for name, kind in _READ.items() if not isinstance(head.get(name), kind)]
+    if wrong:
+        raise BadCheckpoint(
+            f"{out / HEAD} was damaged, {', '.join(wrong)} missing or of another kind: {RESTORE}"
+        )
     return head
 
 
