@@ -238,6 +238,7 @@ class Batcher:
                 self._on_error(own)
                 self._fail(part[0], own)
             else:
+                self._busy_since = monotonic()
                 self._hand_out([part], votes)
 
     def _fail(self, request: Request, error: Exception) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from itertools import pairwise
 from threading import Event
 from time import monotonic, sleep
 from typing import Any
@@ -130,6 +131,33 @@ def test_an_error_reaches_only_those_who_caused_it(batcher: Batcher, sampler: _S
     assert (blocking.result(5), fine.result(5)) == (votes(0, 1), votes(0, 30))
     with pytest.raises(RuntimeError, match="broken"):
         broken.result(5)
+
+
+def test_the_parts_of_a_failed_batch_are_not_timed_as_one(sampler: _Sampler) -> None:
+    """Each takes as long as a batch; the time of all of them may be that of a stuck device."""
+    busy_since: list[float] = []
+    batcher = Batcher(lambda: {"m": sampler})
+    start = sampler.start
+
+    def noted(slices: Sequence[Draws]) -> Callable[[], list[Votes]]:
+        busy_since.append(monotonic() - batcher.busy_s())
+        return start(slices)
+
+    sampler.start = noted  # type: ignore[method-assign]
+    batcher.start()
+    blocking = occupy(batcher)
+    fine = [batcher.submit("m", draws(0, 2, job=job)) for job in (1, 2, 3)]
+    broken = batcher.submit("m", draws(0, 2, sigma=9.0, job=4))
+    sampler.pass_s = 0.1
+    sampler.go_on.set()
+
+    assert [each.result(5) for each in (blocking, *fine)] == [votes(0, 1), *[votes(0, 2)] * 3]
+    assert broken.exception(5) is not None
+    batcher.close()
+    alone, shared, *parts = busy_since
+    assert alone < shared
+    assert len(parts) == 4
+    assert all(before < after for before, after in pairwise(parts))
 
 
 def test_an_unknown_model_is_an_error_and_not_the_end(batcher: Batcher, sampler: _Sampler) -> None:
