@@ -51,7 +51,7 @@ def _let_a_second_signal_be_quicker(**_: Any) -> None:
     # Celery would ignore it, and wait for the chunks in hand. Not here, in the signal's handler,
     # which may have stopped this thread anywhere, but in a thread that may wait for locks.
     leaving = Thread(target=service.leave_at_once, name="leaving", daemon=True)
-    signal.signal(signal.SIGTERM, lambda *_: leaving.start())
+    signal.signal(signal.SIGTERM, lambda *_: leaving.is_alive() or leaving.start())
 
 
 @worker_shutdown.connect(weak=False)
