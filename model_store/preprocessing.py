@@ -1,8 +1,10 @@
-"""From decoded pixels to the tensor that is certified, and back from its radius to theirs.
+"""From decoded pixels to the tensor that is certified.
 
 The map is linear in the pixels: divide by the largest sample, resize in float64 without rounding
 or clipping, crop. So a perturbation d of the original pixels moves the tensor by A d, and
-||A d|| <= ||A|| ||d||. The tensor is rounded to float32 once, at the end.
+||A d|| <= ||A|| ||d||. The tensor is rounded to float32 once, at the end: those of two images x
+and x' are at most ||A|| ||x' - x|| and twice the `rounding_slack` apart, which is what a radius in
+the original's own pixels follows from.
 
 Order of work: composition on white where there is alpha, the shorter side to `resize_shorter` and
 the longer to the floor of the same ratio, then the centre `size` x `size`. Pixels outside the crop
@@ -23,7 +25,6 @@ from model_store.resize import Axis, resize_axis
 
 _FLOAT32 = 2.0**-24
 _FLOAT64 = 2.0**-53
-_FLOOR_MARGIN = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,30 +92,6 @@ def tensor_sha256(tensor: NDArray[np.float32]) -> str:
     digest = hashlib.sha256(f"float32 little-endian ({shape})\n".encode("ascii"))
     digest.update(np.ascontiguousarray(tensor, "<f4").data)
     return digest.hexdigest()
-
-
-def radius_original(radius: float, certified: CertifiedImage) -> float:
-    """The radius in the original image's own pixels.
-
-    Let T be the tensor of image x, and T' that of an image x' of the same size. Both are rounded
-    values of A x and A x', each off by at most `rounding_slack` s, so
-
-        ||T' - T|| <= ||A (x' - x)|| + 2 s <= ||A|| ||x' - x|| + 2 s,
-
-    and x' is inside the certified ball wherever ||x' - x|| <= (radius - 2 s) / ||A||.
-
-    Args:
-        radius: Around the tensor, L2 in units of a [0, 1] pixel.
-        certified: The image it was certified for.
-
-    Returns:
-        The radius over all of the original pixels after orientation, L2 in units of a [0, 1]
-        pixel, floored to 6 decimals; 0 where rounding leaves nothing. For an image with alpha it
-        is the radius of the pixels as composed on white.
-    """
-    room = radius - 2 * certified.rounding_slack
-    exact = room / certified.spectral_norm - _FLOOR_MARGIN
-    return max(math.floor(exact * 1e6) / 1e6, 0.0)
 
 
 def rounding_slack(down: Axis, across: Axis) -> float:

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from jobs.document import radius_original
 from model_store.card import Preprocessing
 from model_store.decoding import DecodedImage
-from model_store.preprocessing import CertifiedImage, prepare, radius_original
+from model_store.preprocessing import CertifiedImage, prepare
 from model_store.resize import resize_axis
 
 CIFAR = Preprocessing(
