@@ -160,15 +160,15 @@ def test_noise_is_standard_normal(dtype) -> None:
     assert abs(sample).max() > 4.5
 
 
-@pytest.mark.parametrize(("size", "tail"), [(3_072, 0.0), (3_071, 0.0)])
-def test_coordinates_of_a_pair_are_independent(size: int, tail: float) -> None:
+@pytest.mark.parametrize("size", [3_072, 3_071])
+def test_coordinates_of_a_pair_are_independent(size: int) -> None:
     half = (size + 1) // 2
     sample = normals(size=size)
     cosines, sines = sample[:, : size - half], sample[:, half:]
 
     for power in (1, 2):
         correlation = np.corrcoef((cosines**power).ravel(), (sines**power).ravel())[0, 1]
-        assert correlation == pytest.approx(tail, abs=5 / cosines.size**0.5)
+        assert abs(correlation) < 5 / cosines.size**0.5
 
 
 def test_draws_phases_and_keys_are_independent() -> None:
