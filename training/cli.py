@@ -128,9 +128,10 @@ def _evaluate(words: Sequence[str]) -> None:
 
 def _compare(words: Sequence[str]) -> None:
     config = parse(CompareConfig, words, program=f"{PROGRAM} compare")
-    from training.compare import compare, describe
+    from training.compare import compare
+    from training.evaluation.comparison import markdown
 
-    sys.stdout.write(f"{describe(compare(config))}\n")
+    sys.stdout.write(f"{markdown(compare(config))}\n")
 
 
 def _export(words: Sequence[str]) -> None:
@@ -263,7 +264,8 @@ def _gives(words: Sequence[str], *options: str) -> bool:
 
 def _export_of(recipe: str, run: Path) -> dict[str, str]:
     """Where a run goes when only its recipe is named: the id tells objective and sigma."""
-    from training.exchange.origins import lineage, objective_of, read_settings
+    from training.engine.run_directory import read_settings
+    from training.exchange.origins import lineage, objective_of
 
     runs = [each for each in lineage(run) if read_settings(each)["command"] == "pretrain"]
     objective = objective_of(runs[-1]) if runs else "scratch"

@@ -65,11 +65,6 @@ def compare(config: CompareConfig) -> Comparison:
     return comparison
 
 
-def describe(comparison: Comparison) -> str:
-    """The comparison as markdown, for a terminal or a file."""
-    return markdown(comparison)
-
-
 def _envelope(name: str, members: Sequence[Measured]) -> Envelope:
     curves = [(each.summary.curve, each.sigma or 0.0) for each in members]
     points = [

@@ -45,10 +45,7 @@ def export(config: ExportConfig) -> Path:
 
 
 def _to_store(config: ExportConfig) -> Path:
-    if config.precision == "int8":
-        card = _quantised(config)
-    else:
-        card = write_model(config, draws_per_s=1.0)
+    card = _quantised(config) if config.precision == "int8" else write_model(config)
     target = config.store / card.id
     sampler, runtime = open_sampler(card, target)
     speed = round(sampler.measure(seconds=config.measure_s), 1)
@@ -61,7 +58,7 @@ def _quantised(config: ExportConfig) -> ModelCard:
     """Writes the weights of a run in int8: another classifier than the run's, under its own id."""
     with TemporaryDirectory(prefix="export-") as store:
         plain = replace(config, precision="float32", calibrate_on=None, id="", store=Path(store))
-        exact = write_model(plain, draws_per_s=1.0)
+        exact = write_model(plain)
         batches = calibration_batches(config.run, exact, path=config.calibrate_on)
         model = config.id or f"{exact.id}-int8"
         target = config.store / model

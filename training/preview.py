@@ -20,6 +20,7 @@ from training.config import PretrainConfig, PreviewConfig
 from training.data import open_images, split
 from training.engine import checkpoints
 from training.engine.disk import PICTURE_BYTES, written_whole
+from training.engine.run_directory import CONFIG, read_settings
 from training.errors import BadCheckpoint, BadConfig, BadData
 from training.network.autoencoder import DenoisingMaskedAutoencoder, patchify
 from training.network.pixels import network_input
@@ -88,17 +89,17 @@ def pretraining_of(run: Path) -> PretrainConfig:
     Raises:
         BadCheckpoint: The directory is no run, or of another command, or has no checkpoint yet.
     """
-    path = run / "config.json"
-    if not path.is_file() or checkpoints.read_head(run) is None:
+    if checkpoints.read_head(run) is None:
         raise BadCheckpoint(f"{run} is no run directory with a checkpoint")
-    recorded = checkpoints.read_json(path)
+    recorded = read_settings(run)
     command = recorded.pop("command", "unknown")
     if command != "pretrain":
         raise BadCheckpoint(f"{run} is a run of {command}; only a pre-training rebuilds images")
     try:
         return TypeAdapter(PretrainConfig).validate_json(json.dumps(recorded))
     except ValidationError as error:
-        raise BadCheckpoint(f"{path} is no configuration: {error.errors()[0]['msg']}") from error
+        fault = error.errors()[0]["msg"]
+        raise BadCheckpoint(f"{run / CONFIG} is no configuration: {fault}") from error
 
 
 @torch.inference_mode()

@@ -9,9 +9,10 @@ import pytest
 from scipy.stats import norm
 
 from smoothing import Phase, SmoothingParams, Votes, procedure_for
-from training.compare import compare, describe
+from training.compare import compare
 from training.config import CompareConfig
 from training.errors import BadConfig, BadTable
+from training.evaluation.comparison import markdown
 from training.evaluation.counts import Counts, row_of
 from training.evaluation.journal import Journal
 from training.evaluation.naming import label_tables
@@ -68,7 +69,7 @@ def test_the_envelope_is_the_best_of_one_methods_models_at_each_radius(write: Wr
 
     (envelope,) = comparison.envelopes
     assert envelope.points == ((0.8, 0.25), (0.8, 0.25), (0.5, 0.5), (0.0, 0.25))
-    assert "all: best over models (sigma)" in describe(comparison)
+    assert "all: best over models (sigma)" in markdown(comparison)
 
 
 def test_tables_of_one_name_are_one_method(write: Write):
@@ -128,8 +129,8 @@ def test_others_are_compared_with_the_first_image_by_image(write: Write):
     assert pair.at[1].difference == 0.25
     assert pair.at[1].p_value == pytest.approx(2 / 2**10)
     assert pair.mean.difference == pytest.approx(0.075)
-    assert "+25.0 (+10." in describe(comparison)
-    assert "+0.075 ± 0.0" in describe(comparison)
+    assert "+25.0 (+10." in markdown(comparison)
+    assert "+0.075 ± 0.0" in markdown(comparison)
 
 
 def test_each_is_compared_with_the_first_of_its_sigma(write: Write):
@@ -144,7 +145,7 @@ def test_each_is_compared_with_the_first_of_its_sigma(write: Write):
         ("y, sigma 0.25", "x, sigma 0.25"),
         ("y, sigma 0.5", "x, sigma 0.5"),
     ]
-    assert "y, sigma 0.5 less x, sigma 0.5" in describe(comparison)
+    assert "y, sigma 0.5 less x, sigma 0.5" in markdown(comparison)
 
 
 def test_other_images_are_told_and_can_be_left_out(write: Write):
@@ -237,14 +238,14 @@ def test_the_markdown_and_the_plot_are_written(write: Write, tmp_path: Path):
 
     comparison = compare(CompareConfig(tables=tables, out=out))
 
-    assert out.read_text().startswith(describe(comparison))
+    assert out.read_text().startswith(markdown(comparison))
     assert "](result.png)" in out.read_text()
     assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_every_row_of_the_markdown_has_the_columns_of_its_header(write: Write):
     tables = (half_space(write, "sigma0.25", 0.25), half_space(write, "sigma0.5", 0.5))
-    blocks = describe(compare(CompareConfig(tables=tables, radii=(0.5, 0.1)))).split("\n\n")
+    blocks = markdown(compare(CompareConfig(tables=tables, radii=(0.5, 0.1)))).split("\n\n")
 
     for block in blocks:
         widths = {line.count("|") for line in block.splitlines()}

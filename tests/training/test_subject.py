@@ -72,7 +72,7 @@ def test_a_pre_training_is_no_classifier(tmp_path: Path):
 
 
 def test_a_folder_that_is_no_run_is_told(tmp_path: Path):
-    with pytest.raises(BadConfig, match="is no run directory"):
+    with pytest.raises(BadCheckpoint, match="is no run directory"):
         params_of(EvaluateConfig(run=tmp_path))
 
 

@@ -8,10 +8,28 @@ from typing import Any
 from training.config import RunConfig, as_json, differences
 from training.engine.checkpoints import read_json
 from training.engine.disk import write_whole
-from training.errors import ConfigDiffers
+from training.errors import BadCheckpoint, ConfigDiffers
 from training.hardware import describe_hardware
 
 CONFIG, ORIGIN = "config.json", "origin.json"
+
+
+def read_settings(run: Path) -> dict[str, Any]:
+    """The configuration recorded in a run directory.
+
+    Raises:
+        BadCheckpoint: It is none.
+    """
+    path = run / CONFIG
+    if not path.is_file():
+        raise BadCheckpoint(f"{run} is no run directory: it has no {CONFIG}")
+    return read_json(path)
+
+
+def read_origin(run: Path) -> dict[str, Any]:
+    """How a run was asked for, as recorded in its directory; empty where nothing is."""
+    path = run / ORIGIN
+    return read_json(path) if path.is_file() else {}
 
 
 def check_run_directory(out: Path, config: RunConfig) -> None:

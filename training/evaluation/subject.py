@@ -1,18 +1,17 @@
 """What an evaluation is of: a model of a store or a run, with parameters and a data set."""
 
-import json
 import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from model_store.card import ModelCard
 from model_store.registry import BUNDLED, Registry
 from smoothing import SmoothingParams
 from training.config import EvaluateConfig
+from training.engine.run_directory import read_settings
 from training.errors import BadCheckpoint, BadConfig, BadData
 
 logger = logging.getLogger(__name__)
@@ -59,7 +58,7 @@ def open_subject(config: EvaluateConfig) -> Generator[Subject, None, None]:
 
 def warn_of_another_noise(subject: Subject, config: EvaluateConfig) -> None:
     """Says where a classifier is measured under noise that it was not trained under."""
-    trained = subject.card.sigmas if config.run is None else (_settings(config.run)["sigma"],)
+    trained = subject.card.sigmas if config.run is None else (read_settings(config.run)["sigma"],)
     if subject.params.sigma not in trained:
         logger.warning(
             "%s was trained under noise of sigma %s, and is measured at %g: few classifiers stand "
@@ -74,8 +73,8 @@ def params_of(config: EvaluateConfig) -> SmoothingParams:
 
     Raises:
         ModelNotFound: The store does not have the model.
-        BadCheckpoint: The run is a pre-training.
-        BadConfig: The folder is no run, or its sigma is 0 and no other is given.
+        BadCheckpoint: The folder is no run, or one of a pre-training.
+        BadConfig: Its sigma is 0 and no other is given.
         InvalidParams: A parameter is out of its range.
     """
     return SmoothingParams(
@@ -111,7 +110,7 @@ def data_of(config: EvaluateConfig) -> tuple[EvaluateConfig, Path]:
         return config, config.data
     if config.run is None:
         return config, Path("data") / TEST_FOLDER
-    settings = _settings(config.run)["data"]
+    settings = read_settings(config.run)["data"]
     trained, path = settings.get("source", "folder"), Path(settings["path"])
     if trained in ("cifar10", "cifar100", "imagenet"):
         return replace(config, source=trained), path.parent if path.name == "train" else path
@@ -128,17 +127,9 @@ def _registry(config: EvaluateConfig) -> Registry:
 def _trained_sigma(config: EvaluateConfig) -> float:
     if config.run is None:
         return _registry(config).get(config.model or "").sigmas[0]
-    settings = _settings(config.run)
+    settings = read_settings(config.run)
     if "sigma" not in settings:
         raise BadCheckpoint(f"{config.run} is no run of a classifier: finetune or probe it first")
     if not settings["sigma"]:
         raise BadConfig(f"{config.run} was trained without noise: give --sigma")
     return float(settings["sigma"])
-
-
-def _settings(run: Path) -> dict[str, Any]:
-    path = run / "config.json"
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise BadConfig(f"{run} is no run directory: config.json cannot be read") from error

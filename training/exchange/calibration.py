@@ -14,8 +14,8 @@ from model_store.decoding import DecodedImage
 from model_store.preprocessing import prepare
 from training.config import DataConfig
 from training.data import open_source
+from training.engine.run_directory import read_settings
 from training.errors import BadConfig
-from training.exchange.origins import read_settings
 from training.streams import stream
 
 IMAGES = 320

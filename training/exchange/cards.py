@@ -15,14 +15,13 @@ from training.config import ExportConfig
 from training.config.checks import require
 from training.engine import checkpoints
 from training.engine.disk import room_for
+from training.engine.run_directory import read_origin, read_settings
 from training.errors import BadCheckpoint
 from training.exchange.origins import (
     lineage,
     missing_start,
     portable_command,
     pretraining_in_words,
-    read_origin,
-    read_settings,
     schedule_in_words,
 )
 from training.hardware import describe_hardware
@@ -50,15 +49,14 @@ def store_run(run: Path, store: Path, *, sigma: float | None = None) -> ModelCar
         BadConfig: The run was trained without noise and no sigma is given.
         CardInvalid: A value is outside what a card allows.
     """
-    return write_model(ExportConfig(run=run, store=store, sigma=sigma), draws_per_s=1.0)
+    return write_model(ExportConfig(run=run, store=store, sigma=sigma))
 
 
-def write_model(config: ExportConfig, *, draws_per_s: float) -> ModelCard:
-    """Writes weights and card of a run to `<store>/<id>/`; the card.
+def write_model(config: ExportConfig) -> ModelCard:
+    """Writes weights and card of a run to `<store>/<id>/`, its speed not measured; the card.
 
     Args:
         config: Which run, where to, and what the card says.
-        draws_per_s: Speed for the card.
 
     Raises:
         BadCheckpoint: The run is no classifier, or has no checkpoint.
@@ -81,7 +79,7 @@ def write_model(config: ExportConfig, *, draws_per_s: float) -> ModelCard:
         num_bytes=path.stat().st_size,
         stored_as=config.stored_as,
     )
-    card = _card(config, settings, weights, model=model, sigma=sigma, draws_per_s=draws_per_s)
+    card = _card(config, settings, weights, model=model, sigma=sigma)
     with room_for(target / CARD_FILE, needed=CARD_BYTES):
         dump_card(card, target / CARD_FILE)
     return card
@@ -125,7 +123,6 @@ def _card(
     *,
     model: str,
     sigma: float,
-    draws_per_s: float,
 ) -> ModelCard:
     head = checkpoints.read_head(config.run) or {}
     return ModelCard(
@@ -136,7 +133,7 @@ def _card(
         preprocessing=_preprocessing(settings),
         sigmas=(sigma,),
         weights=weights,
-        draws_per_s=draws_per_s,
+        draws_per_s=1.0,
         measured_on=describe_hardware(),
         evaluations=(),
         provenance=_provenance(config),

@@ -10,10 +10,11 @@ from torch import Tensor
 from model_store import checkpoint
 from training.engine import checkpoints
 from training.engine.disk import room_for, written_whole
+from training.engine.run_directory import read_settings
 from training.errors import BadConfig
 from training.exchange.cards import PREFIX, classifier_tensors
 from training.exchange.layouts import Layout, recognise
-from training.exchange.origins import objective_of, read_settings
+from training.exchange.origins import objective_of
 
 SUFFIXES = (".pth", ".pt", ".safetensors")
 

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from training.engine.checkpoints import read_json
-from training.errors import BadCheckpoint
+from training.engine.run_directory import CONFIG, read_origin, read_settings
 
 NONE = "None"
 # Where a reader would have the data that an option names.
@@ -22,24 +21,6 @@ HYPERPARAMETERS: Mapping[str, str] = {
     "label_smoothing": "label smoothing {:g}",
     "drop_path": "drop path {:g}",
 }
-
-
-def read_settings(run: Path) -> dict[str, Any]:
-    """The configuration recorded in a run directory.
-
-    Raises:
-        BadCheckpoint: It is none.
-    """
-    path = run / "config.json"
-    if not path.is_file():
-        raise BadCheckpoint(f"{run} is no run directory: it has no config.json")
-    return read_json(path)
-
-
-def read_origin(run: Path) -> dict[str, Any]:
-    """How a run was asked for, as recorded in its directory; empty where nothing is."""
-    path = run / "origin.json"
-    return read_json(path) if path.is_file() else {}
 
 
 def lineage(run: Path) -> list[Path]:
@@ -62,7 +43,7 @@ def _found(init: str | None, run: Path) -> Path | None:
     if init is None:
         return None
     places = [parent / init for parent in run.resolve().parents] + [Path(init)]
-    return next((place for place in places if (place / "config.json").is_file()), None)
+    return next((place for place in places if (place / CONFIG).is_file()), None)
 
 
 def pretraining_in_words(run: Path) -> str:

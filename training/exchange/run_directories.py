@@ -13,6 +13,7 @@ from torch import Tensor
 
 from training.config import RunConfig, as_json
 from training.engine.checkpoints import HEAD
+from training.engine.run_directory import CONFIG, ORIGIN
 from training.errors import BadCheckpoint
 
 TENSORS = "checkpoint-0000000.safetensors"
@@ -58,8 +59,8 @@ def write_run(
             run.mkdir()
             save_file(weights, run / TENSORS)
             _write_json(run / HEAD, {**head, "classes": list(classes)})
-            _write_json(run / "origin.json", origin)
-            _write_json(run / "config.json", as_json(config))
+            _write_json(run / ORIGIN, origin)
+            _write_json(run / CONFIG, as_json(config))
             run.replace(out)
     except (OSError, SafetensorError) as error:
         raise BadCheckpoint(f"{out} cannot be written: {error}") from error

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from training.config import FinetuneConfig, PretrainConfig
 from training.engine import checkpoints
+from training.engine.run_directory import CONFIG, read_settings
 from training.errors import BadCheckpoint
 from training.network.probe import fold_probe
 
@@ -120,8 +121,7 @@ def _faults(tensors: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]
 
 def _recorded_heads(run: Path) -> int | None:
     """Attention heads by the run's configuration, since no tensor shows them."""
-    path = run / "config.json"
-    recorded = checkpoints.read_json(path) if path.is_file() else {}
+    recorded = read_settings(run) if (run / CONFIG).is_file() else {}
     return recorded.get("architecture", {}).get("num_heads")
 
 
