@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 import tyro
 
+from smoothing.params import Mode
 from training.config.checks import require
 
-EvaluatedMode = Literal["fixed", "adaptive", "decide", "anytime", "predict"]
 TestSource = Literal["folder", "cifar10", "cifar100", "imagenet"]
 
 
@@ -66,7 +66,7 @@ class EvaluateConfig:
     start: int = 0
     max_images: int | None = None
     sigma: float | None = None
-    mode: EvaluatedMode = "fixed"
+    mode: Mode = "fixed"
     n0: int = 100
     n: int = 10_000
     bound: Literal["top", "runner-up"] = "top"

@@ -232,7 +232,7 @@ def _read(tensors: Mapping[str, Tensor]) -> Layout:
         global_pool="avg" if any(name.startswith("fc_norm.") for name in tensors) else "token",
         num_classes=num_classes,
         probe="head.0.running_mean" in tensors,
-        decoder_dim=_outer(tensors, "decoder_embed.weight", 0) if kind == "autoencoder" else 0,
+        decoder_dim=_outer(tensors, "decoder_embed.weight") if kind == "autoencoder" else 0,
         decoder_depth=_count("decoder_blocks", tensors),
     )
 
@@ -244,13 +244,13 @@ def _kind(
         return "autoencoder", 0
     if any(name.startswith("head.") for name in tensors):
         linear = "head.1.weight" if "head.0.running_mean" in tensors else "head.weight"
-        return "classifier", _outer(tensors, linear, 0)
+        return "classifier", _outer(tensors, linear)
     return "encoder", 0
 
 
-def _outer(tensors: Mapping[str, Tensor], name: str, axis: int) -> int:
+def _outer(tensors: Mapping[str, Tensor], name: str) -> int:
     shape = tensors[name].shape if name in tensors else ()
-    return shape[axis] if shape else 0
+    return shape[0] if shape else 0
 
 
 def _count(name: str, tensors: Mapping[str, Tensor]) -> int:
