@@ -24,7 +24,9 @@ def serving(app: Any, *, http: type[HttpProtocol] = HttpProtocol) -> Iterator[in
         http: Speaks HTTP.
     """
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(app, http=http, ws="none", log_config=None, loop="none")
+        config = uvicorn.Config(
+            app, http=http, ws="none", log_config=None, loop="none", timeout_graceful_shutdown=1
+        )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=asyncio.run, args=[server.serve([listener])])
         thread.start()

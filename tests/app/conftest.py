@@ -1,7 +1,6 @@
 """The real application over a real Redis server, with a worker that votes without a model."""
 
 import asyncio
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,7 +13,6 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 
@@ -29,6 +27,7 @@ from jobs.connection import make_redis
 from jobs.record import Job
 from model_store.card import dump_card
 from tests.app.acting import CARD, MODEL, QuietWaker, Worker
+from tests.serving import serving
 
 
 @pytest.fixture(scope="session")
@@ -181,15 +180,8 @@ def live_settings(model_store: Path, redis_url: str, tmp_path: Path) -> AppSetti
 @pytest.fixture
 def live(live_settings: AppSettings) -> Iterator[str]:
     """Where the real application is, on a real socket; nobody works for it yet."""
-    services = build_services(live_settings)
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(services), log_config=None, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    thread = Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    with serving(create_app(build_services(live_settings))) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture

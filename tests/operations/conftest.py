@@ -1,22 +1,18 @@
-"""Real web processes on a real Redis, and pictures for them."""
+"""Real web processes on a real Redis."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import httpx
-import numpy as np
 import pytest
-from PIL import Image
 
-from jobs.connection import make_redis
+from app.embedded.address import free_port
+from tests.app.conftest import anyio_backend, picture, redis_url  # noqa: F401 - fixtures
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,27 +30,13 @@ class Web:
         return f"http://127.0.0.1:{self.port}"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
-def redis_url(running_server: Any) -> str:
-    """URL of an empty Redis."""
-    with make_redis(running_server.url) as connection:
-        connection.flushall()
-    return running_server.url
-
-
-@pytest.fixture
-def start_web(redis_url: str, tmp_path: Path) -> Iterator[Callable[..., Web]]:
+def start_web(redis_url: str, tmp_path: Path) -> Iterator[Callable[..., Web]]:  # noqa: F811
     """Starts web processes as an image does, and kills them in the end."""
     started: list[Web] = []
 
     def start(**settings: str) -> Web:
-        port, log = free_port(), tmp_path / f"web-{len(started)}.log"
+        port, log = free_port("127.0.0.1"), tmp_path / f"web-{len(started)}.log"
         command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:from_environment"]
         command += ["--port", str(port), "--no-access-log", "--timeout-graceful-shutdown", "10"]
         with log.open("wb") as output:
@@ -82,16 +64,3 @@ def start_web(redis_url: str, tmp_path: Path) -> Iterator[Callable[..., Web]]:
     for web in started:
         web.process.kill()
         web.process.wait()
-
-
-@pytest.fixture(scope="session")
-def picture() -> Callable[[int], bytes]:
-    """Encoded pictures, different by seed."""
-
-    def encode(seed: int) -> bytes:
-        noise = np.random.default_rng(seed).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-        file = BytesIO()
-        Image.fromarray(noise).save(file, "PNG")
-        return file.getvalue()
-
-    return encode

@@ -20,24 +20,12 @@ from jobs.record import Chunk, Maker
 from jobs.tracing import start_tracing
 from smoothing.certificate import Votes
 from smoothing.sampler import Draws
+from tests.app.acting import QuietWaker
 from worker.advancing import Machine
 from worker.drawing import Drawing
 
 pytestmark = [pytest.mark.redis, pytest.mark.anyio]
 CALLER_S_TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-class _Waker:
-    def wake(self, model_id: str) -> None:
-        pass
-
-    async def aclose(self) -> None:
-        pass
 
 
 @pytest.fixture
@@ -90,7 +78,7 @@ def spans(received: list[ExportTraceServiceRequest]) -> list[tuple[str, str, str
 
 async def ask(redis_url: str, image: bytes, **headers: str) -> tuple[str, str]:
     """Submits a job through a web process that traces if it is told to; its id and model."""
-    services = build_services(AppSettings(redis_url=redis_url), waker=_Waker())
+    services = build_services(AppSettings(redis_url=redis_url), waker=QuietWaker())
     transport = httpx.ASGITransport(create_app(services), client=("127.0.0.1", 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
         await http.get("/livez")
