@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.fuzz.corpus import SIGNATURE, chunk
+
 pytestmark = [pytest.mark.anyio, pytest.mark.redis]
 
 Picture = Callable[..., bytes]
@@ -15,17 +17,9 @@ Problem = Callable[..., dict[str, Any]]
 
 def png_claiming(width: int, height: int) -> bytes:
     """A PNG whose header promises a size, with pixels that compress to nearly nothing."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        )
-
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     rows = zlib.compress(bytes(100_000))
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-    )
+    return SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 UPLOADS: dict[str, tuple[Callable[[Picture], bytes], int, str, str]] = {

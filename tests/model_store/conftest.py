@@ -23,6 +23,7 @@ from model_store.card import (
     Weights,
 )
 from model_store.classifier import build_vit
+from tests.fuzz.corpus import chunk
 
 PASSES = [
     (0, 0, 8, 8),
@@ -33,10 +34,6 @@ PASSES = [
     (0, 1, 2, 2),
     (1, 0, 2, 1),
 ]
-
-
-def chunk(name: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
 def _packed(row: np.ndarray, depth: int) -> bytes:

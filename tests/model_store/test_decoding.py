@@ -1,6 +1,5 @@
 """The edge: whatever the bytes, exact pixels or a reason."""
 
-import struct
 import time
 import tracemalloc
 import warnings
@@ -23,6 +22,7 @@ from model_store.errors import (
     NotAnImage,
     UnsupportedImage,
 )
+from tests.fuzz.corpus import rechecked
 
 Encode = Callable[..., bytes]
 Chunk = Callable[[bytes, bytes], bytes]
@@ -91,17 +91,6 @@ def test_a_valid_file_with_damage_is_pixels_or_a_reason(
     assert _is_whole(_outcome(bytes(whole[:cut])))
 
 
-def _rechecked(data: bytes) -> bytes:
-    """The PNG with every checksum made right, as far as its chunks can be followed."""
-    parts, at = [data[:8]], 8
-    while at + 12 <= len(data):
-        (length,) = struct.unpack_from(">I", data, at)
-        body = data[at + 4 : at + 8 + length]
-        parts.append(data[at : at + 4] + body + struct.pack(">I", zlib.crc32(body)))
-        at += 12 + length
-    return b"".join(parts)
-
-
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_png_that_lies_under_right_checksums_is_pixels_or_a_reason(
@@ -112,7 +101,7 @@ def test_a_png_that_lies_under_right_checksums_is_pixels_or_a_reason(
     for at, value in data.draw(st.lists(places, min_size=1, max_size=3)):
         whole[at] = value
 
-    assert _is_whole(_outcome(_rechecked(bytes(whole))))
+    assert _is_whole(_outcome(rechecked(bytes(whole))))
 
 
 def test_every_valid_file_is_decoded(valid: list[bytes]) -> None:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from app.client.flows import Call, Flow, Patience, Pause
+from tests.embedded.conftest import job_body  # noqa: F401 - a fixture
 
 Reply = httpx.Response | httpx.RequestError
 
@@ -67,18 +68,6 @@ def reply() -> Callable[..., httpx.Response]:
     def make(body: Any, status: int = 200, **headers: str) -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return httpx.Response(status, json=body, headers=named)
-
-    return make
-
-
-@pytest.fixture
-def job_body() -> Callable[..., dict[str, Any]]:
-    """Makes the JSON of a job."""
-
-    def make(state: str, **changes: Any) -> dict[str, Any]:
-        progress = {"draws_done": 550, "draws_planned": 1100, "draws_per_s": 100.0, "eta_s": 5.5}
-        body = {"id": "job-1", "state": state, "progress": progress, "cached": False}
-        return {**body, "certificate": None, "interim": None, "error": None, **changes}
 
     return make
 
