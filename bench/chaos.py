@@ -26,8 +26,8 @@ from app.client.views import TERMINAL
 from bench.chaos_exact import BATCH, Redraw
 from bench.chaos_jobs import Ask, Customers, Life, asks
 from bench.chaos_kills import ALL, PARTS, Kill, Killer
-from bench.chaos_model import make_store
 from bench.load import busy
+from bench.random_model import make_store
 from bench.report import Section, Target, command_line, explanation, page, shown, table
 from bench.stack import serving
 from model_store.registry import Registry

@@ -22,13 +22,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from app.client import Client
-from bench.chaos_model import make_store
 from bench.load_client import Answer, Run, offer
 from bench.load_figures import milliseconds, refuses, statuses
 from bench.load_parts import Site, Started, site
 from bench.load_requests import picture, upload
 from bench.load_speed import OUT_OF_REACH
 from bench.part import Measured
+from bench.random_model import make_store
 from bench.report import Target, explanation, table
 from jobs.caller import Quota
 
