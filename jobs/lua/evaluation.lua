@@ -12,7 +12,11 @@ local GONE_VERSION = 10000000
 
 local ask, id, now = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
-local function evaluations_name(tenant) return 'dmae:evaluations:' .. tenant end
+-- That of a tenant called "live" is not LIVE: no tenant's name has a colon.
+local function evaluations_name(tenant)
+  local name = 'dmae:evaluations:' .. tenant
+  return name == LIVE and name .. ':' or name
+end
 
 local function open(one)
   local name = evaluation_name(one)
@@ -277,7 +281,7 @@ function answers.list()
   for _, one in ipairs(redis.call('ZREVRANGE', list, from, from + most_looks - 1)) do
     last = one
     local e = open(one)
-    if e.state then
+    if e.state and e.tenant == tenant then
       refresh(e)
       told[#told + 1] = head(e)
     end

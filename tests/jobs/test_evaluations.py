@@ -144,6 +144,21 @@ def test_to_another_tenant_it_does_not_exist(evaluation: LabelledSet) -> None:
     assert (page, cursor) == ((), None)
 
 
+def test_a_tenant_that_is_called_live_sees_its_own_alone(life: Any) -> None:
+    LabelledSet(life).begin()
+    mine = LabelledSet(life, caller=life.caller("live"))
+    mine.begin()
+    told = []
+    for _ in range(2):
+        page, _ = life.run(evaluations.list_evaluations("live", now=life.now))
+        told.append([each.spec.id for each in page])
+        if not page[0].state.terminal:
+            mine.cancel()
+
+    assert told == [[mine.id], [mine.id]]
+    assert mine.id not in life.run(evaluations.live())
+
+
 def test_pages_go_from_the_newest_to_the_oldest(life: Any) -> None:
     sets = []
     for _ in range(3):
