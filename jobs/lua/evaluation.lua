@@ -223,8 +223,9 @@ function answers.take()
   local by, till = unpack(redis.call('HMGET', e.name, 'claimed_by', 'claimed_till'))
   if by and by ~= claimer and now < tonumber(till) then return false end
   local room = window - redis.call('HLEN', e.own) - redis.call('HLEN', e.joined)
+  if room <= 0 then return false end
   local taken = redis.call('ZRANGE', e.pending, 0, math.min(room, most) - 1)
-  if room <= 0 or #taken == 0 then return false end
+  if #taken == 0 then return false end
   redis.call('HSET', e.name, 'claimed_by', claimer, 'claimed_till', text(now + CLAIM))
   return { redis.call('HGET', e.name, 'spec'), taken }
 end
