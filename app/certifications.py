@@ -141,13 +141,7 @@ async def submit(
         job_id = _accepted(submitted, spec, services, caller, naming)
         job = await read_job(services.runner, job_id, tenant=caller.tenant)
         if receiver is not None:
-            await add_receiver(
-                services.runner,
-                job_id,
-                tenant=caller.tenant,
-                receiver=receiver,
-                now=spec.created_at,
-            )
+            await add_receiver(services.runner, job_id, tenant=caller.tenant, receiver=receiver)
     services.refusals.answered(known_as)
     also_concerns(job_id=job.spec.id)
     return Accepted(

@@ -194,17 +194,16 @@ def again(job_id: str, number: int, *, now: float) -> Command[bool]:
     return Command(call=script("deliveries_again"), args=args, parse=lambda a: bool(int(a)))
 
 
-def subscribe(job_id: str, *, tenant: str, webhook: WebhookRef, now: float) -> Command[bool]:
+def subscribe(job_id: str, *, tenant: str, webhook: WebhookRef) -> Command[bool]:
     """Add a receiver to a job that was there before; False if it has as many as it may.
 
     Args:
         job_id: Of the job, which may have ended.
         tenant: Whose it is.
         webhook: The receiver.
-        now: Current time.
     """
     text = json.dumps([webhook.url, *webhook.events])
-    args = (job_id, tenant, text, now, MAX_RECEIVERS)
+    args = (job_id, tenant, text, MAX_RECEIVERS)
     return Command(call=script("webhook_subscribe"), args=args, parse=lambda a: bool(int(a)))
 
 

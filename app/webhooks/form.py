@@ -45,7 +45,7 @@ def receiver_of(
 
 
 async def add_receiver(
-    runner: PromptRunner, job_id: str, *, tenant: str, receiver: WebhookRef, now: float
+    runner: PromptRunner, job_id: str, *, tenant: str, receiver: WebhookRef
 ) -> None:
     """Tells a receiver too of a job that was there before.
 
@@ -54,14 +54,11 @@ async def add_receiver(
         job_id: The job, which may have ended.
         tenant: Whose it is.
         receiver: Whom to tell.
-        now: Current time.
 
     Raises:
         InvalidRequest: So many are told already that no more may be.
     """
-    subscribed = await runner.run(
-        deliveries.subscribe(job_id, tenant=tenant, webhook=receiver, now=now)
-    )
+    subscribed = await runner.run(deliveries.subscribe(job_id, tenant=tenant, webhook=receiver))
     if not subscribed:
         detail = f"job {job_id} has {deliveries.MAX_RECEIVERS} receivers already, or is gone"
         limit = {"max_receivers": deliveries.MAX_RECEIVERS}

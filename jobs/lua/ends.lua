@@ -21,9 +21,8 @@ local function count_end(job, state, now)
 end
 
 -- Leaves word for the job's receivers; who sends it is another's business.
-local function tell(job, state, version, now)
-  redis.call('XADD', OUTBOX, 'MAXLEN', '~', MOST_IN_OUTBOX, '*', 'job', job.id, 'tenant', job.tenant,
-    'state', state, 'version', version, 'at', text(now))
+local function tell(job)
+  redis.call('XADD', OUTBOX, 'MAXLEN', '~', MOST_IN_OUTBOX, '*', 'job', job.id, 'tenant', job.tenant)
 end
 
 -- Seconds for which a job is kept when it has ended. What was cancelled before its first draw is nobody's
@@ -35,7 +34,7 @@ end
 -- The one way in which a live job ends. What only a live job needs goes at once.
 local function settle(job, state, now)
   redis.call('HSET', job.name, 'state', state, 'finished_at', text(now))
-  local version = redis.call('HINCRBY', job.name, 'version', 1)
+  redis.call('HINCRBY', job.name, 'version', 1)
   redis.call('HDEL', job.name, 'interim', 'interim_draws')
   step_out(job)
   write_off(job)
@@ -49,7 +48,7 @@ local function settle(job, state, now)
   for _, key in ipairs({ job.name, image_name(job.id) }) do redis.call('EXPIRE', key, seconds) end
   -- A draw that was begun may take longer than that: what it comes to must meet no other job.
   if seconds < DAY then redis.call('SET', gone_name(job.id), 1, 'EX', DAY) end
-  if job.webhook then tell(job, state, version, now) end
+  if job.webhook then tell(job) end
   count_end(job, state, now)
   job.state, job.live = state, false
 end

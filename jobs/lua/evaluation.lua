@@ -80,7 +80,7 @@ local function finish(e, state)
   -- Within a JSON string quotes are escaped: this is found in nothing that people wrote.
   if string.find(redis.call('HGET', e.name, 'spec') or '', '"webhook":{', 1, true) then
     redis.call('XADD', OUTBOX, 'MAXLEN', '~', MOST_IN_OUTBOX, '*', 'evaluation', e.id,
-      'tenant', e.tenant, 'state', state, 'at', text(now))
+      'tenant', e.tenant)
   end
   e.state, e.live = state, false
 end

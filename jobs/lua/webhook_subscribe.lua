@@ -1,6 +1,6 @@
 -- Adds a receiver to a job that was there before it was asked for. One that has ended already is
 -- put into the outbox again: messages that were made of it before are not made twice.
-local id, tenant, webhook, now, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local id, tenant, webhook, most = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local job = load_job(id)
 if not job or job.tenant ~= tenant then return 0 end
 local name = job.name .. ':webhooks'
@@ -9,8 +9,5 @@ redis.call('SADD', name, webhook)
 redis.call('HSETNX', job.name, 'webhook', webhook)
 local seconds = redis.call('TTL', job.name)
 redis.call('EXPIRE', name, seconds > 0 and seconds or DAY)
-if not job.live then
-  redis.call('XADD', 'dmae:outbox', '*', 'job', id, 'tenant', tenant, 'state', job.state,
-    'version', redis.call('HGET', job.name, 'version'), 'at', now)
-end
+if not job.live then tell(job) end
 return 1

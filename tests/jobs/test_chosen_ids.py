@@ -72,7 +72,7 @@ def test_nobody_is_told_of_another_tenant_s_job(life: Any) -> None:
     job_id = life.submit(life.other(1, tenant="acme"), caller=acme).job_id
     receiver = WebhookRef(url="https://example.com/", events=("job.succeeded",))
 
-    added = life.run(deliveries.subscribe(job_id, tenant="bolt", webhook=receiver, now=life.now))
+    added = life.run(deliveries.subscribe(job_id, tenant="bolt", webhook=receiver))
 
     assert not added
     assert life.run(deliveries.subscribed(job_id)) == ()

@@ -205,12 +205,6 @@ def test_ends_are_told_of_only_where_somebody_is_to_be_told(life: Any) -> None:
 
     entries = [entry for _, entry in life.client.xrange("dmae:outbox")]
 
-    assert [entry[b"job"].decode() for entry in entries] == [told.id, again.id]
-    version = life.read(told.id, "acme").version
-    assert entries[0] == {
-        b"job": told.id.encode(),
-        b"tenant": b"acme",
-        b"state": b"succeeded",
-        b"version": str(version).encode(),
-        b"at": entries[0][b"at"],
-    }
+    assert entries == [
+        {b"job": job_id.encode(), b"tenant": b"acme"} for job_id in (told.id, again.id)
+    ]
