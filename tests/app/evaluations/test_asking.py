@@ -48,6 +48,23 @@ async def test_a_long_poll_ends_with_the_next_change(
     assert answer.json()["progress"]["draws_done"] > 0
 
 
+async def test_a_long_poll_for_a_change_that_there_was_already_does_not_wait(
+    service: Any, worker: Any, archive: bytes, evaluate: Evaluate
+) -> None:
+    begun = (await evaluate(service.http, archive)).json()
+    first = await service.http.get(begun["links"]["self"])
+    worker.commit(worker.admit()[0])
+
+    async with asyncio.timeout(10):
+        answer = await service.http.get(
+            begun["links"]["self"],
+            params={"wait": 30},
+            headers={"If-None-Match": first.headers["etag"]},
+        )
+
+    assert answer.json()["progress"]["draws_done"] > 0
+
+
 async def test_a_wait_that_is_too_short_answers_with_what_there_is(
     service: Any, archive: bytes, evaluate: Evaluate
 ) -> None:
