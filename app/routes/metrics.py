@@ -57,6 +57,9 @@ async def metrics(
         told = await services.runner.run(figures(models))
     except StoreUnavailable:
         told = None
-    encode, content_type = choose_encoder(accept or "")
+    try:
+        encode, content_type = choose_encoder(accept or "")
+    except TypeError:  # of a version that is no number
+        encode, content_type = choose_encoder("")
     shown = exposition(version=request.app.version, models=models, figures=told)
     return Response(encode(shown), headers={"Content-Type": content_type})

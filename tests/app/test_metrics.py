@@ -120,6 +120,15 @@ async def test_who_asks_for_openmetrics_gets_it(service: Any) -> None:
     assert {"dmae_jobs_ended", "dmae_build", "dmae_job_duration_seconds"} <= names
 
 
+async def test_who_asks_for_a_version_that_is_none_gets_text(service: Any) -> None:
+    answer = await service.http.get(
+        "/metrics", headers={"Accept": "application/openmetrics-text; version=latest"}
+    )
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+
+
 async def test_no_label_names_a_job_a_tenant_or_a_key(service: Any, picture: Any) -> None:
     job_id = (await service.certify(picture(1), n=1000, n0=100)).json()["id"]
     await service.http.get(f"/jobs/{job_id}")
