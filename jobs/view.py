@@ -34,7 +34,7 @@ def one_job(answer: Any, *, job_id: str, now: float) -> Job | None:
 
 
 def job_of(row: Any, *, now: float) -> Job:
-    """A job from its row, see `common.lua`."""
+    """A job from its row, see `ends.lua`."""
     spec, state, revision, phase, done, planned, started, finished, last, *rest = row
     document, interim, code, message, cached, position = rest
     job_state = JobState(decode(state))

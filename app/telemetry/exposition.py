@@ -23,7 +23,7 @@ DURATION_BUCKETS_S = (
     *(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 14400),
     math.inf,
 )
-"""As `jobs/lua/common.lua` counts them."""
+"""As `jobs/lua/ends.lua` counts them."""
 
 PRIORITIES = ("interactive", "normal", "batch")
 VERDICTS = ("certified", "not_certified", "predicted", "abstained")
