@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
@@ -16,6 +17,11 @@ from torch.distributed.distributed_c10d import get_node_local_rank
 
 from training.config import LoopConfig
 from training.config.checks import require
+
+
+# The first process alone validates, and on ImageNet may take half of NCCL's own ten minutes. Where
+# a process dies torchrun ends the others, whatever they wait for.
+_PATIENCE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +92,7 @@ def joined(loop: LoopConfig) -> Iterator[Processes]:
         number, here = get_node_local_rank(), torch.cuda.device_count()
         require(number < here, f"process {number} of this machine has no GPU: there are {here}")
         torch.cuda.set_device(number)
-    dist.init_process_group("gloo" if loop.on_cpu else "nccl")
+    dist.init_process_group("gloo" if loop.on_cpu else "nccl", timeout=_PATIENCE)
     processes = Processes(
         rank=dist.get_rank(), size=dist.get_world_size(), local_rank=get_node_local_rank()
     )
