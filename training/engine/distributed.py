@@ -18,7 +18,6 @@ from torch.distributed.distributed_c10d import get_node_local_rank
 from training.config import LoopConfig
 from training.config.checks import require
 
-
 # The first process alone validates, and on ImageNet may take half of NCCL's own ten minutes. Where
 # a process dies torchrun ends the others, whatever they wait for.
 _PATIENCE = timedelta(hours=1)
