@@ -213,7 +213,6 @@ def certify(
     *,
     key: bytes,
     params: SmoothingParams,
-    on_progress: Callable[[int, int], None] | None = None,
 ) -> Certificate:
     """The certificate of one image, drawn in this process.
 
@@ -223,7 +222,6 @@ def certify(
         key: 32 secret bytes; equal keys give equal noise, and whoever knows the key could
             choose an image for it.
         params: What to certify with.
-        on_progress: Called after each batch with draws done and draws planned.
 
     Raises:
         InvalidParams: The image or the key is not what the sampler takes.
@@ -242,9 +240,6 @@ def certify(
         )
         for votes in count_votes(sampler, draws):
             tally[answer.phase] += votes
-            if on_progress:
-                done = sum(votes.total for votes in tally.values())
-                on_progress(done, procedure.draws_planned(tally))
     return answer
 
 

@@ -40,17 +40,14 @@ def test_an_image_on_the_plane_is_abstained_on(half_space: Sampler) -> None:
 
 def test_certify_draws_what_the_procedure_asks_for(half_space: Sampler) -> None:
     params = SmoothingParams(sigma=0.5, n0=70, n=600)
-    x, progress = image(), []
+    x = image()
 
-    result = certify(
-        half_space, x, key=KEY, params=params, on_progress=lambda *p: progress.append(p)
-    )
+    result = certify(half_space, x, key=KEY, params=params)
 
     assert result.tally == {
         SELECTION: total(half_space, draws(0, 70, of=x, phase=SELECTION)),
         ESTIMATION: total(half_space, draws(0, 600, of=x)),
     }
-    assert progress == [(70, 670), (326, 670), (582, 670), (670, 670)]
     assert result == procedure_for(params, 2).step(result.tally)
 
 
