@@ -234,11 +234,5 @@ def _detail(fault: FieldError) -> str:
         return "choose a file, or take an example"
     # A fault of an image begins with a code for programs, such as `not_an_image: `.
     detail = re.sub("^[a-z_]+: ", "", fault.detail) if fault.field == "image" else fault.detail
-    nearest = fault.nearest
-    return (
-        detail
-        if nearest is None
-        else f"{detail}; the nearest is {nearest:g}"
-        if (isinstance(nearest, float))
-        else f"{detail}; the nearest is {nearest}"
-    )
+    # With all its digits: a ceiling that is rounded up would be refused in turn.
+    return detail if fault.nearest is None else f"{detail}; the nearest is {fault.nearest}"

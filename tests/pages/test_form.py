@@ -1,5 +1,6 @@
 """What the form says when something is wrong, and what it keeps."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,16 @@ def test_fields_that_the_mode_does_not_read_do_no_harm(site: Any, picture: Any) 
         "numerics": "sound",
         "n": 1000,
     }
+
+
+def test_the_nearest_value_that_is_named_is_taken(site: Any, picture: Any) -> None:
+    question = {"mode": "decide", "sigma": "0.5", "n": "10000"}
+    refused = post(site, image=picture(25), radius="5", **question)
+    (nearest,) = set(re.findall(r"the nearest is ([\d.]+)", refused.text))
+
+    answer = post(site, image=picture(25), radius=nearest, **question)
+
+    assert asked(site, answer)["params"]["radius"] == float(nearest)
 
 
 def test_no_image_at_all_is_said_in_plain_words(site: Any) -> None:
