@@ -117,6 +117,35 @@ def test_two_tabs_show_one_job(visit: Visit, site: Any, picture: Any) -> None:
         expect(tab.locator("h1")).to_have_text("cat")
 
 
+def test_a_tab_that_nobody_sees_holds_no_connection_and_follows_all_the_same(
+    visit: Visit, site: Any, picture: Any
+) -> None:
+    page = visit(f"/ui/jobs/{site.certify(picture(9))}")
+    expect(page.locator("#said")).to_have_text("0 % done")
+
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/events")):
+        page.evaluate("""() => {
+          Object.defineProperty(document, "hidden", { get: () => true });
+          document.dispatchEvent(new Event("visibilitychange", { bubbles: true }));
+        }""")
+    site.worker.work()
+
+    expect(page.locator("h1")).to_have_text("cat")
+
+
+def test_the_focus_stays_where_it_is_when_a_waiting_job_begins(
+    visit: Visit, site: Any, picture: Any
+) -> None:
+    page = visit(f"/ui/jobs/{site.certify(picture(10), n=10_000)}")
+    cancel = page.get_by_role("button", name="Cancel")
+
+    cancel.focus()
+    site.worker.step(2)
+
+    expect(page.locator("h1")).to_have_text("Running")
+    expect(cancel).to_be_focused()
+
+
 def test_a_job_can_be_cancelled(visit: Visit, site: Any, picture: Any) -> None:
     page = visit(f"/ui/jobs/{site.certify(picture(3), n=10_000)}")
 

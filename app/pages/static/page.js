@@ -49,6 +49,7 @@ function follow(main) {
   let announced = -1;
   let last = 0;
   let due = null;
+  let asking = null;
   let over = false;
   let source = null;
 
@@ -70,23 +71,24 @@ function follow(main) {
     due = null;
     last = Date.now();
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
-    if (over || answer === null || answer.status >= 500) return soon(2000);
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const text = answer?.status < 500 ? await answer.text().catch(() => "") : "";
+    const page = new DOMParser().parseFromString(text, "text/html");
     const fresh = find("main", page);
+    // An answer that was long under way must not take the place of the end.
+    if (over || !fresh) return soon(2000);
     announce(fresh.dataset.state, fresh);
     document.title = page.title;
-    const held = main.contains(document.activeElement) && document.activeElement !== main;
-    if (fresh.dataset.events && fresh.dataset.state === main.dataset.state) {
+    main.dataset.state = fresh.dataset.state ?? "";
+    if (fresh.dataset.events) {
       find("#live").replaceChildren(...find("#live", fresh).childNodes);
-      const button = find("form button", fresh);
-      if (button) find("form button", main).textContent = button.textContent;
+      find("form button", main).textContent = find("form button", fresh).textContent;
       return;
     }
+    const held = main.contains(document.activeElement) && document.activeElement !== main;
     main.replaceChildren(...fresh.childNodes);
-    main.dataset.state = fresh.dataset.state ?? "";
     enliven(main);
     if (held) (find("#title", main) ?? main).focus();
-    if (!fresh.dataset.events) end();
+    end();
   }
 
   // Not more often than a reader could follow.
@@ -94,10 +96,12 @@ function follow(main) {
     if (due === null && !over) due = setTimeout(look, Math.max(0, last + gap - Date.now()));
   }
 
+  // Where no stream tells.
   function poll() {
-    if (over) return;
+    clearTimeout(asking);
+    if (over || (source && source.readyState !== EventSource.CLOSED)) return;
     soon(0);
-    setTimeout(poll, 2000);
+    asking = setTimeout(poll, 2000);
   }
 
   function listen() {
@@ -106,13 +110,21 @@ function follow(main) {
       source.addEventListener(kind, () => soon());
     }
     // The browser tries again by itself, unless the stream is refused for good.
-    source.addEventListener("error", () => source.readyState === EventSource.CLOSED && poll());
+    source.addEventListener("error", poll);
     source.addEventListener("open", () => soon());
   }
 
-  listen();
-  addEventListener("pagehide", () => source.close());
-  addEventListener("pageshow", (event) => event.persisted && !over && listen());
+  // A browser opens six connections to a server: tabs that nobody sees must not hold them all.
+  function attend() {
+    source?.close();
+    if (document.hidden) poll();
+    else if (!over) listen();
+  }
+
+  attend();
+  document.addEventListener("visibilitychange", attend);
+  addEventListener("pagehide", () => source?.close());
+  addEventListener("pageshow", (event) => event.persisted && attend());
 }
 
 // ---- The form ----
