@@ -63,13 +63,23 @@ EXAMPLES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelChoice:
-    """A model that may be chosen; `draws_per_s` is of its workers together."""
+    """A model that may be chosen.
+
+    Attributes:
+        id: Of the model.
+        description: What it is.
+        labels: Its classes.
+        sigmas: Its noise levels.
+        draws_per_s: Of its workers together.
+        waiting: That there is none, in words; "" where there is one.
+    """
 
     id: str
     description: str
     labels: tuple[str, ...]
     sigmas: tuple[str, ...]
     draws_per_s: float
+    waiting: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,8 +194,11 @@ def expected_time(card: ModelCard, crew: Crew, mode: str, max_draws: int) -> str
     time = words.duration(draws / crew.draws_per_s)
     speed = f"at {words.whole(crew.draws_per_s)} draws a second"
     how = f"At most {n:,} draws, {time} {speed}; usually far fewer." if question.at_most else ""
-    waiting = "" if crew.ready else " No worker holds this model at the moment: the job would wait."
-    return (how or f"{draws:,} draws, about {time} {speed}.") + waiting
+    return (how or f"{draws:,} draws, about {time} {speed}.") + _waiting(crew)
+
+
+def _waiting(crew: Crew) -> str:
+    return "" if crew.ready else " No worker holds this model at the moment: the job would wait."
 
 
 def _default_numbers(draws_per_s: float, max_draws: int) -> dict[Mode, int]:
@@ -211,6 +224,7 @@ def _model(card: ModelCard, crew: Crew) -> ModelChoice:
         labels=card.labels,
         sigmas=tuple(f"{sigma:g}" for sigma in card.sigmas),
         draws_per_s=round(crew.draws_per_s, 1),
+        waiting=_waiting(crew),
     )
 
 

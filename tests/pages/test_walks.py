@@ -243,7 +243,20 @@ def test_a_model_offers_its_own_noise_levels(visit: Visit) -> None:
     expect(page.get_by_role("radio", name="0.25")).to_be_hidden()
 
 
-def test_the_expected_time_follows_the_question(visit: Visit) -> None:
+def test_that_no_worker_is_there_is_said_whatever_is_asked(
+    visit: Visit, site: Any, new_site: Callable[..., Any]
+) -> None:
+    site.worker.beat(state="starting")
+    # One that has not seen another state a moment ago.
+    page = visit(root=new_site().url)
+
+    page.get_by_text("The class alone").click()
+
+    expect(page.locator("#expected")).to_contain_text(re.compile(r"^1,000 draws.* No worker holds"))
+
+
+def test_the_expected_time_follows_the_question(visit: Visit, site: Any) -> None:
+    site.worker.beat()
     page = visit()
 
     before = page.locator("#expected").inner_text()

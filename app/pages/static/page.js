@@ -235,9 +235,9 @@ function enlivenForm(form) {
     const n = Number(find("#n").value.replaceAll(",", "")) || Number(mode?.dataset.n);
     if (!mode || !speed || !n) return;
     const time = `${duration(n / speed)} at ${whole(speed)} draws a second`;
-    find("#expected").textContent = mode.dataset.atMost
-      ? `At most ${whole(n)} draws, ${time}; usually far fewer.`
-      : `${whole(n)} draws, about ${time}.`;
+    const most = `At most ${whole(n)} draws, ${time}; usually far fewer.`;
+    const all = `${whole(n)} draws, about ${time}.`;
+    find("#expected").textContent = (mode.dataset.atMost ? most : all) + model().dataset.waiting;
   }
 
   function offerSigmas() {
