@@ -1,5 +1,6 @@
 """/metrics: figures for Prometheus, of the whole service and of this process."""
 
+import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
@@ -9,7 +10,7 @@ from starlette.responses import Response
 from app.access.caller import require
 from app.openapi import problems
 from app.routes.answers import ServicesOf
-from app.telemetry.exposition import exposition
+from app.telemetry.exposition import Exposition
 from jobs.errors import StoreUnavailable
 from jobs.figures import figures
 
@@ -61,5 +62,6 @@ async def metrics(
         encode, content_type = choose_encoder(accept or "")
     except TypeError:  # of a version that is no number
         encode, content_type = choose_encoder("")
-    shown = exposition(version=request.app.version, models=models, figures=told)
+    version = request.app.version
+    shown = Exposition(version=version, models=models, figures=told, now=time.time())
     return Response(encode(shown), headers={"Content-Type": content_type})

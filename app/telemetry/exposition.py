@@ -2,7 +2,6 @@
 
 import math
 import platform
-import time
 from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client.core import (
@@ -161,8 +160,3 @@ def _durations(counters: Mapping[str, float]) -> Metric:
         buckets=buckets,
         sum_value=counters.get("seconds_sum", 0.0),
     )
-
-
-def exposition(*, version: str, models: Iterable[str], figures: Figures | None) -> Exposition:
-    """What a scrape shows now."""
-    return Exposition(version=version, models=models, figures=figures, now=time.time())
