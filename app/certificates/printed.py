@@ -4,17 +4,15 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 from markupsafe import Markup
-from PIL import Image
 
 from app.certificates.evidence import stored_tensor
 from app.certificates.words import headline, not_claimed, tables, with_labels
+from app.png import png
 
 _HERE = Path(__file__).parent / "templates"
 _STYLE = (_HERE / "report.css").read_text(encoding="utf-8")
@@ -85,9 +83,6 @@ def _template() -> jinja2.Template:
 
 
 def _picture(tensor: bytes, document: dict[str, Any]) -> str:
-    """The tensor as a data URI: cut to [0, 1] and rounded to 8 bits, which is for the eye alone."""
-    numbers = stored_tensor(tensor, document["image"])
-    eight = np.rint(np.clip(numbers, 0, 1) * 255).astype(np.uint8)
-    file = BytesIO()
-    Image.fromarray(np.moveaxis(eight, 0, -1)).save(file, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+    """The tensor as a data URI, for the eye alone."""
+    picture = png(stored_tensor(tensor, document["image"]))
+    return f"data:image/png;base64,{base64.b64encode(picture).decode('ascii')}"

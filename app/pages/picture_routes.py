@@ -9,7 +9,8 @@ from starlette.responses import Response
 from app.access.caller import CallerOf
 from app.errors import CertificateNeverComes, CertificateNotReady
 from app.openapi import problems
-from app.pages.pictures import Pixels, noisy, perturbed, pixels, png
+from app.pages.pictures import Pixels, noisy, perturbed, pixels
+from app.png import png
 from app.routes.answers import JobId, ServicesOf, own_job
 from jobs import store
 from jobs.errors import JobNotFound

@@ -1,11 +1,9 @@
 """Pictures of a certified tensor: as it is, under noise, and changed by as much as is certified."""
 
 import hashlib
-from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 SPOT_SHARE = 1 / 16
 """Standard deviation of the spot, over the picture's height."""
@@ -62,11 +60,3 @@ def perturbed(image: Pixels, *, radius: float) -> Pixels:
 def strongest_change(shape: tuple[int, ...], *, radius: float) -> float:
     """The largest change of any one value in `perturbed`, in units of a [0, 1] pixel."""
     return float(spot(shape, norm=radius).max())
-
-
-def png(image: Pixels) -> bytes:
-    """A picture for the eye: cut to [0, 1] and rounded to 8 bits."""
-    eight = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
-    file = BytesIO()
-    Image.fromarray(np.moveaxis(eight, 0, -1)).save(file, "PNG")
-    return file.getvalue()
