@@ -26,8 +26,8 @@ end
 local function own(model, tenant)
   local draws, jobs = 0, 0
   for _, id in ipairs(redis.call('ZRANGE', busy_name(tenant), 0, -1)) do
-    local job = load_job(id)
-    if job and job.live and job.model == model then draws, jobs = draws + owed(job), jobs + 1 end
+    local job = redis.call('HMGET', job_name(id), 'model', 'draws_planned', 'draws_done')
+    if job[1] == model then draws, jobs = draws + job[2] - job[3], jobs + 1 end
   end
   return draws, jobs
 end
