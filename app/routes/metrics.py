@@ -8,6 +8,7 @@ from prometheus_client.exposition import choose_encoder
 from starlette.responses import Response
 
 from app.access.caller import require
+from app.access.documentation import DENIALS
 from app.openapi import problems
 from app.routes.answers import ServicesOf
 from app.telemetry.exposition import Exposition
@@ -37,9 +38,7 @@ _CONTENT: dict[int | str, dict[str, Any]] = {
     response_class=Response,
     responses={
         **_CONTENT,
-        **problems(
-            "key-needed", "key-refused", "scope-missing", "too-many-guesses", "store-unavailable"
-        ),
+        **problems(*DENIALS),
     },
     dependencies=[Depends(_may_watch)],
 )

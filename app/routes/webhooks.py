@@ -24,22 +24,14 @@ Number = Annotated[int, Path(ge=1, le=10_000, description="Of the delivery, from
 Owner = Annotated[Caller, require("certify")]
 """Who may submit may also know what its messages are signed with."""
 
-_ACCESS = ("key-needed", "key-refused", "scope-missing", "too-many-guesses", "store-unavailable")
-
-_AGAIN = (
-    "webhooks-off",
-    "cross-site-request",
-    "delivery-not-found",
-    "invalid-parameter",
-    *_ACCESS,
-)
+_AGAIN = ("webhooks-off", "cross-site-request", "delivery-not-found", "invalid-parameter")
 
 
 @router.get(
     "/webhooks/secret",
     response_model=SecretBody,
     summary="What messages are signed with",
-    responses=problems("webhooks-off", *_ACCESS),
+    responses=problems("webhooks-off"),
 )
 async def get_secret(caller: Owner, services: ServicesOf) -> Response:
     """Your secret, for a library of Standard Webhooks to verify messages with."""
@@ -52,7 +44,7 @@ async def get_secret(caller: Owner, services: ServicesOf) -> Response:
     "/webhooks/secret/rotate",
     response_model=SecretBody,
     summary="Renew the secret",
-    responses=problems("webhooks-off", "cross-site-request", *_ACCESS),
+    responses=problems("webhooks-off", "cross-site-request"),
 )
 async def rotate_secret(caller: Owner, services: ServicesOf) -> Response:
     """A new secret. For 24 hours the one before it signs too; one before that no more."""
@@ -65,7 +57,7 @@ async def rotate_secret(caller: Owner, services: ServicesOf) -> Response:
     "/jobs/{job_id}/deliveries",
     response_model=DeliveriesBody,
     summary="What became of a job's messages",
-    responses=problems("job-not-found", "job-gone", *_ACCESS),
+    responses=problems("job-not-found", "job-gone"),
 )
 async def get_deliveries(job_id: JobId, caller: CallerOf, services: ServicesOf) -> Response:
     """Every message about the job, with each attempt to deliver it."""
@@ -77,7 +69,7 @@ async def get_deliveries(job_id: JobId, caller: CallerOf, services: ServicesOf) 
     "/evaluations/{evaluation_id}/deliveries",
     response_model=DeliveriesBody,
     summary="What became of an evaluation's message",
-    responses=problems("evaluation-not-found", "evaluation-gone", *_ACCESS),
+    responses=problems("evaluation-not-found", "evaluation-gone"),
 )
 async def get_evaluation_deliveries(
     evaluation_id: EvaluationId, caller: CallerOf, services: ServicesOf
