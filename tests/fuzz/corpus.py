@@ -41,15 +41,15 @@ def header(depth: int, colour_type: int, interlace: int = 0, *, side: int = SIDE
     return chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, depth, colour_type, 0, 0, interlace))
 
 
-def rows(depth: int, colour_type: int, interlace: int = 0, *, side: int = SIDE) -> bytes:
+def rows(depth: int, colour_type: int, interlace: int = 0) -> bytes:
     """Scan lines of noise, each with another filter; palette indices stay below two."""
     chance = random.Random(f"{depth} {colour_type} {interlace}")  # noqa: S311
     lines: list[bytes] = []
     passes = PASSES if interlace else ((0, 0, 1, 1),)
     for left, top, across, down in passes:
-        columns = len(range(left, side, across))
+        columns = len(range(left, SIDE, across))
         length = (columns * depth * SAMPLES[colour_type] + 7) // 8
-        for number in range(len(range(top, side, down)) if columns else 0):
+        for number in range(len(range(top, SIDE, down)) if columns else 0):
             noise = bytes(length) if colour_type == 3 else chance.randbytes(length)
             lines.append(bytes([number % 5]) + noise)
     return b"".join(lines)
@@ -120,9 +120,9 @@ def odd_pngs() -> Iterator[Seed]:
         yield f"png with methods {last}", SIGNATURE + chunk(b"IHDR", body) + idat + end
 
 
-def _saved(kind: str, mode: str = "RGB", *, side: int = 24, **options: Any) -> bytes:
+def _saved(kind: str, mode: str = "RGB", **options: Any) -> bytes:
     noise = np.random.default_rng(1).integers(0, 256, (6, 6, 4), dtype=np.uint8)
-    image = Image.fromarray(noise).resize((side, side)).convert(mode)
+    image = Image.fromarray(noise).resize((24, 24)).convert(mode)
     file = BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()

@@ -14,9 +14,9 @@ def fewest(alpha: float, *, method: Method = "clopper_pearson", total_variation=
     return fewest_draws(method=method, alpha=alpha, total_variation=total_variation)
 
 
-def ceiling(n: int, *, method: Method = "clopper_pearson", total_variation=0.0) -> float:
+def ceiling(n: int, *, total_variation=0.0) -> float:
     return unanimous_radius(
-        n, method=method, alpha=0.001, sigma=1.0, total_variation=total_variation
+        n, method="clopper_pearson", alpha=0.001, sigma=1.0, total_variation=total_variation
     )
 
 

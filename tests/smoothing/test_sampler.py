@@ -32,9 +32,9 @@ class Wrapped(nn.Module):
         return self.function(x.flatten(1))
 
 
-def sampler_of(function, *, num_classes: int = 3, batch_size: int = 32) -> Sampler:
+def sampler_of(function, *, batch_size: int = 32) -> Sampler:
     classifier = Wrapped(function).eval()
-    return Sampler(classifier, num_classes=num_classes, input_shape=SHAPE, batch_size=batch_size)
+    return Sampler(classifier, num_classes=3, input_shape=SHAPE, batch_size=batch_size)
 
 
 def test_every_draw_votes_once_when_the_last_batch_is_short(linear_sampler) -> None:

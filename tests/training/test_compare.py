@@ -45,8 +45,8 @@ def half_space(write: Write, name: str, sigma: float, *, images: int = 400) -> P
     return write(name, [(i, 1, 1, min(x, 3 * sigma)) for i, x in enumerate(places)])
 
 
-def curve(comparison, at: int = 0) -> list[float]:
-    return [point.accuracy for point in comparison.measured[at].summary.curve]
+def curve(comparison) -> list[float]:
+    return [point.accuracy for point in comparison.measured[0].summary.curve]
 
 
 def test_a_half_spaces_curve_is_its_own(write: Write):

@@ -12,13 +12,13 @@ from training.streams import stream
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 
 
-def build(*, norm_pix: bool = True, mask_ratio: float = 0.75) -> DenoisingMaskedAutoencoder:
+def build(*, norm_pix: bool = True) -> DenoisingMaskedAutoencoder:
     return DenoisingMaskedAutoencoder(
         Architecture(image_size=16, patch_size=4, embed_dim=32, depth=2, num_heads=2),
         DecoderConfig(embed_dim=16, depth=1, num_heads=2),
         mean=MEAN,
         std=STD,
-        mask_ratio=mask_ratio,
+        mask_ratio=0.75,
         norm_pix=norm_pix,
         generator=stream(0, "weights"),
     ).eval()
@@ -28,8 +28,8 @@ def pixels(batch: int = 2) -> Tensor:
     return torch.rand(batch, 3, 16, 16, generator=stream(1, "pixels"))
 
 
-def scores(batch: int = 2) -> Tensor:
-    return torch.rand(batch, 16, generator=stream(1, "scores"))
+def scores() -> Tensor:
+    return torch.rand(2, 16, generator=stream(1, "scores"))
 
 
 def test_the_encoder_sees_the_class_token_and_the_visible_patches_only():
