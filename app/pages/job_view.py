@@ -38,7 +38,6 @@ class JobView:
         answer: The certificate, or an interim one.
         snippets: The same request as code.
         refresh_s: Seconds after which a page without JavaScript looks again.
-        card: Of the model; None where that has left the store.
     """
 
     job: Job
@@ -51,7 +50,6 @@ class JobView:
     answer: Answer | None
     snippets: Sequence[Snippet]
     refresh_s: int
-    card: ModelCard | None
 
     @property
     def live(self) -> bool:
@@ -101,7 +99,6 @@ async def job_view(job: Job, services: Services, *, url: str, with_key: bool) ->
         ),
         snippets=snippets(job.spec, url=url, with_key=with_key),
         refresh_s=_refresh_s(estimate),
-        card=card,
     )
 
 

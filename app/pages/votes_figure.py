@@ -40,22 +40,17 @@ class VotesFigure:
     Attributes:
         bars: The outcomes with most votes.
         others: Votes of all other outcomes.
-        total: All draws.
         pilot: Whether these are the votes of the pilot alone.
         sequential: Whether the answer rests on a bound for all numbers of draws, as its intervals
             do not.
-        p_lower: What the bound shows of the selected class's probability, in percent; None where
-            nothing was bounded.
         reading: The figure in a sentence.
         table: The twin.
     """
 
     bars: tuple[Bar, ...]
     others: int
-    total: int
     pilot: bool
     sequential: bool
-    p_lower: float | None
     reading: str
     table: Table
 
@@ -73,15 +68,12 @@ def votes_figure(certificate: Certificate, labels: Sequence[str]) -> VotesFigure
     bars = _bars(votes, certificate, labels)
     alpha = words.chance(certificate.params.alpha_each)
     shown, pilot = bars[:MOST_BARS], votes is certificate.tally.get(Phase.SELECTION)
-    bound = certificate.p_lower or None
     return VotesFigure(
         bars=tuple(shown),
         others=votes.total - sum(bar.votes for bar in shown),
-        total=votes.total,
         pilot=pilot,
         sequential=certificate.params.method == "truncated_mixture",
-        p_lower=None if bound is None else round(100 * bound, 3),
-        reading=_reading(bars, votes, bound),
+        reading=_reading(bars, votes, certificate.p_lower or None),
         table=Table(
             caption=f"Votes and their intervals, each wrong with probability {alpha}",
             head=("Class", "Votes", "Share", "Interval"),

@@ -113,7 +113,7 @@ def test_a_pilot_that_gave_up_is_no_measurement() -> None:
 
     assert plot is not None
     assert votes is not None
-    assert (plot.mark, votes.pilot, votes.p_lower) == (None, True, None)
+    assert (plot.mark, votes.pilot) == (None, True)
 
 
 def test_a_prediction_has_no_radius_to_buy() -> None:
