@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, floor
 
 from app.pages import words
 from app.pages.plot import Table
@@ -20,8 +21,8 @@ class Bar:
         label: Of the class.
         votes: Draws that it won.
         share: Of all draws, in percent.
-        low: Lower end of its interval, in percent.
-        high: Upper end, in percent.
+        low: Lower end of its interval, in percent, cut to two decimals.
+        high: Upper end, in percent, to the next of two decimals.
         selected: Whether the certificate is about this class.
     """
 
@@ -96,8 +97,8 @@ def _bars(votes: Votes, certificate: Certificate, labels: Sequence[str]) -> list
             label=label,
             votes=count,
             share=round(100 * count / votes.total, 3),
-            low=round(100 * lower_confidence_bound(count, votes.total, alpha=alpha), 3),
-            high=round(100 * upper_confidence_bound(count, votes.total, alpha=alpha), 3),
+            low=floor(1e4 * lower_confidence_bound(count, votes.total, alpha=alpha)) / 100,
+            high=ceil(1e4 * upper_confidence_bound(count, votes.total, alpha=alpha)) / 100,
             selected=index == certificate.selected,
         )
         for count, label, index in outcomes

@@ -35,9 +35,17 @@ def test_each_bar_has_its_clopper_pearson_interval() -> None:
     assert figure is not None
     for bar, k in zip(figure.bars, (900, 90, 10), strict=True):
         low, high = beta.ppf([0.0005, 0.9995], [k, k + 1], [1000 - k + 1, 1000 - k])
-        assert (bar.low, bar.high) == pytest.approx((100 * low, 100 * high), abs=1e-3)
+        assert bar.low <= 100 * low < bar.low + 0.01
+        assert bar.high - 0.01 < 100 * high <= bar.high
     assert [bar.selected for bar in figure.bars] == [True, False, False]
     assert figure.table.rows[0][:3] == ("cat", "900", "90.00 %")
+
+
+def test_the_ends_of_an_interval_are_not_rounded_inwards() -> None:
+    figure = votes_figure(fixed(1_000_000, 0, 0), LABELS)
+
+    assert figure is not None
+    assert figure.table.rows[0][3] == "99.99 % to 100.00 %"
 
 
 def test_draws_without_a_finite_answer_are_shown_too() -> None:
