@@ -105,7 +105,7 @@ def _less_noise(
         return []
     sigma, other = max(smaller, key=lambda each: each[0])
     text = f"Use less noise: at sigma {sigma:g} the class is easier to tell."
-    return [Advice(text=text, fields={"sigma": f"{sigma:g}", "model": other.id})]
+    return [Advice(text=text, fields={"sigma": words.exact(sigma), "model": other.id})]
 
 
 _BY_REASON: Mapping[AbstentionReason, Callable[[Certificate, int], list[Advice]]] = {

@@ -134,7 +134,7 @@ def _asked(job: Job) -> list[tuple[str, str]]:
     texts = {
         name: f"{value:,}"
         if isinstance(value, int)
-        else f"{value:g}"
+        else words.exact(value)
         if isinstance(value, float)
         else value
         for name, value in stated.items()
