@@ -20,6 +20,7 @@ __all__ = [
     "backlog",
     "cancel",
     "delete",
+    "kept_secret",
     "list_jobs",
     "ping",
     "read",
@@ -120,6 +121,15 @@ def server_secret(candidate: bytes) -> Command[bytes]:
     return Command(
         call=script("secret"), args=(candidate.hex(),), parse=lambda a: bytes.fromhex(decode(a))
     )
+
+
+def kept_secret() -> Command[bytes | None]:
+    """The secret that is kept in Redis; None where none is. Makes none, unlike `server_secret`."""
+
+    def parse(answer: bytes | None) -> bytes | None:
+        return None if answer is None else bytes.fromhex(decode(answer))
+
+    return Command(call="GET", args=("dmae:secret",), parse=parse)
 
 
 def backlog(model_id: str, *, now: float) -> Command[Backlog]:

@@ -21,8 +21,8 @@ from app.commands.keys import open_store
 from app.embedded.parts import ROOT
 from app.embedded.settings import environment_with
 from app.settings import settings_from_environment
-from jobs.kept_secret import kept_secret
 from jobs.keys import secret_from_text
+from jobs.store import kept_secret
 from model_store.decoding import decode
 from model_store.preprocessing import prepare
 from model_store.registry import BUNDLED
