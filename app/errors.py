@@ -8,6 +8,7 @@ AppError
 +-- MalformedForm          a body that says it is multipart and is not
 +-- BodyTooLarge           more bytes than are read
 +-- BodyTimeout            a body that does not arrive
++-- TooManyUploads         bodies at a time that would fill the memory
 +-- MalformedRequest       what is no HTTP
 +-- HeadTooLarge           a longer head than is read
 +-- HeadTimeout            a head that does not arrive
@@ -131,6 +132,13 @@ class BodyTimeout(AppError):
     def __init__(self, limit_s: float) -> None:
         self.limit_s = limit_s
         super().__init__(f"the body must arrive within {limit_s:g} seconds")
+
+
+class TooManyUploads(AppError):
+    """The bodies that are being received, and used, are as many bytes as may be held."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"at most {limit} bytes of uploads are held at a time; come again")
 
 
 class MalformedRequest(AppError):

@@ -1,4 +1,7 @@
-"""No request may be longer, or arrive slower, than it is allowed to: before anything is kept."""
+"""No request may be longer, or arrive slower, than it is allowed to: before anything is kept.
+
+Nor may all of them together: many images that arrive slowly would fill the memory of the process.
+"""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,7 +9,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BodyTimeout, BodyTooLarge
+from app.errors import BodyTimeout, BodyTooLarge, TooManyUploads
 from app.problems import problem_response
 
 
@@ -29,12 +32,16 @@ class BodyLimit:
     Args:
         app: What is protected.
         usual: What bodies are held to.
-        paths: What they are held to elsewhere.
+        max_held_bytes: Most bytes of such bodies that the process holds at a time.
+        paths: What they are held to elsewhere; how many come at a time is for these routes to say.
     """
 
-    def __init__(self, app: ASGIApp, *, usual: Bounds, paths: Mapping[str, Bounds]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, usual: Bounds, max_held_bytes: int, paths: Mapping[str, Bounds]
+    ) -> None:
         self._app = app
         self._usual = usual
+        self._room = _Room(max_held_bytes)
         self._paths = dict(paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,7 +50,8 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        bounds = self._paths.get(path, self._usual)
+        elsewhere = self._paths.get(path)
+        bounds = elsewhere or self._usual
         declared = _declared(scope)
         if declared is not None and declared > bounds.max_bytes:
             # The connection stays open: closing it while bytes arrive would reset it, and the
@@ -51,14 +59,27 @@ class BodyLimit:
             error = BodyTooLarge(declared=declared, limit=bounds.max_bytes)
             await problem_response(error)(scope, receive, send)
             return
-        counter = _Counter(receive, bounds)
-        await self._app(scope, counter.receive, send)
+        counter = _Counter(receive, bounds, self._room if elsewhere is None else None)
+        try:
+            await self._app(scope, counter.receive, send)
+        finally:
+            counter.leave()
+
+
+class _Room:
+    """What bodies may take together."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.taken = 0
 
 
 class _Counter:
-    def __init__(self, receive: Receive, bounds: Bounds) -> None:
+    def __init__(self, receive: Receive, bounds: Bounds, room: _Room | None) -> None:
         self._receive = receive
         self._bounds = bounds
+        self._room = room
+        self._took = 0
         self._left = bounds.max_bytes
         self._ends = asyncio.get_running_loop().time() + bounds.timeout_s
         self._complete = False
@@ -71,11 +92,26 @@ class _Counter:
                 message = await self._receive()
         except TimeoutError as error:
             raise BodyTimeout(self._bounds.timeout_s) from error
-        self._left -= len(message.get("body", b""))
+        size = len(message.get("body", b""))
+        self._left -= size
         if self._left < 0:
             raise BodyTooLarge(declared=None, limit=self._bounds.max_bytes)
+        self._take(size)
         self._complete = not message.get("more_body", False)
         return message
+
+    def leave(self) -> None:
+        """The request was answered."""
+        if self._room is not None:
+            self._room.taken -= self._took
+
+    def _take(self, size: int) -> None:
+        if self._room is None:
+            return
+        if self._room.taken + size > self._room.limit:
+            raise TooManyUploads(self._room.limit)
+        self._room.taken += size
+        self._took += size
 
 
 def _declared(scope: Scope) -> int | None:

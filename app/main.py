@@ -110,6 +110,7 @@ def create_app(services: Services) -> FastAPI:
         await services.aclose()
 
     settings = services.settings
+    longest_body = settings.max_upload_bytes + FORM_OVERHEAD_BYTES
     handlers: dict[int | type[Exception], Handler] = {
         404: not_found,
         405: method_not_allowed(ROUTERS),
@@ -135,9 +136,11 @@ def create_app(services: Services) -> FastAPI:
             Middleware(
                 BodyLimit,
                 usual=Bounds(
-                    max_bytes=settings.max_upload_bytes + FORM_OVERHEAD_BYTES,
+                    max_bytes=longest_body,
                     timeout_s=settings.body_timeout_s,
                 ),
+                # Any one body that is short enough must find room.
+                max_held_bytes=max(settings.max_held_bytes, longest_body),
                 paths={
                     "/evaluations": Bounds(
                         max_bytes=settings.max_evaluation_bytes,

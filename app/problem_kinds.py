@@ -53,6 +53,12 @@ KINDS = {
             about="Send it again over a faster connection, or send a smaller image.",
         ),
         Kind(
+            slug="too-many-uploads",
+            status=503,
+            title="Too many bytes are being uploaded at a time",
+            about="There is room again as soon as others have arrived and were read.",
+        ),
+        Kind(
             slug="unreadable-image",
             status=422,
             title="The image cannot be read",

@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
 STORE_RETRY_S = 1
 WORKER_RETRY_S = 5
+UPLOAD_RETRY_S = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +260,7 @@ _TABLE: Mapping[type, Callable[[Exception], Problem]] = {
     errors.MalformedForm: _plain("malformed-form"),
     errors.BodyTooLarge: _too_large,
     errors.BodyTimeout: _plain("body-timeout"),
+    errors.TooManyUploads: _plain("too-many-uploads", UPLOAD_RETRY_S),
     errors.HeadTooLarge: _plain("head-too-large"),
     errors.HeadTimeout: _plain("head-timeout"),
     errors.MalformedRequest: _plain("bad-request"),

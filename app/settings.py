@@ -40,6 +40,7 @@ class AppSettings(BaseSettings):
         job_deadline_s: A job that is not finished this long after its submission expires.
         max_wait_s: Longest that a request waits for its job.
         body_timeout_s: Longest that a request's body may take to arrive.
+        max_held_bytes: Most bytes of bodies, but for evaluations, that are held at a time.
         decode_threads: Images that are decoded at the same time.
         max_evaluation_bytes: Longest body of an evaluation, and most bytes that its archive may
             unpack to.
@@ -89,6 +90,7 @@ class AppSettings(BaseSettings):
     job_deadline_s: float = Field(default=86_400, gt=0)
     max_wait_s: float = Field(default=60, ge=0)
     body_timeout_s: float = Field(default=30, gt=0)
+    max_held_bytes: int = Field(default=128 * MEBIBYTE, ge=1)
     decode_threads: int = Field(default=2, ge=1)
     max_evaluation_bytes: int = Field(default=128 * MEBIBYTE, ge=1)
     max_evaluation_images: int = Field(default=500, ge=1, le=10_000)

@@ -55,6 +55,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         "cross-site-request",
         "model-not-found",
         "body-timeout",
+        "too-many-uploads",
         "image-too-large",
         "unsupported-media-type",
         "unsupported-image",

@@ -83,6 +83,7 @@ class CoverageBody(BaseModel):
         "certificate-not-proved",
         "model-not-found",
         "body-timeout",
+        "too-many-uploads",
         "image-too-large",
         "unsupported-media-type",
         "unsupported-image",

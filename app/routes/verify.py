@@ -55,7 +55,7 @@ class ReportBody(BaseModel):
     "/verify",
     response_model=ReportBody,
     summary="Verify a certificate",
-    responses=problems("bad-request", "cross-site-request", "body-timeout"),
+    responses=problems("bad-request", "cross-site-request", "body-timeout", "too-many-uploads"),
     openapi_extra={
         "requestBody": {
             "required": True,

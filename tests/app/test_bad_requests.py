@@ -8,6 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+HEADER = b'Content-Disposition: form-data; name="other"\r\n\r\n'
+"""Of a part that no parameter has; it counts all the same."""
+
 pytestmark = [pytest.mark.anyio, pytest.mark.redis]
 
 Picture = Callable[..., bytes]
@@ -133,6 +136,35 @@ async def test_a_body_that_does_not_arrive_is_not_waited_for(
     )
 
     problem(answer, 408, "body-timeout")
+
+
+async def test_uploads_that_would_fill_the_memory_together_are_refused_until_there_is_room(
+    serve: Callable[..., Any], problem: Problem
+) -> None:
+    service = await serve(max_upload_bytes=10_000, max_held_bytes=100_000)
+    arrived, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"--x\r\n" + HEADER + bytes(60_000)
+        arrived.set()
+        await go_on.wait()
+        yield b"\r\n--x--\r\n"
+
+    async def post(content: AsyncIterator[bytes] | bytes) -> Any:
+        kind = {"Content-Type": "multipart/form-data; boundary=x"}
+        return await service.http.post("/certify", content=content, headers=kind)
+
+    first = asyncio.create_task(post(slow()))
+    await arrived.wait()
+    second = b"--x\r\n" + HEADER + bytes(50_000) + b"\r\n--x--\r\n"
+    refused = await post(second)
+    go_on.set()
+
+    problem(refused, 503, "too-many-uploads")
+    assert refused.headers["retry-after"] == "1"
+    assert "100000 bytes" in refused.json()["detail"]
+    problem(await first, 422, "invalid-parameter")  # only that it has no image
+    problem(await post(second), 422, "invalid-parameter")
 
 
 @pytest.mark.parametrize(

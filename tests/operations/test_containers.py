@@ -148,17 +148,18 @@ def test_uploads_may_end_before_the_web_process_is_killed(compose: dict[str, Any
     assert body_s < int(graceful) < int(graceful) + int(drain) < int(app["stop_grace_period"][:-1])
 
 
-def test_the_largest_images_and_evaluations_fit_into_the_web_process(
+def test_the_largest_images_uploads_and_evaluations_fit_into_the_web_process(
     compose: dict[str, Any],
 ) -> None:
     default = {name: field.default for name, field in AppSettings.model_fields.items()}
     images = 20 * default["decode_threads"] * default["max_image_pixels"]
     # Two at a time, each with what its archive unpacks to.
     sets = 2 * 2 * default["max_evaluation_bytes"]
+    bodies = 2 * default["max_held_bytes"]
 
     limit = int(compose["services"]["app"]["mem_limit"].removesuffix("g")) << 30
 
-    assert (130 << 20) + images + sets < limit
+    assert (130 << 20) + images + sets + bodies < limit
 
 
 def test_the_store_is_reached_from_inside_only_and_with_a_password(compose: dict[str, Any]) -> None:
