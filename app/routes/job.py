@@ -41,8 +41,9 @@ async def get_job(request: Request, job_id: JobId) -> Response:
     seconds = min(max(_wait(request), preferred or 0), services.settings.max_wait_s)
     job = await own_job(services, caller, job_id)
     if_none_match = request.headers.get("if-none-match")
-    if seconds > 0:
-        known = job.version if names_version(if_none_match, job.version) else None
+    same = names_version(if_none_match, job.version)
+    if seconds > 0 and (same or not if_none_match):
+        known = job.version if same else None
         job = await _changed(request, services, job, seconds=seconds, known=known)
     headers = {} if preferred is None else {"Preference-Applied": f"wait={int(seconds)}"}
     if names_version(if_none_match, job.version):

@@ -192,6 +192,19 @@ async def test_an_unchanged_job_is_not_sent_again(
     assert changed.headers["etag"] != tag
 
 
+async def test_a_long_poll_for_a_change_that_there_was_already_does_not_wait(
+    service: Any, worker: Any, job: dict[str, Any]
+) -> None:
+    here = job["links"]["self"]
+    tag = (await service.http.get(here)).headers["etag"]
+    worker.commit(worker.admit()[0])
+
+    async with asyncio.timeout(10):
+        answer = await service.http.get(here, params={"wait": 30}, headers={"If-None-Match": tag})
+
+    assert answer.json()["state"] == "running"
+
+
 async def test_a_long_poll_with_a_tag_returns_at_the_next_change(
     service: Any, worker: Any, job: dict[str, Any]
 ) -> None:
