@@ -272,5 +272,8 @@ async def test_a_process_that_is_killed_while_it_sends_is_taken_over_from(
     await running(post.courier())
     delivery = await post.until(lambda d: d.state == "delivered")
 
-    assert [call.headers["webhook-id"] for call in receiver.calls] == ["msg_1", "msg_1"]
+    sent = [call.headers["webhook-id"] for call in receiver.calls]
+    # Once more for each lease that ended before the process was dead.
+    assert len(sent) >= 2
+    assert set(sent) == {"msg_1"}
     assert [attempt.status for attempt in delivery.attempts] == [204]
