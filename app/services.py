@@ -15,6 +15,7 @@ from app.catalogue import Catalogue
 from app.certificates.signer import Signer
 from app.fleet import Fleet
 from app.images import Images
+from app.places import Places
 from app.prompt_runner import PromptRunner
 from app.recent import Recent
 from app.settings import AppSettings
@@ -114,7 +115,7 @@ class Services:
     waker: WakesWorkers
     receivers: AllowList
     tracing: Tracing
-    evaluation_uploads: asyncio.Semaphore
+    evaluation_uploads: Places
     redis: Redis
 
     def courier(self) -> Courier | None:
@@ -160,7 +161,7 @@ def build_services(settings: AppSettings, *, waker: WakesWorkers | None = None) 
         waker=waker or Waker(make_celery(settings.redis_url)),
         receivers=AllowList.parse(settings.webhook_allow),
         tracing=start_tracing("dmae-web"),
-        evaluation_uploads=asyncio.Semaphore(EVALUATION_UPLOADS),
+        evaluation_uploads=Places(EVALUATION_UPLOADS),
         redis=redis,
     )
 

@@ -81,7 +81,7 @@ async def begin(request: Request, services: Services, caller: Caller) -> Begun:
     earlier = None if name is None else await _earlier(services, caller, name)
     if earlier is None:
         await require_room(services, caller, num_bytes=0)
-    async with services.evaluation_uploads:
+    async with services.evaluation_uploads.one(caller.tenant):
         form = await read_evaluation(request, services)
         digest = None if name is None else await asyncio.to_thread(form.sha256)
         if earlier is not None:
