@@ -60,9 +60,14 @@ class Site:
 
 @pytest.fixture(scope="session")
 def new_site(
-    running_server: Any, tmp_path_factory: pytest.TempPathFactory
+    new_server: Callable[[], Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Site]]:
-    """Starts services with given settings, on one Redis."""
+    """Starts services with given settings, on one Redis.
+
+    It is theirs alone: they live as long as the session, and would take up what other tests put in.
+    """
+    server = new_server()
+    server.start()
     store, keys = tmp_path_factory.mktemp("models"), tmp_path_factory.mktemp("signing")
     for each in CARDS:
         (store / each.id).mkdir()
@@ -71,14 +76,14 @@ def new_site(
 
         def start(**settings: Any) -> Site:
             chosen = {
-                "redis_url": running_server.url,
+                "redis_url": server.url,
                 "model_store_dir": store,
                 "signing_keys_dir": keys,
                 "allowed_hosts": ("127.0.0.1", "localhost", OTHER_NAME),
             }
             services = build_services(AppSettings(**(chosen | settings)), waker=QuietWaker())
             port = stack.enter_context(serving(create_app(services)))
-            return Site(url=f"http://127.0.0.1:{port}", worker=Worker(running_server.url))
+            return Site(url=f"http://127.0.0.1:{port}", worker=Worker(server.url))
 
         yield start
 
