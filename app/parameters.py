@@ -14,6 +14,7 @@ from model_store.card import ModelCard
 from model_store.errors import ModelNotFound
 from model_store.registry import Registry
 from smoothing.certificate import SmoothingParams
+from smoothing.digits import plain
 from smoothing.errors import InvalidParams
 from smoothing.noise import check_sound
 
@@ -223,7 +224,7 @@ def _out_of_range(
         if value is not None and value > max_draws
     ]
     if card is not None and form.sigma not in card.sigmas:
-        supported = ", ".join(f"{sigma:g}" for sigma in card.sigmas)
-        message = f"{card.id} was trained for sigma {supported}, not {form.sigma:g}"
+        supported = ", ".join(map(plain, card.sigmas))
+        message = f"{card.id} was trained for sigma {supported}, not {plain(form.sigma)}"
         faults.append(fault("sigma", texts["sigma"], message, limits["sigma"]))
     return faults

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from jobs.record import ImageRef
 from smoothing.certificate import Certificate, SmoothingParams
+from smoothing.digits import plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +54,6 @@ def _claim(subject: Subject, certificate: Certificate) -> str:
     if certificate.params.mode == "predict":
         return _of_one_image(certificate.params, figures, subject.label, smoothed)
     return _of_a_ball(subject.image, certificate, figures, subject.label, smoothed)
-
-
-def plain(value: float) -> str:
-    """A number with all its digits, and no ".0": rounded, a probability would claim too much."""
-    return repr(float(value)).removesuffix(".0")
 
 
 def _of_six_digits(value: float) -> str:

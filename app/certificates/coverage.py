@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from app.certificates.distance import Distance
+from smoothing.digits import plain
 
 Reason = Literal["same_tensor", "inside", "outside", "no_claim", "no_radius"]
 
@@ -35,7 +36,7 @@ def coverage(document: dict[str, Any], found: Distance, *, same: bool) -> Covera
     predicted: dict[str, Any] | None = document["predicted"]
     words = _WORDS[reason].format(
         label=None if predicted is None else predicted["label"],
-        chance=document["alpha"] / document.get("family_size", 1),
+        chance=plain(document["alpha"] / document.get("family_size", 1)),
         radius=document["radius"],
         distance=found.at_most,
     )
@@ -56,11 +57,11 @@ _WORDS = {
     "no_claim": "The certificate is an abstention: it claims nothing about any image, so nothing "
     "follows for this one.",
     "same_tensor": "This image gives the very tensor that was certified: the smoothed classifier "
-    "answers {label!r} for it, except with probability {chance:g}.",
+    "answers {label!r} for it, except with probability {chance}.",
     "no_radius": "The certificate is about the class of one image and claims no radius. This image "
     "gives another tensor, {distance:.6g} away, so nothing follows for it.",
     "inside": "The distance, {distance:.6g}, is below the certified radius, {radius:.6f}: the "
-    "smoothed classifier answers {label!r} for this image too, except with probability {chance:g} "
+    "smoothed classifier answers {label!r} for this image too, except with probability {chance} "
     "for all images of the ball together.",
     "outside": "The distance, {distance:.6g}, is not below the certified radius, {radius:.6f}: "
     "nothing follows. The smoothed classifier may or may not answer {label!r} for this image; a "

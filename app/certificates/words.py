@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.statement import plain
 from smoothing import Votes
+from smoothing.digits import plain
 from smoothing.votes import INVALID
 
 SHOWN_CLASSES = 5

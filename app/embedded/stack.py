@@ -30,6 +30,7 @@ from jobs.connection import make_redis
 from jobs.errors import StoreUnavailable
 from model_store.errors import ModelStoreError
 from model_store.registry import Registry
+from smoothing.digits import plain
 
 STORE_START_S = 120.0
 """A long append-only file takes a while to read."""
@@ -230,7 +231,7 @@ def _example_image() -> str:
 
 def _example_sigma(model_store: Path) -> str:
     try:
-        return f"{Registry(model_store).default().sigmas[0]:g}"
+        return plain(Registry(model_store).default().sigmas[0])
     except ModelStoreError:
         return "0.25"
 

@@ -7,6 +7,7 @@ from math import fsum
 from jobs.evaluation_record import Evaluation, Result
 from smoothing.accuracy import CertifiedAccuracy, curve_at, radii_of, steps
 from smoothing.certificate import SmoothingParams
+from smoothing.digits import plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,16 +86,17 @@ def statement(evaluation: Evaluation) -> str:
     params = evaluation.spec.params
     noun = "prediction" if params.mode == "predict" else "certificate"
     together = (
-        f"all of them hold together except with probability {params.alpha:g}"
+        f"all of them hold together except with probability {plain(params.alpha)}"
         if params.family_size >= evaluation.num_items
         else f"that all of them hold together is not claimed (family_size={evaluation.num_items} "
         "would)"
     )
     return (
-        f"Each {noun} holds by itself, except with probability {params.alpha_each:g} over the "
+        f"Each {noun} holds by itself, except with probability {plain(params.alpha_each)} over the "
         f"service's own randomness; {together}. Certified accuracy at a radius is the share of the "
-        f"images with a result whose class under noise of standard deviation {params.sigma:g} is "
-        "their label and certified at that radius or beyond; an abstention counts against it. Its "
+        "images with a result whose class under noise of standard deviation "
+        f"{plain(params.sigma)} is their label and certified at that radius or beyond; an "
+        "abstention counts against it. Its "
         "interval is exact (Clopper-Pearson, 95 %) over the choice of images, and holds if they "
         "are a random sample of those that one wants to speak of; images without a result are left "
         "out of it. While the evaluation runs, the images that have ended are those that ended "

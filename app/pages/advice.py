@@ -8,6 +8,7 @@ from app.pages.draws_figure import enough
 from model_store.card import ModelCard
 from smoothing.bounds import certified_radius
 from smoothing.certificate import AbstentionReason, Certificate
+from smoothing.digits import plain
 
 OTHER_IMAGES = "An image unlike those that the model was trained on is often not certified at all."
 
@@ -105,7 +106,7 @@ def _less_noise(
         return []
     sigma, other = max(smaller, key=lambda each: each[0])
     text = f"Use less noise: at sigma {sigma:g} the class is easier to tell."
-    return [Advice(text=text, fields={"sigma": words.exact(sigma), "model": other.id})]
+    return [Advice(text=text, fields={"sigma": plain(sigma), "model": other.id})]
 
 
 _BY_REASON: Mapping[AbstentionReason, Callable[[Certificate, int], list[Advice]]] = {

@@ -20,6 +20,7 @@ from app.services import Services
 from jobs.record import Job
 from model_store.card import ModelCard
 from smoothing.certificate import Mode, SmoothingParams
+from smoothing.digits import plain
 
 FILE = "file"
 """The source that means the visitor's own file."""
@@ -171,7 +172,7 @@ async def form_view(
         or ([(None, problem.detail)] if problem else []),
         file_lost=file_lost,
         models=[_model(each, crews[each.id]) for each in cards],
-        sigmas=[words.exact(s) for s in sorted({s for each in cards for s in each.sigmas})],
+        sigmas=[plain(s) for s in sorted({s for each in cards for s in each.sigmas})],
         default_n=numbers,
         expected=expected_time(card, crews[card.id], filled["mode"], limit),
         max_bytes=services.settings.max_upload_bytes,
@@ -210,7 +211,7 @@ def _default_numbers(draws_per_s: float, max_draws: int) -> dict[Mode, int]:
 
 def _defaults(card: ModelCard) -> dict[str, str]:
     return {
-        "sigma": words.exact(card.sigmas[0]),
+        "sigma": plain(card.sigmas[0]),
         "mode": DEFAULT_MODE,
         "bound": "top",
         "numerics": "sound",
@@ -222,14 +223,14 @@ def _model(card: ModelCard, crew: Crew) -> ModelChoice:
         id=card.id,
         description=card.description,
         labels=card.labels,
-        sigmas=tuple(map(words.exact, card.sigmas)),
+        sigmas=tuple(map(plain, card.sigmas)),
         draws_per_s=round(crew.draws_per_s, 1),
         waiting=_waiting(crew),
     )
 
 
 def _text(value: str | float) -> str:
-    return words.exact(value) if isinstance(value, float) else str(value)
+    return plain(value) if isinstance(value, float) else str(value)
 
 
 def _by_field(faults: Sequence[FieldError]) -> dict[str, list[str]]:

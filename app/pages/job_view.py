@@ -16,6 +16,7 @@ from jobs.record import Job, JobState
 from model_store.card import ModelCard
 from model_store.errors import ModelStoreError
 from smoothing.certificate import Phase
+from smoothing.digits import plain
 
 _PHASES = {
     Phase.SELECTION: "A first look at noisy draws, to choose the class and plan the rest.",
@@ -134,7 +135,7 @@ def _asked(job: Job) -> list[tuple[str, str]]:
     texts = {
         name: f"{value:,}"
         if isinstance(value, int)
-        else words.exact(value)
+        else plain(value)
         if isinstance(value, float)
         else value
         for name, value in stated.items()

@@ -22,11 +22,6 @@ def whole(number: float) -> str:
     return f"{round(number):,}"
 
 
-def exact(number: float) -> str:
-    """A number so that it is read back as the same one, and no longer than that takes."""
-    return repr(number).removesuffix(".0")
-
-
 def floored(number: float, digits: int = 4) -> str:
     """A bound from below, cut to some decimals, or to the first that is not 0; never rounded up."""
     while 0 < number < 10**-digits and digits < MOST_DIGITS:

@@ -10,6 +10,7 @@ from model_store.card import dump_card, load_card
 from model_store.evidence import Evaluation
 from model_store.registry import CARD_FILE
 from smoothing import SmoothingParams
+from smoothing.digits import plain
 from training.config import EvaluateConfig
 from training.engine.disk import room_for
 from training.evaluation.subject import Subject
@@ -68,7 +69,8 @@ def portable_command(config: EvaluateConfig, data: Path, params: SmoothingParams
         f"--stride {config.stride}",
         f"--start {config.start}" if config.start else "",
         f"--max-images {config.max_images}" if config.max_images is not None else "",
-        f"--sigma {params.sigma:g} --n0 {params.n0} --n {params.n} --alpha {params.alpha:g}",
+        f"--sigma {plain(params.sigma)} --n0 {params.n0} --n {params.n}",
+        f"--alpha {plain(params.alpha)}",
         f"--numerics {params.numerics}",
     ]
     return " ".join(word for word in words if word)
