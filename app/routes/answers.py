@@ -39,6 +39,10 @@ Prefer = Annotated[
 ]
 
 
+ANOTHER = -1
+"""No version: what is waited for has changed already."""
+
+
 def is_job_id(text: str) -> bool:
     """Whether a text can be the id of a job."""
     return _UUID.fullmatch(text) is not None
@@ -82,6 +86,13 @@ def names_version(if_none_match: str | None, version: int) -> bool:
         return False
     tags = [tag.strip() for tag in if_none_match.split(",")]
     return not {"*", etag(version), f'"{version}"'}.isdisjoint(tags)
+
+
+def known_version(if_none_match: str | None, version: int) -> int | None:
+    """The version that whoever asks knows: this one, or `ANOTHER`; None where they do not say."""
+    if not if_none_match:
+        return None
+    return version if names_version(if_none_match, version) else ANOTHER
 
 
 def json_answer(

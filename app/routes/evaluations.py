@@ -26,6 +26,7 @@ from app.routes.answers import (
     ServicesOf,
     etag,
     json_answer,
+    known_version,
     names_version,
     prefix_of,
 )
@@ -213,9 +214,8 @@ async def get_evaluation(
     preferred = preferred_wait(prefer)
     seconds = min(max(wait, preferred or 0), services.settings.max_wait_s)
     headers = {} if preferred is None else {"Preference-Applied": f"wait={int(seconds)}"}
-    same = names_version(if_none_match, now.version)
-    if seconds > 0 and (same or not if_none_match):
-        known = now.version if same else None
+    if seconds > 0:
+        known = known_version(if_none_match, now.version)
         waiting = wait_for_evaluation(services, now, seconds=seconds, known=known)
         now = await while_connected(waiting, request.receive)
     if names_version(if_none_match, now.version):

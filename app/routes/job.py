@@ -10,7 +10,15 @@ from app.certifications import expected
 from app.errors import FieldError, InvalidRequest, echo
 from app.openapi import problems
 from app.openapi_parts import APPLIED, ETAG, IF_NONE_MATCH, PREFER, WAIT
-from app.routes.answers import JobId, etag, job_answer, names_version, own_job, services_of
+from app.routes.answers import (
+    JobId,
+    etag,
+    job_answer,
+    known_version,
+    names_version,
+    own_job,
+    services_of,
+)
 from app.routes.lean import LeanRoute
 from app.schemas import JobBody
 from app.services import Services
@@ -41,9 +49,8 @@ async def get_job(request: Request, job_id: JobId) -> Response:
     seconds = min(max(_wait(request), preferred or 0), services.settings.max_wait_s)
     job = await own_job(services, caller, job_id)
     if_none_match = request.headers.get("if-none-match")
-    same = names_version(if_none_match, job.version)
-    if seconds > 0 and (same or not if_none_match):
-        known = job.version if same else None
+    if seconds > 0:
+        known = known_version(if_none_match, job.version)
         job = await _changed(request, services, job, seconds=seconds, known=known)
     headers = {} if preferred is None else {"Preference-Applied": f"wait={int(seconds)}"}
     if names_version(if_none_match, job.version):
