@@ -50,8 +50,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        elsewhere = self._paths.get(path)
-        bounds = elsewhere or self._usual
+        bounds = self._paths.get(path, self._usual)
         declared = _declared(scope)
         if declared is not None and declared > bounds.max_bytes:
             # The connection stays open: closing it while bytes arrive would reset it, and the
@@ -59,7 +58,8 @@ class BodyLimit:
             error = BodyTooLarge(declared=declared, limit=bounds.max_bytes)
             await problem_response(error)(scope, receive, send)
             return
-        counter = _Counter(receive, bounds, self._room if elsewhere is None else None)
+        room = self._room if bounds is self._usual else _Room(bounds.max_bytes)
+        counter = _Counter(receive, bounds, room)
         try:
             await self._app(scope, counter.receive, send)
         finally:
@@ -70,17 +70,23 @@ class _Room:
     """What bodies may take together."""
 
     def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.taken = 0
+        self._limit = self._left = limit
+
+    def take(self, size: int) -> None:
+        if size > self._left:
+            raise TooManyUploads(self._limit)
+        self._left -= size
+
+    def give_back(self, size: int) -> None:
+        self._left += size
 
 
 class _Counter:
-    def __init__(self, receive: Receive, bounds: Bounds, room: _Room | None) -> None:
+    def __init__(self, receive: Receive, bounds: Bounds, room: _Room) -> None:
         self._receive = receive
         self._bounds = bounds
         self._room = room
-        self._took = 0
-        self._left = bounds.max_bytes
+        self._came = 0
         self._ends = asyncio.get_running_loop().time() + bounds.timeout_s
         self._complete = False
 
@@ -93,25 +99,16 @@ class _Counter:
         except TimeoutError as error:
             raise BodyTimeout(self._bounds.timeout_s) from error
         size = len(message.get("body", b""))
-        self._left -= size
-        if self._left < 0:
+        if self._came + size > self._bounds.max_bytes:
             raise BodyTooLarge(declared=None, limit=self._bounds.max_bytes)
-        self._take(size)
+        self._room.take(size)
+        self._came += size
         self._complete = not message.get("more_body", False)
         return message
 
     def leave(self) -> None:
         """The request was answered."""
-        if self._room is not None:
-            self._room.taken -= self._took
-
-    def _take(self, size: int) -> None:
-        if self._room is None:
-            return
-        if self._room.taken + size > self._room.limit:
-            raise TooManyUploads(self._room.limit)
-        self._room.taken += size
-        self._took += size
+        self._room.give_back(self._came)
 
 
 def _declared(scope: Scope) -> int | None:
