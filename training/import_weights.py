@@ -1,6 +1,7 @@
 """The command `import`: another project's checkpoint as a run, and as a model in a store."""
 
 import logging
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,17 @@ def import_weights(config: ImportConfig) -> Imported:
         classes=described.classes,
         origin=_origin(config, file, layout, described),
     )
-    model = export(_export_config(config, out)) if config.id else None
+    model = _stored(config, out) if config.id else None
     return Imported(layout=layout, facts=described.lines, run=out, model=model)
+
+
+def _stored(config: ImportConfig, run: Path) -> Path:
+    """The model in the store; without it no run either, or the command could not be repeated."""
+    try:
+        return export(_export_config(config, run))
+    except BaseException:
+        shutil.rmtree(run, ignore_errors=True)
+        raise
 
 
 def _read(path: Path) -> tuple[ForeignFile, Layout]:

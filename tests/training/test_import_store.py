@@ -63,3 +63,19 @@ def test_a_store_wants_noise(published_weights: Weights, tmp_path: Path):
 def test_a_store_wants_the_licence():
     with pytest.raises(BadConfig, match="--licence"):
         ImportConfig(file=Path("a.pth"), id="birds.a")
+
+
+def test_an_import_that_reaches_no_store_can_be_repeated(
+    published_weights: Weights, tmp_path: Path
+):
+    file = written(tmp_path / "a.pth", published_weights("avg"))
+    store = tmp_path / "store"
+    store.write_text("not a directory")
+    stated = CLASSIFIER | {"id": "birds.a", "licence": "MIT", "store": store, "measure_s": 0.0}
+
+    with pytest.raises(OSError, match="store"):
+        take(file, tmp_path / "run", **stated)
+    store.unlink()
+
+    take(file, tmp_path / "run", **stated)
+    assert load_card(store / "birds.a" / "card.json").id == "birds.a"
