@@ -13,11 +13,12 @@ SIZE = 8
 LABELS = ("bird", "cat", "dog", "ship")
 
 
-def make_store(root: Path) -> ModelCard:
+def make_store(root: Path, *, labels: tuple[str, ...] = LABELS) -> ModelCard:
     """Write the store; the same weights each time.
 
     Args:
         root: An empty directory.
+        labels: Names of the classes.
     """
     architecture = Architecture(image_size=SIZE, patch_size=4, embed_dim=16, depth=1, num_heads=2)
     folder = root / "tiny.random"
@@ -25,7 +26,7 @@ def make_store(root: Path) -> ModelCard:
     generator = torch.Generator().manual_seed(3)
     tensors = {
         name: 0.3 * torch.randn(value.shape, generator=generator)
-        for name, value in build_vit(architecture, len(LABELS)).state_dict().items()
+        for name, value in build_vit(architecture, len(labels)).state_dict().items()
     }
     file = folder / "weights.safetensors"
     sha256 = checkpoint.save(file, tensors)
@@ -33,7 +34,7 @@ def make_store(root: Path) -> ModelCard:
         id=folder.name,
         description="Random weights.",
         architecture=architecture,
-        labels=LABELS,
+        labels=labels,
         preprocessing=Preprocessing(
             size=SIZE,
             resize="bicubic",

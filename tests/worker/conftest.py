@@ -11,30 +11,27 @@ from typing import Any
 import numpy as np
 import pytest
 import redis
-import torch
 from numpy.typing import NDArray
 
+from bench.random_model import SIZE, make_store
 from jobs import keys, ledger, store
 from jobs.caller import LOCAL
 from jobs.command import Command, SyncRunner
 from jobs.connection import make_redis
 from jobs.errors import StoreUnavailable
 from jobs.record import Chunk, ImageRef, Job, JobSpec, Maker, ModelRef, WorkerInfo
-from model_store import checkpoint
-from model_store.card import Architecture, ModelCard, Preprocessing, Weights, dump_card
-from model_store.classifier import build_vit
-from model_store.evidence import Provenance
+from model_store.card import ModelCard
 from smoothing.certificate import SmoothingParams, Votes
 from smoothing.sampler import Draws
+from tests.worker.gated_sampler import GatedSampler
 from worker.advancing import Machine
+from worker.batcher import Batcher
 from worker.drawing import Drawing
 
 MODEL = "tiny.random"
-SIZE = 8
 MACHINE = Machine(instance="me", versions={"python": "3"})
 MAKER = Maker(runtime="none", noise_scheme="counting")
 PARAMS = SmoothingParams(sigma=0.25, n0=20, n=100)
-ARCHITECTURE = Architecture(image_size=SIZE, patch_size=4, embed_dim=16, depth=1, num_heads=2)
 IMAGE = np.random.default_rng(1).random((3, SIZE, SIZE), dtype=np.float32)
 
 
@@ -64,43 +61,7 @@ def run(client: redis.Redis) -> Callable[[Command[Any]], Any]:
 def model_store_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with one tiny vision transformer of random weights."""
     root = tmp_path_factory.mktemp("store")
-    folder = root / MODEL
-    folder.mkdir()
-    generator = torch.Generator().manual_seed(3)
-    network = build_vit(ARCHITECTURE, 3)
-    tensors = {
-        name: torch.randn(value.shape, generator=generator)
-        for name, value in network.state_dict().items()
-    }
-    sha256 = checkpoint.save(folder / "weights.safetensors", tensors)
-    card = ModelCard(
-        id=MODEL,
-        description="Random weights.",
-        architecture=ARCHITECTURE,
-        labels=("cat", "dog", "ship"),
-        preprocessing=Preprocessing(
-            size=SIZE,
-            resize="bicubic",
-            resize_shorter=SIZE,
-            mean=(0.5, 0.5, 0.5),
-            std=(0.5, 0.5, 0.5),
-        ),
-        sigmas=(0.25,),
-        weights=Weights(
-            file="weights.safetensors",
-            sha256=sha256,
-            num_bytes=(folder / "weights.safetensors").stat().st_size,
-            stored_as="float32",
-        ),
-        draws_per_s=1000,
-        measured_on="nothing",
-        evaluations=(),
-        provenance=Provenance(
-            data="none", commands=(), schedule="none", hardware="none", wall_time_s=0
-        ),
-        licence="Apache-2.0",
-    )
-    dump_card(card, folder / "card.json")
+    make_store(root, labels=("cat", "dog", "ship"))
     return root
 
 
@@ -250,3 +211,19 @@ class _World:
 def world(run: Any) -> _World:
     """A worker's drawing in an empty store."""
     return _World(run)
+
+
+@pytest.fixture
+def sampler() -> GatedSampler:
+    """A sampler that waits until it may go on."""
+    return GatedSampler()
+
+
+@pytest.fixture
+def batcher(sampler: GatedSampler) -> Iterator[Batcher]:
+    """A batcher of that sampler."""
+    made = Batcher(lambda: {"m": sampler})
+    made.start()
+    yield made
+    sampler.go_on.set()
+    made.close()
