@@ -16,7 +16,7 @@ from app.pages.form import _model
 from app.pages.modes import QUESTIONS, unread_by
 from app.pages.pictures import perturbed, spot, strongest_change
 from app.pages.votes_figure import votes_figure
-from app.pages.words import duration, exact, floored
+from app.pages.words import duration, floored
 from model_store.registry import Registry
 from smoothing.certificate import Certificate, Phase, SmoothingParams, Votes
 from smoothing.errors import InvalidParams
@@ -48,11 +48,6 @@ def test_the_ends_of_an_interval_are_not_rounded_inwards() -> None:
 
     assert figure is not None
     assert figure.table.rows[0][3] == "99.99 % to 100.00 %"
-
-
-@pytest.mark.parametrize("number", [0.25, 1.0, 30 / 255, 1.575688, 1e-10])
-def test_what_is_asked_again_is_asked_exactly(number: float) -> None:
-    assert float(exact(number)) == number
 
 
 def test_the_form_offers_a_noise_level_of_many_digits_as_it_is() -> None:
