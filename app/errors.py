@@ -26,6 +26,7 @@ How each becomes an answer is one table, in problems.py.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from model_store.errors import ImageError
 
@@ -66,7 +67,17 @@ def echo(value: str) -> str:
 
 
 class AppError(Exception):
-    """Root of this package's errors."""
+    """Root of this package's errors.
+
+    Attributes:
+        errors: What is wrong, as far as it has a place in the request.
+        retry_after_s: When it is worth asking again; None where that is not known.
+        headers: What else the answer says.
+    """
+
+    errors: Sequence[FieldError] = ()
+    retry_after_s: int | None = None
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 class UnknownSetting(AppError):
@@ -81,11 +92,7 @@ class InvalidSetting(AppError):
 
 
 class InvalidRequest(AppError):
-    """Parameters that no certificate can be computed for.
-
-    Attributes:
-        errors: At least one.
-    """
+    """Parameters that no certificate can be computed for; `.errors` has at least one."""
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
         self.errors = tuple(errors)
@@ -93,14 +100,17 @@ class InvalidRequest(AppError):
 
 
 class NotMultipart(AppError):
-    """The body is neither multipart/form-data nor an image.
-
-    Attributes:
-        content_type: What it is, or None where it does not say.
-    """
+    """The body is neither multipart/form-data nor an image."""
 
     def __init__(self, content_type: str | None) -> None:
-        self.content_type = content_type
+        self.errors = (
+            FieldError(
+                field="Content-Type",
+                value=None if content_type is None else echo(content_type),
+                detail="must be multipart/form-data, or the type of an image",
+                limit={"supported": ["multipart/form-data", *IMAGE_TYPES]},
+            ),
+        )
         said = f"got {echo(content_type)!r}" if content_type else "the header is missing"
         super().__init__(
             f"Content-Type must be multipart/form-data or one of {', '.join(IMAGE_TYPES)}, {said}"
@@ -114,14 +124,20 @@ class MalformedForm(AppError):
 class BodyTooLarge(AppError):
     """The body is longer than will be read.
 
-    Attributes:
+    Args:
         declared: Its Content-Length, or None where it was sent in chunks.
         limit: Most bytes that are read.
     """
 
     def __init__(self, *, declared: int | None, limit: int) -> None:
-        self.declared = declared
-        self.limit = limit
+        self.errors = (
+            FieldError(
+                field="body",
+                value=declared,
+                detail=f"must be at most {limit} bytes",
+                limit={"max_bytes": limit},
+            ),
+        )
         size = f"is {declared} bytes" if declared is not None else "is longer"
         super().__init__(f"the body must be at most {limit} bytes, it {size}")
 
@@ -130,12 +146,13 @@ class BodyTimeout(AppError):
     """The body did not arrive in time."""
 
     def __init__(self, limit_s: float) -> None:
-        self.limit_s = limit_s
         super().__init__(f"the body must arrive within {limit_s:g} seconds")
 
 
 class TooManyUploads(AppError):
     """The bodies that are being received, and used, are as many bytes as may be held."""
+
+    retry_after_s = 1
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"at most {limit} bytes of uploads are held at a time; come again")
@@ -162,24 +179,34 @@ class HeadTimeout(AppError):
 class BadImage(AppError):
     """The upload cannot become a certified image.
 
+    Args:
+        error: What is wrong with it.
+        num_bytes: Length of the upload.
+        limit: What uploads are held to.
+        hint: What may help, said after it.
+
     Attributes:
         reason: Stable code of what is wrong.
-        num_bytes: Length of the upload.
-        limit: The bound it broke, where it broke one.
     """
 
     def __init__(self, error: ImageError, *, num_bytes: int, limit: Limit, hint: str = "") -> None:
+        told = f"{error}{hint}"
         self.reason = error.reason
-        self.num_bytes = num_bytes
-        self.limit = limit
-        super().__init__(f"{error}{hint}")
+        self.errors = (
+            FieldError(
+                field="image",
+                value=f"{num_bytes} bytes",
+                detail=f"{error.reason}: {told}",
+                limit=limit,
+            ),
+        )
+        super().__init__(told)
 
 
 class HostNotAllowed(AppError):
     """The Host header names somebody else."""
 
     def __init__(self, host: str | None) -> None:
-        self.host = host
         super().__init__(
             "one Host header is needed" if host is None else f"{echo(host)!r} is not served here"
         )
@@ -192,19 +219,19 @@ class CrossSiteRequest(AppError):
 class QueueFull(AppError):
     """So many draws wait that a new job would only wait too.
 
-    Attributes:
+    Args:
         backlog: Draws that are waiting.
         limits: From which on jobs are refused: backlog_draws and backlog_jobs.
         retry_after_s: When a job of this size is expected to fit; None if it never will.
     """
 
     def __init__(self, *, backlog: int, limits: Limit, retry_after_s: int | None) -> None:
-        self.backlog = backlog
-        self.limits = limits
+        told = f"{backlog} draws are waiting"
+        self.errors = (FieldError(field="n", value=None, detail=told, limit=limits),)
         self.retry_after_s = retry_after_s
         when = "no waiting helps" if retry_after_s is None else f"try again in {retry_after_s} s"
         super().__init__(
-            f"{backlog} draws are waiting for this model; at most {limits['backlog_draws']} draws "
+            f"{told} for this model; at most {limits['backlog_draws']} draws "
             f"and {limits['backlog_jobs']} jobs may; {when}"
         )
 
@@ -212,14 +239,14 @@ class QueueFull(AppError):
 class IdempotencyConflict(AppError):
     """A key or id that names an earlier request, which was another one.
 
-    Attributes:
+    Args:
         field: "Idempotency-Key" or "job_id".
         value: As it was sent.
     """
 
     def __init__(self, *, field: str, value: str) -> None:
-        self.field = field
-        self.value = value
+        detail = "names an earlier request that was another one"
+        self.errors = (FieldError(field=field, value=echo(value), detail=detail),)
         super().__init__(
             f"{field} {echo(value)!r} was used for another request; take another for this one"
         )
@@ -227,6 +254,8 @@ class IdempotencyConflict(AppError):
 
 class NotReady(AppError):
     """The process runs and cannot certify yet."""
+
+    retry_after_s = 5
 
 
 class CertificateNotReady(AppError):

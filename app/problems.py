@@ -39,8 +39,6 @@ logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 STORE_RETRY_S = 1
-WORKER_RETRY_S = 5
-UPLOAD_RETRY_S = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,46 +90,24 @@ def _render(problem: Problem) -> Response:
     )
 
 
-def _plain(kind: str, retry_after_s: int | None = None) -> Callable[[Exception], Problem]:
-    headers = _retry_after(retry_after_s)
-    return lambda error: Problem(kind=kind, detail=str(error), headers=headers)
-
-
 def _retry_after(seconds: int | None) -> dict[str, str]:
     return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
-def _faulty(kind: str) -> Callable[[Exception], Problem]:
-    """For errors that name their faults, and perhaps when to come again."""
-
-    def make(error: Exception) -> Problem:
-        found = cast("errors.InvalidRequest", error).errors
-        headers = _retry_after(getattr(error, "retry_after_s", None))
-        return Problem(kind=kind, detail=str(error), errors=found, headers=headers)
-
-    return make
+def _plain(kind: str, retry_after_s: int | None = None) -> Callable[[Exception], Problem]:
+    """For errors of other packages, which know nothing of requests."""
+    headers = _retry_after(retry_after_s)
+    return lambda error: Problem(kind=kind, detail=str(error), headers=headers)
 
 
-def _not_multipart(error: Exception) -> Problem:
-    sent = cast("errors.NotMultipart", error).content_type
-    fault = FieldError(
-        field="Content-Type",
-        value=None if sent is None else errors.echo(sent),
-        detail="must be multipart/form-data, or the type of an image",
-        limit={"supported": ["multipart/form-data", *errors.IMAGE_TYPES]},
-    )
-    return Problem(kind="unsupported-media-type", detail=str(error), errors=[fault])
+def _own(kind: str) -> Callable[[Exception], Problem]:
+    """For errors of this package, which say what of the request is wrong and when to come again."""
+    return lambda error: _told(kind, cast("errors.AppError", error))
 
 
-def _too_large(error: Exception) -> Problem:
-    large = cast("errors.BodyTooLarge", error)
-    fault = FieldError(
-        field="body",
-        value=large.declared,
-        detail=f"must be at most {large.limit} bytes",
-        limit={"max_bytes": large.limit},
-    )
-    return Problem(kind="body-too-large", detail=str(error), errors=[fault])
+def _told(kind: str, error: errors.AppError) -> Problem:
+    headers = {**error.headers, **_retry_after(error.retry_after_s)}
+    return Problem(kind=kind, detail=str(error), errors=error.errors, headers=headers)
 
 
 _IMAGE_KINDS = {
@@ -148,14 +124,7 @@ _IMAGE_KINDS = {
 
 def _bad_image(error: Exception) -> Problem:
     bad = cast("errors.BadImage", error)
-    fault = FieldError(
-        field="image",
-        value=f"{bad.num_bytes} bytes",
-        detail=f"{bad.reason}: {bad}",
-        limit=bad.limit,
-    )
-    kind = _IMAGE_KINDS.get(bad.reason, "unreadable-image")
-    return Problem(kind=kind, detail=str(error), errors=[fault])
+    return _told(_IMAGE_KINDS.get(bad.reason, "unreadable-image"), bad)
 
 
 def _model_not_found(error: Exception) -> Problem:
@@ -167,65 +136,6 @@ def _model_not_found(error: Exception) -> Problem:
         limit={"supported": list(missing.known)},
     )
     return Problem(kind="model-not-found", detail=str(error), errors=[fault])
-
-
-def _queue_full(error: Exception) -> Problem:
-    full = cast("errors.QueueFull", error)
-    return Problem(
-        kind="queue-full",
-        detail=str(error),
-        errors=[
-            FieldError(
-                field="n",
-                value=None,
-                detail=f"{full.backlog} draws are waiting",
-                limit=full.limits,
-            )
-        ],
-        headers=_retry_after(full.retry_after_s),
-    )
-
-
-def _unauthorised(kind: str) -> Callable[[Exception], Problem]:
-    def make(error: Exception) -> Problem:
-        asked = cast("access.KeyNeeded | access.KeyRefused | access.ScopeMissing", error)
-        return Problem(kind=kind, detail=str(error), headers={"WWW-Authenticate": asked.challenge})
-
-    return make
-
-
-def _too_many_guesses(error: Exception) -> Problem:
-    guesses = cast("access.TooManyGuesses", error)
-    fault = FieldError(
-        field="Authorization",
-        value=None,
-        detail="too many wrong API keys came from this address",
-        limit={"wrong_keys_per_minute": guesses.limit},
-    )
-    headers = _retry_after(guesses.retry_after_s)
-    return Problem(kind="too-many-guesses", detail=str(error), errors=[fault], headers=headers)
-
-
-def _over_quota(error: Exception) -> Problem:
-    over = cast("access.OverQuota", error)
-    fault = FieldError(
-        field="n" if over.limit.startswith("draws") else "body",
-        value=None,
-        detail=str(error),
-        limit={over.limit: over.allowed},
-    )
-    headers = {**over.headers, **_retry_after(over.retry_after_s)}
-    return Problem(kind="over-quota", detail=str(error), errors=[fault], headers=headers)
-
-
-def _conflict(error: Exception) -> Problem:
-    named = cast("errors.IdempotencyConflict", error)
-    fault = FieldError(
-        field=named.field,
-        value=errors.echo(named.value),
-        detail="names an earlier request that was another one",
-    )
-    return Problem(kind="idempotency-conflict", detail=str(error), errors=[fault])
 
 
 def _unknown_cursor(error: Exception) -> Problem:
@@ -255,36 +165,36 @@ def _validation(error: Exception) -> Problem:
 
 
 _TABLE: Mapping[type, Callable[[Exception], Problem]] = {
-    errors.InvalidRequest: _faulty("invalid-parameter"),
-    errors.NotMultipart: _not_multipart,
-    errors.MalformedForm: _plain("malformed-form"),
-    errors.BodyTooLarge: _too_large,
-    errors.BodyTimeout: _plain("body-timeout"),
-    errors.TooManyUploads: _plain("too-many-uploads", UPLOAD_RETRY_S),
-    errors.HeadTooLarge: _plain("head-too-large"),
-    errors.HeadTimeout: _plain("head-timeout"),
-    errors.MalformedRequest: _plain("bad-request"),
+    errors.InvalidRequest: _own("invalid-parameter"),
+    errors.NotMultipart: _own("unsupported-media-type"),
+    errors.MalformedForm: _own("malformed-form"),
+    errors.BodyTooLarge: _own("body-too-large"),
+    errors.BodyTimeout: _own("body-timeout"),
+    errors.TooManyUploads: _own("too-many-uploads"),
+    errors.HeadTooLarge: _own("head-too-large"),
+    errors.HeadTimeout: _own("head-timeout"),
+    errors.MalformedRequest: _own("bad-request"),
     errors.BadImage: _bad_image,
-    errors.HostNotAllowed: _plain("host-not-allowed"),
-    errors.CrossSiteRequest: _plain("cross-site-request"),
-    errors.QueueFull: _queue_full,
-    errors.IdempotencyConflict: _conflict,
-    access.KeyNeeded: _unauthorised("key-needed"),
-    access.KeyRefused: _unauthorised("key-refused"),
-    access.ScopeMissing: _unauthorised("scope-missing"),
-    access.TooManyGuesses: _too_many_guesses,
-    access.OverQuota: _over_quota,
-    errors.NotReady: _plain("not-ready", WORKER_RETRY_S),
-    errors.CertificateNotReady: _plain("certificate-not-ready"),
-    errors.CertificateNeverComes: _plain("no-certificate"),
+    errors.HostNotAllowed: _own("host-not-allowed"),
+    errors.CrossSiteRequest: _own("cross-site-request"),
+    errors.QueueFull: _own("queue-full"),
+    errors.IdempotencyConflict: _own("idempotency-conflict"),
+    access.KeyNeeded: _own("key-needed"),
+    access.KeyRefused: _own("key-refused"),
+    access.ScopeMissing: _own("scope-missing"),
+    access.TooManyGuesses: _own("too-many-guesses"),
+    access.OverQuota: _own("over-quota"),
+    errors.NotReady: _own("not-ready"),
+    errors.CertificateNotReady: _own("certificate-not-ready"),
+    errors.CertificateNeverComes: _own("no-certificate"),
     certificates.DoesNotVerify: _plain("certificate-not-proved"),
     certificates.NotSigned: _plain("not-signed"),
-    webhooks.WebhooksOff: _plain("webhooks-off"),
-    webhooks.DeliveryNotFound: _plain("delivery-not-found"),
-    evaluations.BadArchive: _faulty("invalid-archive"),
-    evaluations.EvaluationTooLarge: _faulty("evaluation-too-large"),
-    evaluations.TooManyEvaluations: _faulty("too-many-evaluations"),
-    evaluations.EvaluationsFull: _faulty("evaluations-full"),
+    webhooks.WebhooksOff: _own("webhooks-off"),
+    webhooks.DeliveryNotFound: _own("delivery-not-found"),
+    evaluations.BadArchive: _own("invalid-archive"),
+    evaluations.EvaluationTooLarge: _own("evaluation-too-large"),
+    evaluations.TooManyEvaluations: _own("too-many-evaluations"),
+    evaluations.EvaluationsFull: _own("evaluations-full"),
     EvaluationNotFound: _plain("evaluation-not-found"),
     EvaluationGone: _plain("evaluation-gone"),
     EvaluationNotCancellable: _plain("evaluation-already-finished"),

@@ -10,19 +10,22 @@ AccessError
 
 from collections.abc import Mapping
 
+from app.errors import AppError, FieldError
 from jobs.caller import Scope
 
-CHALLENGE = 'Bearer realm="dmae-certify"'
+
+def _challenge(*fault: str) -> dict[str, str]:
+    return {"WWW-Authenticate": ", ".join(['Bearer realm="dmae-certify"', *fault])}
 
 
-class AccessError(Exception):
+class AccessError(AppError):
     """Root of this room's errors."""
 
 
 class KeyNeeded(AccessError):
     """No API key, where one is needed."""
 
-    challenge = CHALLENGE
+    headers = _challenge()
 
     def __init__(self) -> None:
         super().__init__(
@@ -34,7 +37,7 @@ class KeyNeeded(AccessError):
 class KeyRefused(AccessError):
     """A key that opens nothing. Why is not said: that would help to guess."""
 
-    challenge = f'{CHALLENGE}, error="invalid_token"'
+    headers = _challenge('error="invalid_token"')
 
     def __init__(self) -> None:
         super().__init__("this API key was never made, or was revoked, or has expired")
@@ -43,13 +46,20 @@ class KeyRefused(AccessError):
 class TooManyGuesses(AccessError):
     """So many wrong keys came from one address that no more are looked at for a while.
 
-    Attributes:
+    Args:
         limit: Wrong keys a minute.
         retry_after_s: When they are again.
     """
 
     def __init__(self, *, limit: int, retry_after_s: int) -> None:
-        self.limit = limit
+        self.errors = (
+            FieldError(
+                field="Authorization",
+                value=None,
+                detail="too many wrong API keys came from this address",
+                limit={"wrong_keys_per_minute": limit},
+            ),
+        )
         self.retry_after_s = retry_after_s
         super().__init__(
             f"over {limit} wrong API keys a minute from this address; "
@@ -60,13 +70,13 @@ class TooManyGuesses(AccessError):
 class ScopeMissing(AccessError):
     """The key may do other things.
 
-    Attributes:
+    Args:
         scope: What it would take.
+        has: What it may do.
     """
 
     def __init__(self, scope: Scope, *, has: frozenset[Scope]) -> None:
-        self.scope = scope
-        self.challenge = f'{CHALLENGE}, error="insufficient_scope", scope="{scope}"'
+        self.headers = _challenge('error="insufficient_scope"', f'scope="{scope}"')
         held = ", ".join(sorted(has)) or "none"
         super().__init__(f"this needs the scope {scope!r}; the key has: {held}")
 
@@ -74,7 +84,7 @@ class ScopeMissing(AccessError):
 class OverQuota(AccessError):
     """More than this caller may have.
 
-    Attributes:
+    Args:
         limit: The part of the quota that is used up, by its name there.
         allowed: How much of it there is.
         retry_after_s: When a request like this one should fit; None if it never will.
@@ -89,9 +99,10 @@ class OverQuota(AccessError):
         retry_after_s: int | None,
         headers: Mapping[str, str],
     ) -> None:
-        self.limit = limit
-        self.allowed = allowed
+        when = "no waiting helps" if retry_after_s is None else f"try again in {retry_after_s} s"
+        detail = f"your quota of {limit} is {allowed:,.0f}, which this exceeds; {when}"
+        field = "n" if limit.startswith("draws") else "body"
+        self.errors = (FieldError(field=field, value=None, detail=detail, limit={limit: allowed}),)
         self.retry_after_s = retry_after_s
         self.headers = headers
-        when = "no waiting helps" if retry_after_s is None else f"try again in {retry_after_s} s"
-        super().__init__(f"your quota of {limit} is {allowed:,.0f}, which this exceeds; {when}")
+        super().__init__(detail)

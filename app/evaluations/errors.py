@@ -18,11 +18,7 @@ class EvaluationError(AppError):
 
 
 class BadArchive(EvaluationError):
-    """No archive, or one with something in it that no folder of images needs.
-
-    Attributes:
-        errors: What it is.
-    """
+    """No archive, or one with something in it that no folder of images needs."""
 
     def __init__(
         self, detail: str, *, entry: str | None = None, limit: Limit | None = None
@@ -33,11 +29,7 @@ class BadArchive(EvaluationError):
 
 
 class EvaluationTooLarge(EvaluationError):
-    """More images, bytes or draws than one evaluation may have.
-
-    Attributes:
-        errors: Which limit was passed, and by how much.
-    """
+    """More images, bytes or draws than one evaluation may have."""
 
     def __init__(self, fault: FieldError) -> None:
         self.errors = (fault,)
@@ -45,11 +37,7 @@ class EvaluationTooLarge(EvaluationError):
 
 
 class NothingToEvaluate(InvalidRequest):
-    """Not one image can be evaluated; `.errors` says why, of the first few.
-
-    Attributes:
-        errors: At least one.
-    """
+    """Not one image can be evaluated; `.errors` says why, of the first few."""
 
     def __init__(self, errors: Sequence[FieldError], *, total: int) -> None:
         super().__init__(errors)
@@ -59,8 +47,8 @@ class NothingToEvaluate(InvalidRequest):
 class TooManyEvaluations(EvaluationError):
     """The caller has as many evaluations under way as it may.
 
-    Attributes:
-        errors: The limit.
+    Args:
+        limit: How many.
         retry_after_s: When one of them should have ended.
     """
 
@@ -76,8 +64,8 @@ class TooManyEvaluations(EvaluationError):
 class EvaluationsFull(EvaluationError):
     """Images of evaluations take all the room that they may.
 
-    Attributes:
-        errors: The limit.
+    Args:
+        limit: How many bytes.
         retry_after_s: When it is worth asking again.
     """
 

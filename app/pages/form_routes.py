@@ -8,7 +8,6 @@ from starlette.responses import RedirectResponse, Response
 
 from app import certifications, parameters
 from app.access.caller import CallerOf
-from app.access.errors import AccessError
 from app.errors import AppError, FieldError, InvalidRequest
 from app.images import PreparedUpload
 from app.multipart import Part, boundary_of, read_parts
@@ -69,7 +68,7 @@ async def ask(request: Request, services: ServicesOf, caller: CallerOf) -> Respo
     try:
         entered = await _entered(request, services)
         job = await _submit(entered, services, caller)
-    except (AppError, AccessError, JobsError, ModelStoreError) as error:
+    except (AppError, JobsError, ModelStoreError) as error:
         return await _form_again(request, services, caller, entered, problem_of(error))
     return RedirectResponse(f"{prefix_of(request)}/ui/jobs/{job.spec.id}", status_code=303)
 
