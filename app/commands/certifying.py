@@ -46,7 +46,8 @@ class Outcome:
     @property
     def why(self) -> Exception:
         """Why there is no certificate."""
-        return self.error or GivenUp("given up before the service had taken it")
+        until = "the service had taken it" if self.job is None else "it had ended"
+        return self.error or GivenUp(f"given up before {until}")
 
     def body(self) -> Mapping[str, Any]:
         """As JSON."""
@@ -111,10 +112,10 @@ class Batch:
             if job is not None:
                 await self._cancel(job, outcome)
             raise
-        except (ServiceUnreachable, Unauthorized):
-            raise
         except ClientError as error:
             outcome.error = error
+            if isinstance(error, ServiceUnreachable | Unauthorized):
+                raise
         finally:
             outcome.job = None if job is None else job.status
 

@@ -1,5 +1,6 @@
 """The `dmae` commands and the real application."""
 
+import asyncio
 import errno
 import json
 import os
@@ -8,8 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -18,6 +21,7 @@ from app.cli import cli
 from app.client import AsyncClient, AsyncJob, Certificate, Client
 from app.client.errors import ServiceUnreachable, Unauthorized
 from app.commands.certifying import Batch, Picture
+from app.commands.progress import shown_bars
 
 pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("clean_environment")]
 
@@ -127,6 +131,33 @@ def test_what_is_interrupted_at_its_very_beginning_tells_of_each_picture_too(fol
     assert [str(outcome.why) for outcome in batch.outcomes] == [
         "given up before the service had taken it"
     ]
+
+
+@pytest.mark.parametrize(
+    ("end", "why"),
+    [
+        (Unauthorized(status=401, title="No", detail="it was revoked"), "it was revoked"),
+        (asyncio.CancelledError(), "given up before it had ended"),
+    ],
+    ids=["refused", "interrupted"],
+)
+def test_a_job_that_the_service_had_taken_is_not_told_as_one_that_it_had_not(
+    folder: Path, end: BaseException, why: str
+) -> None:
+    async def ends(*_: Any) -> None:
+        raise end
+
+    class Taking:
+        async def certify(self, *_: Any) -> Any:
+            return SimpleNamespace(status="taken", wait=ends, cancel=ends)
+
+    picture = Picture(file=folder / "a.png", name="a.png")
+    batch = Batch(pictures=[picture], question={}, parallel=1, timeout_s=None, out=None)
+
+    with shown_bars(1) as bars, suppress(asyncio.CancelledError):
+        asyncio.run(batch.run(cast("AsyncClient", Taking()), bars))
+
+    assert [str(outcome.why) for outcome in batch.outcomes] == [why]
 
 
 @pytest.mark.usefixtures("working")
