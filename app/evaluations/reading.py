@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from app import draining
 from app.services import Services
@@ -28,17 +29,13 @@ async def read_evaluation(
 
 
 async def wait_for_evaluation(
-    services: Services, evaluation: Evaluation, *, seconds: float, known: int | None
+    services: Services,
+    evaluation: Evaluation,
+    *,
+    seconds: float,
+    enough: Callable[[Evaluation], bool],
 ) -> Evaluation:
-    """The evaluation, without its images, once it has ended or is no longer at a known version.
-
-    A process that was asked to stop waits no more.
-
-    Args:
-        services: Their store is asked, at growing intervals.
-        evaluation: As it was read.
-        seconds: Longest wait.
-        known: A version that is not worth an answer; None waits for the end.
+    """Reads it again, without its images, until `enough`, or the time or the process is over.
 
     Raises:
         EvaluationGone: It was deleted meanwhile.
@@ -48,10 +45,7 @@ async def wait_for_evaluation(
     loop = asyncio.get_running_loop()
     ends = loop.time() + seconds
     gap = FIRST_LOOK_S
-    while not evaluation.state.terminal and evaluation.version == (known or evaluation.version):
-        left = ends - loop.time()
-        if left <= 0 or draining.asked():
-            break
+    while not enough(evaluation) and not draining.asked() and (left := ends - loop.time()) > 0:
         await asyncio.sleep(min(gap, left))
         gap = min(1.5 * gap, LONGEST_GAP_S)
         evaluation = await read_evaluation(services, spec.id, spec.caller.tenant, items=False)

@@ -14,6 +14,7 @@ from app.services import Services
 from app.waiting import read_job
 from jobs.caller import Caller
 from jobs.errors import JobNotFound
+from jobs.evaluation_record import Evaluation
 from jobs.record import Job
 
 
@@ -37,10 +38,6 @@ Prefer = Annotated[
         description="`wait=<s>` holds the answer back until the job has ended (RFC 7240).",
     ),
 ]
-
-
-ANOTHER = -1
-"""No version: what is waited for has changed already."""
 
 
 def is_job_id(text: str) -> bool:
@@ -76,23 +73,21 @@ def prefix_of(request: Request) -> str:
 
 
 def etag(version: int) -> str:
-    """The validator of a job's body: weak, since its estimates move between versions."""
+    """The validator of a body: weak, since its estimates move between versions."""
     return f'W/"{version}"'
 
 
-def names_version(if_none_match: str | None, version: int) -> bool:
-    """Whether an If-None-Match header names this version of the job."""
-    if not if_none_match:
-        return False
-    tags = [tag.strip() for tag in if_none_match.split(",")]
-    return not {"*", etag(version), f'"{version}"'}.isdisjoint(tags)
+def names_tag(if_none_match: str, tag: str) -> bool:
+    """Whether an If-None-Match header names an entity tag, be it weak or strong (RFC 9110)."""
+    known = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
+    return not known.isdisjoint({"*", tag.removeprefix("W/")})
 
 
-def known_version(if_none_match: str | None, version: int) -> int | None:
-    """The version that whoever asks knows: this one, or `ANOTHER`; None where they do not say."""
-    if not if_none_match:
-        return None
-    return version if names_version(if_none_match, version) else ANOTHER
+def has_news(now: Job | Evaluation, if_none_match: str | None) -> bool:
+    """Whether who waits for it, and may have named the version that they know, gets an answer."""
+    if now.state.terminal:
+        return True
+    return bool(if_none_match) and not names_tag(if_none_match, etag(now.version))
 
 
 def json_answer(

@@ -12,7 +12,7 @@ from app.access.caller import CallerOf
 from app.certificates.printed import POLICY, Printed, printed
 from app.certificates.schema import SCHEMA_PATH
 from app.openapi import problems
-from app.routes.answers import JobId, ServicesOf, checked_id
+from app.routes.answers import JobId, ServicesOf, checked_id, names_tag
 from app.routes.finished import finished
 from jobs import store
 
@@ -152,8 +152,7 @@ def _download(text: bytes, kind: str, *, name: str, if_none_match: str | None) -
     digest = hashlib.sha256(text).digest()
     tag = f'"{digest.hex()[:32]}"'
     headers = {"ETag": tag, "Vary": "Accept", "Cache-Control": "private, no-cache"}
-    known = [each.strip().removeprefix("W/") for each in (if_none_match or "").split(",")]
-    if tag in known or "*" in known:
+    if if_none_match and names_tag(if_none_match, tag):
         return Response(status_code=304, headers=headers)
     suffix = "json" if kind == JSON else "jws"
     headers |= {

@@ -1,6 +1,7 @@
 """/evaluations: labelled images in; certified accuracy, a table and a plot out."""
 
 import time
+from functools import partial
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -25,9 +26,9 @@ from app.routes.answers import (
     Prefer,
     ServicesOf,
     etag,
+    has_news,
     json_answer,
-    known_version,
-    names_version,
+    names_tag,
     prefix_of,
 )
 from app.routes.own_evaluation import EvaluationId, checked_evaluation_id, own_evaluation
@@ -215,10 +216,10 @@ async def get_evaluation(
     seconds = min(max(wait, preferred or 0), services.settings.max_wait_s)
     headers = {} if preferred is None else {"Preference-Applied": f"wait={int(seconds)}"}
     if seconds > 0:
-        known = known_version(if_none_match, now.version)
-        waiting = wait_for_evaluation(services, now, seconds=seconds, known=known)
+        enough = partial(has_news, if_none_match=if_none_match)
+        waiting = wait_for_evaluation(services, now, seconds=seconds, enough=enough)
         now = await while_connected(waiting, request.receive)
-    if names_version(if_none_match, now.version):
+    if if_none_match and names_tag(if_none_match, etag(now.version)):
         return Response(
             status_code=304,
             headers={"ETag": etag(now.version), **headers},

@@ -1,6 +1,7 @@
 """GET /jobs/<id>: where a job stands, asked again and again while it runs."""
 
 import math
+from functools import partial
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -13,17 +14,15 @@ from app.openapi_parts import APPLIED, ETAG, IF_NONE_MATCH, PREFER, WAIT
 from app.routes.answers import (
     JobId,
     etag,
+    has_news,
     job_answer,
-    known_version,
-    names_version,
+    names_tag,
     own_job,
     services_of,
 )
 from app.routes.lean import LeanRoute
 from app.schemas import JobBody
-from app.services import Services
 from app.waiting import preferred_wait, wait_for_change, while_connected
-from jobs.record import Job
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=LeanRoute)
 
@@ -50,22 +49,13 @@ async def get_job(request: Request, job_id: JobId) -> Response:
     job = await own_job(services, caller, job_id)
     if_none_match = request.headers.get("if-none-match")
     if seconds > 0:
-        known = known_version(if_none_match, job.version)
-        job = await _changed(request, services, job, seconds=seconds, known=known)
+        enough = partial(has_news, if_none_match=if_none_match)
+        waiting = wait_for_change(services.runner, job, seconds=seconds, enough=enough)
+        job = await while_connected(waiting, request.receive)
     headers = {} if preferred is None else {"Preference-Applied": f"wait={int(seconds)}"}
-    if names_version(if_none_match, job.version):
+    if if_none_match and names_tag(if_none_match, etag(job.version)):
         return Response(status_code=304, headers={"ETag": etag(job.version), **headers})
     return job_answer(await expected(job, services), request, headers=headers)
-
-
-async def _changed(
-    request: Request, services: Services, job: Job, *, seconds: float, known: int | None
-) -> Job:
-    def enough(job: Job) -> bool:
-        return job.state.terminal or (known is not None and job.version != known)
-
-    waiting = wait_for_change(services.runner, job, seconds=seconds, enough=enough)
-    return await while_connected(waiting, request.receive)
 
 
 def _wait(request: Request) -> float:
