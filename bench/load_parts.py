@@ -72,7 +72,7 @@ class Site:
         self.redis_url = socket_url(path)
         file = directory / "valkey.conf"
         file.write_text(configuration(directory, path))
-        process = run("store", [str(find_server().program), str(file)], {})
+        process = run("store", [str(find_server()), str(file)], {})
         self.valkey = Started(pid=process.pid)
         self.redis: redis.Redis = make_redis(self.redis_url, timeout_s=30)
         _until(lambda: bool(self.redis.ping()), process)

@@ -68,7 +68,7 @@ class RedisServer:
 def new_server() -> Iterator[Callable[[], RedisServer]]:
     """Makes servers that are not started yet, and ends them with the session."""
     try:
-        program = find_server().program
+        program = find_server()
     except ServerNotFound as error:
         pytest.fail(str(error)) if os.environ.get("CI") else pytest.skip(str(error))
     servers: list[RedisServer] = []

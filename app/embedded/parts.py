@@ -16,7 +16,7 @@ import redis
 import app
 from app.client import Client, ClientError
 from app.embedded.part import Part
-from app.embedded.valkey import Server, configuration
+from app.embedded.valkey import configuration
 from app.settings import AppSettings
 from jobs import store
 from jobs.command import SyncRunner
@@ -57,7 +57,7 @@ class Place:
     redis_url: str
 
 
-def store_part(place: Place, server: Server, *, directory: Path, socket_path: Path) -> Part:
+def store_part(place: Place, server: Path, *, directory: Path, socket_path: Path) -> Part:
     """The Valkey server; writes its configuration."""
     file = directory / "valkey.conf"
     file.write_text(configuration(directory, socket_path), encoding="utf-8")
@@ -68,7 +68,7 @@ def store_part(place: Place, server: Server, *, directory: Path, socket_path: Pa
 
     return Part(
         name="store",
-        arguments=[str(server.program), str(file)],
+        arguments=[str(server), str(file)],
         environment=place.environment,
         directory=directory,
         log=place.logs / "store.log",

@@ -21,7 +21,7 @@ from app.embedded.parts import ROOT, Place, cores, store_part, web_part, worker_
 from app.embedded.settings import EmbeddedSettings, environment_with
 from app.embedded.state_dir import held, private_directory, socket_path
 from app.embedded.supervisor import Report, Supervisor
-from app.embedded.valkey import Server, find_server, store_url
+from app.embedded.valkey import find_server, store_url
 from app.settings import AppSettings
 from app.settings import settings_from_environment as web_settings
 from jobs import api_keys
@@ -93,7 +93,7 @@ class _Stack:
         web: AppSettings,
         report: Report,
         *,
-        server: Server | None,
+        server: Path | None,
         port: int,
         url: str,
     ) -> None:
@@ -141,9 +141,7 @@ class _Stack:
         if self._server is None:
             self._report("using the store that REDIS_URL names")
         else:
-            self._report(
-                f"starting the store ({self._server.program.name} in {self._settings.state_dir})"
-            )
+            self._report(f"starting the store ({self._server.name} in {self._settings.state_dir})")
             supervisor.add(
                 store_part(
                     self._place, self._server, directory=self._store(), socket_path=self._socket

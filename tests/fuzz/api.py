@@ -104,9 +104,7 @@ def main() -> None:
         dump_card(CARD, store / MODEL / "card.json")
         socket = home / "redis.sock"
         options = ["--port", "0", "--unixsocket", str(socket), "--dir", folder, "--save", ""]
-        with subprocess.Popen(
-            [str(find_server().program), *options], stdout=subprocess.DEVNULL
-        ) as redis:
+        with subprocess.Popen([str(find_server()), *options], stdout=subprocess.DEVNULL) as redis:
             while not socket.exists():
                 time.sleep(0.01)
             with service(f"unix://{socket}", store) as url:
