@@ -30,7 +30,7 @@ demo: $(READY)  ## Start the whole stack, certify the example images over HTTP, 
 serve: $(READY)  ## Start the whole stack on http://127.0.0.1:8000 and stay
 	@$(BIN)/dmae serve
 
-test: $(READY)  ## Run all tests
+test: $(READY)  ## Run all tests but those that take minutes (nightly)
 	@echo "==> Running the tests"
 	@$(BIN)/python -m pytest
 
