@@ -12,7 +12,7 @@ from app.access.caller import CallerOf
 from app.certificates.printed import POLICY, Printed, printed
 from app.certificates.schema import SCHEMA_PATH
 from app.openapi import problems
-from app.routes.answers import JobId, ServicesOf, checked_id, names_tag
+from app.routes.answers import JobId, ServicesOf, names_tag
 from app.routes.finished import finished
 from jobs import store
 
@@ -77,11 +77,11 @@ async def get_certificate(
 
     Verify it with `dmae verify FILE`, or POST /verify.
     """
-    job = await finished(services, checked_id(job_id), tenant=caller.tenant)
+    _, document = await finished(services, caller, job_id)
     if _wants_jose(accept):
-        text, kind = services.signer.signed(job.document).compact(), JOSE
+        text, kind = services.signer.signed(document).compact(), JOSE
     else:
-        text, kind = services.signer.text(job.document), JSON
+        text, kind = services.signer.text(document), JSON
     return _download(text, kind, name=job_id, if_none_match=if_none_match)
 
 
@@ -102,8 +102,8 @@ async def get_jws(
     job_id: JobId, services: ServicesOf, caller: CallerOf, if_none_match: IfNoneMatch = None
 ) -> Response:
     """What `Accept: application/jose` gives, at an address of its own."""
-    job = await finished(services, checked_id(job_id), tenant=caller.tenant)
-    text = services.signer.signed(job.document).compact()
+    _, document = await finished(services, caller, job_id)
+    text = services.signer.signed(document).compact()
     return _download(text, JOSE, name=job_id, if_none_match=if_none_match)
 
 
@@ -122,14 +122,14 @@ async def get_report(
     request: Request, job_id: JobId, services: ServicesOf, caller: CallerOf
 ) -> Response:
     """What is claimed and what is not, in words and figures, for people."""
-    job = await finished(services, checked_id(job_id), tenant=caller.tenant)
+    job, document = await finished(services, caller, job_id)
     tensor = await services.runner.run(store.tensor(job_id, tenant=caller.tenant))
-    text = services.signer.text(job.document)
+    text = services.signer.text(document)
     page = printed(
         Printed(
             job_id=job_id,
-            document=services.signer.presented(job.document),
-            labels=job.job.spec.model.labels,
+            document=services.signer.presented(document),
+            labels=job.spec.model.labels,
             certificate_sha256=hashlib.sha256(text).hexdigest(),
             kid=services.signer.signing_kid,
             tensor=tensor,

@@ -19,12 +19,13 @@ from app.images import PreparedUpload
 from app.multipart import boundary_of, read_parts
 from app.openapi import problems
 from app.parameters import IMAGE, misnamed
-from app.routes.answers import JobId, ServicesOf, checked_id, json_answer
-from app.routes.finished import Finished, finished
+from app.routes.answers import JobId, ServicesOf, json_answer
+from app.routes.finished import finished
 from app.services import Services
 from jobs import store
 from jobs.caller import Caller
 from jobs.errors import JobNotFound
+from jobs.record import JobSpec
 from model_store.card import Preprocessing
 from model_store.errors import ModelNotFound
 
@@ -105,15 +106,15 @@ async def covers(
 
     The distance is rounded up, and has to be below the radius: what is called covered is covered.
     """
-    job = await finished(services, checked_id(job_id), tenant=caller.tenant)
-    document = services.signer.presented(job.document)
+    job, stored = await finished(services, caller, job_id)
+    document = services.signer.presented(stored)
     tensor = await services.runner.run(store.tensor(job_id, tenant=caller.tenant))
     if tensor is None:
         raise JobNotFound(job_id)
     other = await services.images.prepare(
-        await _image(request, services), _preprocessing(job, services)
+        await _image(request, services), _preprocessing(job.spec, services)
     )
-    image = job.job.spec.image
+    image = job.spec.image
     found = await asyncio.to_thread(_distance, tensor, other, document["image"])
     same = other.ref.tensor_sha256 == document["image"]["tensor_sha256"]
     answer = coverage(document, found, same=same)
@@ -144,13 +145,12 @@ async def _image(request: Request, services: Services) -> bytes:
     return bytes(parts[0].data)
 
 
-def _preprocessing(job: Finished, services: Services) -> Preprocessing:
+def _preprocessing(spec: JobSpec, services: Services) -> Preprocessing:
     """The preprocessing of the certificate, while the model is still there.
 
     Raises:
         ModelNotFound: It has left the store, or another one has its name.
     """
-    spec = job.job.spec
     card = services.registry.get(spec.model.id)
     if not same_preprocessing(spec.image, card.preprocessing):
         raise ModelNotFound(spec.model.id, services.registry.ids())

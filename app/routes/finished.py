@@ -1,34 +1,27 @@
 """A job that has ended with a certificate, for what is asked of certificates."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from app.errors import CertificateNeverComes, CertificateNotReady
+from app.routes.answers import own_job
 from app.services import Services
-from app.waiting import read_job
+from jobs.caller import Caller
 from jobs.record import Job
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finished:
-    """A job and its certificate, as it lies in the store."""
-
-    job: Job
-    document: dict[str, Any]
-
-
-async def finished(services: Services, job_id: str, *, tenant: str) -> Finished:
-    """A tenant's job that has a certificate.
+async def finished(services: Services, caller: Caller, job_id: str) -> tuple[Job, dict[str, Any]]:
+    """The caller's job of an id, and its certificate as it lies in the store.
 
     Raises:
-        JobNotFound: It has none of this id.
+        JobNotFound: The caller has none of this id.
+        JobGone: The caller had one.
         CertificateNotReady: The job has not ended.
         CertificateNeverComes: It ended without one.
         StoreUnavailable: Redis is away.
     """
-    job = await read_job(services.runner, job_id, tenant=tenant)
+    job = await own_job(services, caller, job_id)
     if job.certificate is not None:
-        return Finished(job=job, document=job.certificate)
+        return job, job.certificate
     if not job.state.terminal:
         raise CertificateNotReady(f"job {job_id} is {job.state.value}; wait for it")
     raise CertificateNeverComes(f"job {job_id} is {job.state.value}")

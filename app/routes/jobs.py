@@ -24,7 +24,6 @@ from app.routes.answers import (
     prefix_of,
 )
 from app.schemas import JobBody, JobsBody
-from app.waiting import read_job
 from jobs import store
 from jobs.answers import Page
 from jobs.listing import LARGEST_PAGE
@@ -132,7 +131,7 @@ async def cancel_job(
     """
     cancel = store.cancel(checked_id(job_id), tenant=caller.tenant, now=time.time())
     await services.runner.run(cancel)
-    job = await read_job(services.runner, job_id, tenant=caller.tenant)
+    job = await own_job(services, caller, job_id)
     return job_answer(await expected(job, services), request)
 
 

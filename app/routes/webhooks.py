@@ -8,10 +8,9 @@ from starlette.responses import Response
 
 from app.access.caller import Caller, CallerOf, require
 from app.openapi import problems
-from app.routes.answers import JobId, ServicesOf, checked_id, json_answer
+from app.routes.answers import JobId, ServicesOf, json_answer, own_job
 from app.routes.own_evaluation import EvaluationId, own_evaluation
 from app.services import Services
-from app.waiting import read_job
 from app.webhooks import secret
 from app.webhooks.errors import DeliveryNotFound, WebhooksOff
 from app.webhooks.schemas import DeliveriesBody, DeliveryBody, SecretBody
@@ -61,7 +60,7 @@ async def rotate_secret(caller: Owner, services: ServicesOf) -> Response:
 )
 async def get_deliveries(job_id: JobId, caller: CallerOf, services: ServicesOf) -> Response:
     """Every message about the job, with each attempt to deliver it."""
-    await read_job(services.runner, checked_id(job_id), tenant=caller.tenant)
+    await own_job(services, caller, job_id)
     return await _deliveries(services, job_id)
 
 
@@ -91,7 +90,7 @@ async def redeliver(
 ) -> Response:
     """The same message under the same id, now, with as many attempts as a new one has."""
     _require_webhooks(services)
-    await read_job(services.runner, checked_id(job_id), tenant=caller.tenant)
+    await own_job(services, caller, job_id)
     return await _redelivered(services, job_id, number)
 
 
