@@ -31,7 +31,6 @@ def _templates() -> jinja2.Environment:
     filters: dict[str, Callable[..., object]] = {
         "whole": words.whole,
         "floored": words.floored,
-        "share": words.share,
         "chance": words.chance,
         "duration": words.duration,
         "moment": words.moment,
