@@ -3,13 +3,15 @@
 import re
 from collections.abc import Mapping
 from typing import Annotated
+from urllib.parse import urlencode
 
-from fastapi import Depends, Header, Path, Request
+from fastapi import Depends, Header, Path, Query, Request
 from pydantic import BaseModel
 from starlette.responses import Response
 
 from app.certifications import Expected
-from app.schemas import EXAMPLE_JOB_ID, JobBody
+from app.evaluations.schemas import EvaluationsBody
+from app.schemas import EXAMPLE_JOB_ID, JobBody, JobsBody
 from app.services import Services
 from app.waiting import read_job
 from jobs.caller import Caller
@@ -30,6 +32,9 @@ async def _services(request: Request) -> Services:
 ServicesOf = Annotated[Services, Depends(_services)]
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
+Cursor = Annotated[
+    str | None, Query(max_length=200, description="Where the page begins: from `next`.")
+]
 JobId = Annotated[str, Path(description="Id of a job.", examples=[EXAMPLE_JOB_ID])]
 Prefer = Annotated[
     str | None,
@@ -97,6 +102,21 @@ def json_answer(
     return Response(
         body.model_dump_json(), status_code=status, headers=headers, media_type="application/json"
     )
+
+
+def following(
+    request: Request, path: str, cursor: str | None, *query: tuple[str, str | int]
+) -> str | None:
+    """Path of the page that a cursor begins; None where there is no other."""
+    if cursor is None:
+        return None
+    return f"{prefix_of(request)}{path}?{urlencode([*query, ('cursor', cursor)])}"
+
+
+def page_answer(body: JobsBody | EvaluationsBody) -> Response:
+    """A page as JSON, with the header `Link` to the next."""
+    link = {"Link": f'<{body.next}>; rel="next"'} if body.next else {}
+    return json_answer(body, headers=link)
 
 
 def job_body(expected: Expected, request: Request) -> JobBody:

@@ -3,7 +3,6 @@
 import time
 from functools import partial
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Header, Query, Request
 from starlette.background import BackgroundTask
@@ -23,12 +22,15 @@ from app.openapi import problems
 from app.openapi_parts import APPLIED, ETAG, IDEMPOTENCY_KEY, LINK, REPLAYED, RETRY_AFTER
 from app.pacing import poll_after_s
 from app.routes.answers import (
+    Cursor,
     Prefer,
     ServicesOf,
     etag,
+    following,
     has_news,
     json_answer,
     names_tag,
+    page_answer,
     prefix_of,
 )
 from app.routes.own_evaluation import EvaluationId, checked_evaluation_id, own_evaluation
@@ -56,9 +58,6 @@ IfNoneMatch = Annotated[
         alias="If-None-Match",
         description="The ETag of an earlier answer; 304 if the evaluation is as it was.",
     ),
-]
-Cursor = Annotated[
-    str | None, Query(max_length=200, description="Where the page begins: from `next`.")
 ]
 Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Most evaluations of a page.")]
 _MISSING = ("evaluation-not-found", "evaluation-gone", "store-unavailable")
@@ -135,7 +134,7 @@ async def list_evaluations(
     limit: Limit = 20,
 ) -> Response:
     """A page of evaluations without their images; `next`, and the header `Link`, name the next."""
-    page, following = await services.runner.run(
+    page, next_cursor = await services.runner.run(
         evaluations.list_evaluations(caller.tenant, now=time.time(), cursor=cursor, limit=limit)
     )
     prefix = prefix_of(request)
@@ -146,11 +145,8 @@ async def list_evaluations(
         EvaluationSummaryBody.summary(each, draws_per_s=speeds[each.spec.model.id], prefix=prefix)
         for each in page
     ]
-    if following is None:
-        return json_answer(EvaluationsBody(evaluations=bodies, next=None))
-    path = f"{prefix}/evaluations?{urlencode({'limit': limit, 'cursor': following})}"
-    body = EvaluationsBody(evaluations=bodies, next=path)
-    return json_answer(body, headers={"Link": f'<{path}>; rel="next"'})
+    path = following(request, "/evaluations", next_cursor, ("limit", limit))
+    return page_answer(EvaluationsBody(evaluations=bodies, next=path))
 
 
 @router.get(

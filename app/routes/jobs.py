@@ -2,7 +2,6 @@
 
 import time
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.sse import EventSourceResponse
@@ -14,18 +13,18 @@ from app.events import job_events, seen_all
 from app.openapi import problems
 from app.openapi_parts import EVENTS, LINK
 from app.routes.answers import (
+    Cursor,
     JobId,
     ServicesOf,
     checked_id,
+    following,
     job_answer,
     job_body,
-    json_answer,
     own_job,
-    prefix_of,
+    page_answer,
 )
 from app.schemas import JobBody, JobsBody
 from jobs import store
-from jobs.answers import Page
 from jobs.listing import LARGEST_PAGE
 from jobs.record import JobState
 
@@ -34,9 +33,6 @@ router = APIRouter(prefix="/jobs", tags=["jobs"])
 States = Annotated[
     list[JobState],
     Query(alias="state", description="Only jobs in this state; may be given several times."),
-]
-Cursor = Annotated[
-    str | None, Query(max_length=200, description="Where the page begins: from `next`.")
 ]
 Limit = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="Most jobs of a page.")]
 LastEventId = Annotated[
@@ -66,10 +62,10 @@ async def list_jobs(
     page = await services.runner.run(
         store.list_jobs(caller.tenant, now=time.time(), states=states, cursor=cursor, limit=limit)
     )
-    following = _following(request, page, states, limit)
+    query = [*(("state", state.value) for state in states), ("limit", limit)]
+    path = following(request, "/jobs", page.next_cursor, *query)
     jobs = [job_body(Expected(job=job, seconds=None), request) for job in page.jobs]
-    headers = {} if following is None else {"Link": f'<{following}>; rel="next"'}
-    return json_answer(JobsBody(jobs=jobs, next=following), headers=headers)
+    return page_answer(JobsBody(jobs=jobs, next=path))
 
 
 @router.get(
@@ -146,11 +142,3 @@ async def delete_job(job_id: JobId, services: ServicesOf, caller: CallerOf) -> R
     delete = store.delete(checked_id(job_id), tenant=caller.tenant, now=time.time())
     await services.runner.run(delete)
     return Response(status_code=204)
-
-
-def _following(request: Request, page: Page, states: list[JobState], limit: int) -> str | None:
-    if page.next_cursor is None:
-        return None
-    query = [("state", state.value) for state in states]
-    query += [("limit", str(limit)), ("cursor", page.next_cursor)]
-    return f"{prefix_of(request)}/jobs?{urlencode(query)}"
