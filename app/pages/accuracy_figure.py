@@ -2,8 +2,10 @@
 
 from itertools import pairwise
 
+import numpy as np
+
 from app.pages import words
-from app.pages.axes import Axis, Tick, between, line, round_steps
+from app.pages.axes import Axis, Tick, line, round_steps
 from app.pages.plot import Mark, Plot, Table
 from model_store.card import ModelCard
 from model_store.evidence import Evaluation
@@ -21,9 +23,11 @@ def accuracy_figure(card: ModelCard, *, sigma: float, radius: float | None) -> P
     evaluation = max(measured, key=lambda each: each.n, default=None)
     if evaluation is None or len(evaluation.certified_accuracy) < 2:
         return None
-    points = list(evaluation.certified_accuracy)
-    steps = round_steps(max(points[-1][0], radius or 0.0))
+    points = evaluation.certified_accuracy
+    radii, shares = zip(*points, strict=True)
+    steps = round_steps(max(radii[-1], radius or 0.0))
     x, y = Axis(low=0.0, high=steps[-1]), Axis(low=0.0, high=1.0)
+    places = tuple((x.across(r), y.down(share)) for r, share in points)
     return Plot(
         title="How this model does elsewhere",
         reading=_reading(evaluation, radius),
@@ -31,13 +35,13 @@ def accuracy_figure(card: ModelCard, *, sigma: float, radius: float | None) -> P
         y_label="certified accuracy",
         x_ticks=tuple(Tick(at=x.across(step), label=f"{step:g}") for step in steps),
         y_ticks=tuple(Tick(at=y.down(each / 4), label=f"{25 * each} %") for each in range(5)),
-        curve=line([(x.across(r), y.down(accuracy)) for r, accuracy in points]),
-        dots=tuple((x.across(r), y.down(accuracy)) for r, accuracy in points),
+        curve=line(places),
+        dots=places,
         mark=None
         if not radius
         else Mark(
             x=x.across(radius),
-            y=y.down(_interpolated(points, radius)),
+            y=y.down(float(np.interp(radius, radii, shares))),
             label=f"here {words.floored(radius, 3)}",
             falling=True,
         ),
@@ -45,16 +49,9 @@ def accuracy_figure(card: ModelCard, *, sigma: float, radius: float | None) -> P
         table=Table(
             caption=f"Certified accuracy at sigma {sigma:g}, {evaluation.num_images} images",
             head=("Radius", "Right class, certified at that radius or beyond"),
-            rows=tuple((f"{r:g}", words.share(accuracy)) for r, accuracy in points),
+            rows=tuple((f"{r:g}", words.share(share)) for r, share in points),
         ),
     )
-
-
-def _interpolated(points: list[tuple[float, float]], radius: float) -> float:
-    for (left, before), (right, after) in pairwise(points):
-        if left <= radius <= right:
-            return before + (after - before) * (radius - left) / (right - left)
-    return points[-1][1]
 
 
 def _reading(evaluation: Evaluation, radius: float | None) -> str:
@@ -67,7 +64,8 @@ def _reading(evaluation: Evaluation, radius: float | None) -> str:
     if radius > evaluation.radius_ceiling:
         ceiling = words.floored(evaluation.radius_ceiling, 3)
         return f"{said} So few can show no radius above {ceiling}; this image was given more."
-    around = between(list(evaluation.certified_accuracy), radius)
+    measured = pairwise(evaluation.certified_accuracy)
+    around = next(((a[1], b[1]) for a, b in measured if a[0] <= radius <= b[0]), None)
     if around is None:
         return f"No image of the test was certified as far as this one. {said}"
     before, after = around

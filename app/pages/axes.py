@@ -1,8 +1,8 @@
 """Where things are in a figure: shares of its width and height, in percent."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 MOST_STEPS = 5
 
@@ -48,14 +48,6 @@ def round_steps(high: float) -> list[float]:
     return [round(step * i, 10) for i in range(math.ceil(high / step - 1e-9) + 1)]
 
 
-def line(points: list[tuple[float, float]]) -> str:
+def line(points: Sequence[tuple[float, float]]) -> str:
     """An SVG path through points, in percent."""
     return "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
-
-
-def between(points: list[tuple[float, float]], x: float) -> tuple[float, float] | None:
-    """The values at the known points on either side of `x`, the nearer ones first to last.
-
-    None where `x` is beyond the points.
-    """
-    return next(((a[1], b[1]) for a, b in pairwise(points) if a[0] <= x <= b[0]), None)
