@@ -1,15 +1,16 @@
 """What goes over HTTP, as pydantic models; from the records of `jobs`, never the other way."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from app.bodies import Body, moment
 from app.certify_form import DEFAULT_MODE
 from app.fleet import Crew
 from app.pacing import default_n, most_draws
-from jobs.record import Job, JobSpec, JobState, Priority
+from jobs.record import Job, JobSpec, JobState, ModelRef, Priority
 from model_store.card import ModelCard
 from smoothing.certificate import SmoothingParams
 
@@ -17,11 +18,7 @@ PICTURES = ("input", "noisy", "perturbed")
 EXAMPLE_JOB_ID = "019a9f0e-8c3a-7d11-9b5e-3f1c2a4d5e6f"
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-class ProblemError(_Body):
+class ProblemError(Body):
     """One thing that is wrong with a request."""
 
     field: str = Field(description="The form field, parameter or header; `body` for all of it.")
@@ -33,7 +30,7 @@ class ProblemError(_Body):
     )
 
 
-class Problem(_Body):
+class Problem(Body):
     """An error, as RFC 9457 has it."""
 
     type: str = Field(description="A path at which this kind of problem is explained.")
@@ -44,7 +41,7 @@ class Problem(_Body):
     request_id: str | None = Field(description="Finds the request in the service's log.")
 
 
-class ProgressBody(_Body):
+class ProgressBody(Body):
     """How far a job is."""
 
     phase: Literal["selection", "estimation"]
@@ -64,15 +61,20 @@ class ProgressBody(_Body):
     )
 
 
-class JobModelBody(_Body):
+class JobModelBody(Body):
     """The model of a job."""
 
     id: str
     weights_sha256: str
     precision: str
 
+    @classmethod
+    def of(cls, model: ModelRef) -> "JobModelBody":
+        """The body for the model of a job or an evaluation."""
+        return cls(id=model.id, weights_sha256=model.weights_sha256, precision=model.precision)
 
-class ImageBody(_Body):
+
+class ImageBody(Body):
     """The image of a job."""
 
     sha256: str = Field(description="Of the upload, byte for byte.")
@@ -81,14 +83,14 @@ class ImageBody(_Body):
     preprocessing: dict[str, Any] = Field(description="What was done to the pixels.")
 
 
-class JobErrorBody(_Body):
+class JobErrorBody(Body):
     """Why a job failed."""
 
     code: str
     message: str
 
 
-class JobLinks(_Body):
+class JobLinks(Body):
     """Where to go from a job."""
 
     self: str
@@ -124,7 +126,7 @@ class JobLinks(_Body):
         )
 
 
-class JobBody(_Body):
+class JobBody(Body):
     """A job as it stands. An abstention is a result: its job is `succeeded`."""
 
     id: str = Field(examples=[EXAMPLE_JOB_ID])
@@ -178,8 +180,8 @@ class JobBody(_Body):
             interim=job.interim,
             error=job.error and JobErrorBody(code=job.error.code, message=job.error.message),
             cached=job.cached,
-            started_at=None if job.started_at is None else _time(job.started_at),
-            finished_at=None if job.finished_at is None else _time(job.finished_at),
+            started_at=None if job.started_at is None else moment(job.started_at),
+            finished_at=None if job.finished_at is None else moment(job.finished_at),
             **_asked(spec, prefix),
         )
 
@@ -189,11 +191,7 @@ def _asked(spec: JobSpec, prefix: str) -> dict[str, Any]:
     """What never changes of a job's body; the store reads the same spec again and again."""
     return {
         "params": spec.params.stated(),
-        "model": JobModelBody(
-            id=spec.model.id,
-            weights_sha256=spec.model.weights_sha256,
-            precision=spec.model.precision,
-        ),
+        "model": JobModelBody.of(spec.model),
         "image": ImageBody(
             sha256=spec.image.upload_sha256,
             tensor_sha256=spec.image.tensor_sha256,
@@ -202,13 +200,13 @@ def _asked(spec: JobSpec, prefix: str) -> dict[str, Any]:
         ),
         "priority": spec.priority,
         "evaluation": spec.group,
-        "created_at": _time(spec.created_at),
-        "deadline_at": _time(spec.deadline_at),
+        "created_at": moment(spec.created_at),
+        "deadline_at": moment(spec.deadline_at),
         "links": JobLinks.of(spec, prefix),
     }
 
 
-class JobsBody(_Body):
+class JobsBody(Body):
     """A page of jobs."""
 
     jobs: list[JobBody] = Field(description="Newest first.")
@@ -217,7 +215,7 @@ class JobsBody(_Body):
     )
 
 
-class LiveBody(_Body):
+class LiveBody(Body):
     """A model's workers at this moment, and what follows from their speed."""
 
     workers_ready: int
@@ -230,7 +228,7 @@ class LiveBody(_Body):
     problems: list[str] = Field(description="Why workers could not load the model.")
 
 
-class ModelBody(_Body):
+class ModelBody(Body):
     """A model: its card, as it was made, and what is live."""
 
     id: str
@@ -258,19 +256,19 @@ class ModelBody(_Body):
         )
 
 
-class ModelsBody(_Body):
+class ModelsBody(Body):
     """All models of the store."""
 
     models: list[ModelBody]
 
 
-class AliveBody(_Body):
+class AliveBody(Body):
     """The process runs."""
 
     status: Literal["alive"] = "alive"
 
 
-class ReadyBody(_Body):
+class ReadyBody(Body):
     """Requests will be certified."""
 
     status: Literal["ready"] = "ready"
@@ -281,10 +279,6 @@ class ReadyBody(_Body):
     warnings: list[str] = Field(
         description="What works, but not as well as it should: a faster runtime was refused."
     )
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _round(value: float | None) -> float | None:

@@ -1,14 +1,13 @@
 """What goes over HTTP about callers, as pydantic models."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from app.bodies import Body
 from jobs.answers import Allowance
 
 
-class LimitBody(BaseModel):
+class LimitBody(Body):
     """One limit of a quota."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     limit: str = Field(examples=["draws_queued"])
     allowed: float
@@ -28,10 +27,8 @@ class LimitBody(BaseModel):
         )
 
 
-class QuotaBody(BaseModel):
+class QuotaBody(Body):
     """A caller, and its quota."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     tenant: str = Field(description="Whose jobs you see.")
     key: str | None = Field(description="Id of your API key; null without one.")

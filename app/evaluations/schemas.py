@@ -1,11 +1,12 @@
 """What goes over HTTP of an evaluation, as pydantic models."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from app.bodies import Body, moment
 from app.evaluations.figures import Answer, Figures, answers_of, figures_of, statement
 from app.schemas import JobModelBody
 from jobs.evaluation_record import Child, Evaluation, EvaluationState, Item, ItemError
@@ -27,11 +28,7 @@ ItemState = Literal[
 ]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-class EvaluationProgressBody(_Body):
+class EvaluationProgressBody(Body):
     """How far an evaluation is."""
 
     items: int = Field(description="Images, those included that cannot be evaluated.")
@@ -45,7 +42,7 @@ class EvaluationProgressBody(_Body):
     )
 
 
-class PointBody(_Body):
+class PointBody(Body):
     """Certified accuracy at a radius."""
 
     radius: float = Field(description="L2, in units of a [0, 1] pixel.")
@@ -62,7 +59,7 @@ class PointBody(_Body):
         return cls(radius=point.radius, accuracy=point.accuracy, low=point.low, high=point.high)
 
 
-class FiguresBody(_Body):
+class FiguresBody(Body):
     """Figures of the images that have a result."""
 
     images: int = Field(description="How many they are, abstentions included.")
@@ -102,21 +99,21 @@ class FiguresBody(_Body):
         )
 
 
-class ClassBody(_Body):
+class ClassBody(Body):
     """A class of the model."""
 
     index: int
     label: str
 
 
-class ItemErrorBody(_Body):
+class ItemErrorBody(Body):
     """Why an image has no result."""
 
     code: str
     message: str
 
 
-class ItemBody(_Body):
+class ItemBody(Body):
     """An image of an evaluation."""
 
     index: int
@@ -131,7 +128,7 @@ class ItemBody(_Body):
     job: str | None = Field(description="Path of its job, which is kept for a day after its end.")
 
 
-class EvaluationLinks(_Body):
+class EvaluationLinks(Body):
     """Where to go from an evaluation."""
 
     self: str
@@ -141,7 +138,7 @@ class EvaluationLinks(_Body):
     model: str
 
 
-class EvaluationSummaryBody(_Body):
+class EvaluationSummaryBody(Body):
     """An evaluation without its images."""
 
     id: str = Field(examples=[EXAMPLE_EVALUATION_ID])
@@ -203,7 +200,7 @@ class EvaluationBody(EvaluationSummaryBody):
         )
 
 
-class EvaluationsBody(_Body):
+class EvaluationsBody(Body):
     """A page of evaluations."""
 
     evaluations: list[EvaluationSummaryBody]
@@ -229,14 +226,10 @@ def _common(evaluation: Evaluation, draws_per_s: float | None, prefix: str) -> d
             eta_s=None if unknown else round(left / (draws_per_s or 1.0), 1),
         ),
         "params": spec.params.stated(),
-        "model": JobModelBody(
-            id=spec.model.id,
-            weights_sha256=spec.model.weights_sha256,
-            precision=spec.model.precision,
-        ),
-        "created_at": _time(spec.created_at),
-        "finished_at": None if evaluation.finished_at is None else _time(evaluation.finished_at),
-        "deadline_at": _time(spec.deadline_at),
+        "model": JobModelBody.of(spec.model),
+        "created_at": moment(spec.created_at),
+        "finished_at": None if evaluation.finished_at is None else moment(evaluation.finished_at),
+        "deadline_at": moment(spec.deadline_at),
         "links": EvaluationLinks(
             self=here,
             cancel=f"{here}/cancel",
@@ -288,7 +281,3 @@ def _class(index: int | None, labels: tuple[str, ...]) -> ClassBody | None:
 
 def _error(error: ItemError | None) -> ItemErrorBody | None:
     return error and ItemErrorBody(code=error.code, message=error.message)
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -6,11 +6,12 @@ from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.access.caller import require
+from app.bodies import Body
 from app.certificates.coverage import Reason, coverage
 from app.certificates.distance import Distance, distance
 from app.certificates.evidence import same_preprocessing, stored_tensor
@@ -46,10 +47,8 @@ _FORM: dict[str, Any] = {
 }
 
 
-class CoverageBody(BaseModel):
+class CoverageBody(Body):
     """What a certificate says about another image."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     covered: bool = Field(description="Whether the claim of the certificate is about it too.")
     reason: Reason

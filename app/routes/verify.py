@@ -4,11 +4,12 @@ import asyncio
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.access.caller import require
+from app.bodies import Body
 from app.certificates.canonical import MAX_BYTES
 from app.certificates.verification import verify
 from app.errors import BodyTooLarge, MalformedRequest
@@ -22,10 +23,8 @@ MAX_BODY_BYTES = 2 * MAX_BYTES
 _ANYTHING: dict[str, Any] = {"schema": {}}
 
 
-class CheckBody(BaseModel):
+class CheckBody(Body):
     """One question about a certificate."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str = Field(
         description="form, signature, schema, counts, claim, figures or words; as far as the "
@@ -35,10 +34,8 @@ class CheckBody(BaseModel):
     detail: str
 
 
-class ReportBody(BaseModel):
+class ReportBody(Body):
     """All that was asked of a certificate."""
-
-    model_config = ConfigDict(extra="forbid")
 
     outcome: Literal["valid", "invalid", "unchecked"] = Field(
         description="invalid: something is wrong; unchecked: nothing is, and something could not "

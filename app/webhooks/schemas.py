@@ -1,10 +1,11 @@
 """What goes over HTTP about webhooks: messages, deliveries, and the secret that signs them."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from app.bodies import Body, moment
 from jobs.deliveries import Attempt, Delivery
 from jobs.evaluation_record import Evaluation, EvaluationState
 from jobs.record import Job, JobState
@@ -16,18 +17,14 @@ EvaluationEvent = Literal[
 _TOLD = ("verdict", "decision", "predicted", "radius", "sigma", "alpha", "mode")
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-class MessageLinks(_Body):
+class MessageLinks(Body):
     """Where to read on, as paths on the service that sent the message."""
 
     self: str
     certificate: str | None
 
 
-class MessageData(_Body):
+class MessageData(Body):
     """A job that has ended, in short; no pixels."""
 
     id: str
@@ -44,7 +41,7 @@ class MessageData(_Body):
     links: MessageLinks
 
 
-class MessageBody(_Body):
+class MessageBody(Body):
     """What a receiver gets, as Standard Webhooks has it."""
 
     type: Event
@@ -56,7 +53,7 @@ class MessageBody(_Body):
         """The message about a job that has ended."""
         spec, here = job.spec, f"/jobs/{job.spec.id}"
         certificate = job.certificate
-        finished_at = _time(job.finished_at or spec.created_at)
+        finished_at = moment(job.finished_at or spec.created_at)
         return cls.model_validate(
             {
                 "type": f"job.{job.state.value}",
@@ -66,7 +63,7 @@ class MessageBody(_Body):
                     state=job.state,
                     model=spec.model.id,
                     image_sha256=spec.image.upload_sha256,
-                    created_at=_time(spec.created_at),
+                    created_at=moment(spec.created_at),
                     finished_at=finished_at,
                     certificate=certificate and {key: certificate.get(key) for key in _TOLD},
                     error=job.error and {"code": job.error.code, "message": job.error.message},
@@ -78,7 +75,7 @@ class MessageBody(_Body):
         )
 
 
-class EvaluationMessageLinks(_Body):
+class EvaluationMessageLinks(Body):
     """Where to read on, as paths on the service that sent the message."""
 
     self: str
@@ -86,7 +83,7 @@ class EvaluationMessageLinks(_Body):
     plot: str
 
 
-class EvaluationMessageData(_Body):
+class EvaluationMessageData(Body):
     """An evaluation that has ended, in short."""
 
     id: str
@@ -100,7 +97,7 @@ class EvaluationMessageData(_Body):
     links: EvaluationMessageLinks
 
 
-class EvaluationMessageBody(_Body):
+class EvaluationMessageBody(Body):
     """What the receiver of an evaluation gets; the figures are at `links.self`."""
 
     type: EvaluationEvent
@@ -111,7 +108,7 @@ class EvaluationMessageBody(_Body):
     def of(cls, evaluation: Evaluation) -> "EvaluationMessageBody":
         """The message about an evaluation that has ended, read with its images."""
         spec, here = evaluation.spec, f"/evaluations/{evaluation.spec.id}"
-        finished_at = _time(evaluation.finished_at or spec.created_at)
+        finished_at = moment(evaluation.finished_at or spec.created_at)
         return cls.model_validate(
             {
                 "type": f"evaluation.{evaluation.state.value}",
@@ -123,7 +120,7 @@ class EvaluationMessageBody(_Body):
                     model=spec.model.id,
                     items=evaluation.num_items,
                     results=sum(result.certified for result in evaluation.results.values()),
-                    created_at=_time(spec.created_at),
+                    created_at=moment(spec.created_at),
                     finished_at=finished_at,
                     links=EvaluationMessageLinks(
                         self=here, table=f"{here}.tsv", plot=f"{here}/plot.svg"
@@ -133,7 +130,7 @@ class EvaluationMessageBody(_Body):
         )
 
 
-class AttemptBody(_Body):
+class AttemptBody(Body):
     """One try to deliver a message."""
 
     at: datetime
@@ -148,14 +145,14 @@ class AttemptBody(_Body):
     def of(cls, attempt: Attempt) -> "AttemptBody":
         """The body for an attempt."""
         return cls(
-            at=_time(attempt.at),
+            at=moment(attempt.at),
             duration_s=attempt.duration_s,
             status=attempt.status,
             error=attempt.error,
         )
 
 
-class DeliveryBody(_Body):
+class DeliveryBody(Body):
     """A message about a job or an evaluation, and how far it has come."""
 
     number: int = Field(description="Among its deliveries, from 1.")
@@ -179,23 +176,19 @@ class DeliveryBody(_Body):
             url=delivery.message.url,
             state=delivery.state,
             attempts=[AttemptBody.of(attempt) for attempt in delivery.attempts],
-            next_attempt_at=None if due is None else _time(due),
+            next_attempt_at=None if due is None else moment(due),
         )
 
 
-class DeliveriesBody(_Body):
+class DeliveriesBody(Body):
     """All messages about a job, or about an evaluation."""
 
     deliveries: list[DeliveryBody]
 
 
-class SecretBody(_Body):
+class SecretBody(Body):
     """What messages are signed with."""
 
     secret: str = Field(description="Signs every message.", examples=["whsec_3q2+7w=="])
     previous: str | None = Field(description="The one before it, while it signs too.")
     previous_until: datetime | None
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
