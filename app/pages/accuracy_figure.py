@@ -1,7 +1,5 @@
 """The model's certified accuracy, as its card states it, with one radius marked."""
 
-from itertools import pairwise
-
 import numpy as np
 
 from app.pages import words
@@ -64,11 +62,11 @@ def _reading(evaluation: Evaluation, radius: float | None) -> str:
     if radius > evaluation.radius_ceiling:
         ceiling = words.floored(evaluation.radius_ceiling, 3)
         return f"{said} So few can show no radius above {ceiling}; this image was given more."
-    measured = pairwise(evaluation.certified_accuracy)
-    around = next(((a[1], b[1]) for a, b in measured if a[0] <= radius <= b[0]), None)
-    if around is None:
+    points = evaluation.certified_accuracy
+    before = min((share for r, share in points if r < radius), default=1.0)
+    after = max((share for r, share in points if r >= radius), default=0.0)
+    if before == 0:
         return f"No image of the test was certified as far as this one. {said}"
-    before, after = around
     return (
         f"Between {words.share(after, 0)} and {words.share(before, 0)} of test images are "
         f"classified right and certified at this radius or beyond. {said}"

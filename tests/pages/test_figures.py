@@ -164,6 +164,28 @@ def test_a_radius_is_placed_on_the_bundled_model_s_curve() -> None:
     assert accuracy_figure(card, sigma=9.0, radius=0.3) is None
 
 
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        (0.26, "Between 0 % and 26 % of test images are "),
+        (0.0, "No image of the test was certified as far as this one. "),
+    ],
+)
+def test_of_a_radius_between_the_curve_s_end_and_the_ceiling_no_more_is_said_than_was_measured(
+    last: float, said: str
+) -> None:
+    card = Registry().default()
+    curve = ((0.0, 0.7), (0.75, last))
+    measured = replace(card.evaluations[0], certified_accuracy=curve, radius_ceiling=0.8)
+
+    plot = accuracy_figure(
+        replace(card, evaluations=(measured,)), sigma=measured.sigma, radius=0.78
+    )
+
+    assert plot is not None
+    assert plot.reading.startswith(said)
+
+
 def test_the_curve_is_that_of_the_most_draws() -> None:
     card = Registry().default()
     few = card.evaluations[0]
