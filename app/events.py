@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
 
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
@@ -23,22 +22,6 @@ STREAM_S = 300.0
 RETRY_MS = 2_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How long a stream is silent, and how long it is.
-
-    Attributes:
-        heartbeat_s: Seconds after which something is sent, whatever.
-        stream_s: Seconds after which it ends, whatever.
-    """
-
-    heartbeat_s: float = HEARTBEAT_S
-    stream_s: float = STREAM_S
-
-
-PACE = Pace()
-
-
 def seen_all(job: Job, last_event_id: str | None) -> bool:
     """Whether a reader that comes back has nothing more to expect of the job."""
     return job.state.terminal and last_event_id == str(job.version)
@@ -50,7 +33,8 @@ async def job_events(
     *,
     body: Callable[[Expected], str],
     last_event_id: str | None = None,
-    pace: Pace = PACE,
+    heartbeat_s: float = HEARTBEAT_S,
+    stream_s: float = STREAM_S,
 ) -> AsyncGenerator[bytes]:
     """What happens to a job, as it happens; ends with it.
 
@@ -63,10 +47,11 @@ async def job_events(
         services: Where it is read again.
         body: A job as JSON.
         last_event_id: Of the last event that the reader got, if it is back.
-        pace: Of the stream.
+        heartbeat_s: Seconds after which something is sent, whatever.
+        stream_s: Seconds after which it ends, whatever.
     """
     loop = asyncio.get_running_loop()
-    ends = loop.time() + pace.stream_s
+    ends = loop.time() + stream_s
     yield format_sse_event(retry=RETRY_MS)
     if last_event_id != str(job.version):
         yield await _told(job, services, body, event="state")
@@ -77,7 +62,7 @@ async def job_events(
             job = await wait_for_change(
                 services.runner,
                 job,
-                seconds=min(pace.heartbeat_s, left),
+                seconds=min(heartbeat_s, left),
                 enough=_changed_since(before),
             )
             if job.version == before.version:

@@ -12,14 +12,14 @@ import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.events import Pace, job_events
+from app.events import job_events
 
 pytestmark = [pytest.mark.anyio, pytest.mark.redis]
 
 Picture = Callable[..., bytes]
 Problem = Callable[..., dict[str, Any]]
 Event = dict[str, str]
-BRISK = Pace(heartbeat_s=0.05, stream_s=20.0)
+BRISK_S = 0.05
 
 
 def events_in(text: str) -> list[Event]:
@@ -131,7 +131,7 @@ async def test_a_silent_stream_has_a_heartbeat(service: Any, job: dict[str, Any]
 async def test_a_stream_ends_in_time_for_its_reader_to_show_the_key_again(
     service: Any, job: dict[str, Any]
 ) -> None:
-    stream = read_on(service, job["id"], None, pace=Pace(heartbeat_s=0.05, stream_s=0.2))
+    stream = read_on(service, job["id"], None, stream_s=0.2)
 
     seen = await asyncio.wait_for(_all(stream), 5)
 
@@ -182,7 +182,7 @@ async def test_a_reader_who_leaves_leaves_nothing_behind(
     assert len(asyncio.all_tasks()) <= before
 
 
-def read_on(service: Any, job_id: str, last: str | None, *, pace: Pace = BRISK) -> Any:
+def read_on(service: Any, job_id: str, last: str | None, *, stream_s: float = 20.0) -> Any:
     async def stream() -> AsyncIterator[bytes]:
         job = await service.read(job_id)
         events = job_events(
@@ -190,7 +190,8 @@ def read_on(service: Any, job_id: str, last: str | None, *, pace: Pace = BRISK) 
             service.services,
             body=lambda expected: json.dumps({"state": expected.job.state}),
             last_event_id=last,
-            pace=pace,
+            heartbeat_s=BRISK_S,
+            stream_s=stream_s,
         )
         async for chunk in events:
             yield chunk
