@@ -18,8 +18,7 @@ def current_request_id() -> str | None:
 
 def begin_request(offered: str | None) -> str:
     """Names the current request: as its sender did, where that is safe to log, else afresh."""
-    known = offered is not None and _SAFE.fullmatch(offered)
-    request_id = offered if known and offered is not None else secrets.token_hex(16)
+    request_id = offered if offered and _SAFE.fullmatch(offered) else secrets.token_hex(16)
     _current.set(request_id)
     begin_concern(request_id=request_id)
     return request_id

@@ -17,9 +17,9 @@ _COUNTERS = {
     ),
     "ready_s": ("dmae_worker_ready_seconds", "Time since the worker's models were loaded."),
 }
-_GAUGES = {
-    "fill": ("dmae_batch_fill_ratio", "Rows over room, since the worker's start."),
-    "forward": (
+_RATIOS = {
+    ("rows", "room"): ("dmae_batch_fill_ratio", "Rows over room, since the worker's start."),
+    ("forward_s", "ready_s"): (
         "dmae_worker_forward_ratio",
         "Share of the worker's time in the forward pass, since its models were loaded.",
     ),
@@ -63,10 +63,8 @@ def _counters(workers: Sequence[Heard]) -> Iterator[Metric]:
 
 
 def _ratios(workers: Sequence[Heard]) -> Iterator[Metric]:
-    parts = {"fill": ("rows", "room"), "forward": ("forward_s", "ready_s")}
-    for key, (name, about) in _GAUGES.items():
+    for (above, below), (name, about) in _RATIOS.items():
         family = GaugeMetricFamily(name, about, labels=("worker",))
-        above, below = parts[key]
         for heard in workers:
             counters = heard.worker.counters
             if counters.get(below):
