@@ -59,15 +59,10 @@ BY_MODE = {question.mode: question for question in QUESTIONS}
 _OF_SOME_MODES = frozenset({"n0", "bound", "precision", "radius"})
 
 
-def read_by(mode: Mode) -> frozenset[str]:
-    """The parameters that a mode reads."""
-    radius = 0.1 if mode == "decide" else None
-    stated = SmoothingParams(sigma=1.0, mode=mode, radius=radius).stated()
-    return frozenset(stated) | {"family_size"}
-
-
 def unread_by(mode: str) -> frozenset[str]:
     """The parameters that a mode would refuse; none where there is no such mode."""
     if mode not in BY_MODE:
         return frozenset()
-    return _OF_SOME_MODES - read_by(BY_MODE[mode].mode)
+    radius = 0.1 if mode == "decide" else None
+    read = SmoothingParams(sigma=1.0, mode=BY_MODE[mode].mode, radius=radius).stated()
+    return _OF_SOME_MODES.difference(read)
