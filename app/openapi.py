@@ -20,6 +20,13 @@ ALWAYS = (
     *("body-too-large", "host-not-allowed", "internal-error"),
     *("bad-request", "head-too-large", "head-timeout"),
 )
+OF_AN_IMAGE = (
+    *("malformed-form", "bad-request", "cross-site-request", "body-timeout", "too-many-uploads"),
+    *("image-too-large", "unsupported-media-type", "unsupported-image"),
+    *("invalid-parameter", "unreadable-image"),
+)
+"""Problems of a route that reads an image."""
+
 Responses = dict[int | str, dict[str, Any]]
 
 

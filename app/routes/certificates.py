@@ -13,21 +13,13 @@ from app.certificates.printed import POLICY, Printed, printed
 from app.certificates.schema import SCHEMA_PATH
 from app.openapi import problems
 from app.routes.answers import JobId, ServicesOf, names_tag
-from app.routes.finished import finished
+from app.routes.finished import FAULTS, finished
 from jobs import store
 
 router = APIRouter(prefix="/jobs", tags=["certificates"])
 
 JSON = "application/json"
 JOSE = "application/jose"
-_FAULTS = (
-    "job-not-found",
-    "job-gone",
-    "no-certificate",
-    "certificate-not-ready",
-    "certificate-not-proved",
-    "store-unavailable",
-)
 _HEADERS: dict[str, Any] = {
     "ETag": {"description": "Of these bytes.", "schema": {"type": "string"}},
     "Repr-Digest": {
@@ -63,7 +55,7 @@ IfNoneMatch = Annotated[
             "headers": _HEADERS,
         },
         304: _SAME,
-        **problems(*_FAULTS, "not-signed"),
+        **problems(*FAULTS, "not-signed"),
     },
 )
 async def get_certificate(
@@ -95,7 +87,7 @@ async def get_certificate(
             "headers": _HEADERS,
         },
         304: _SAME,
-        **problems(*_FAULTS, "not-signed"),
+        **problems(*FAULTS, "not-signed"),
     },
 )
 async def get_jws(
@@ -115,7 +107,7 @@ async def get_jws(
             "description": "One HTML file that loads nothing.",
             "content": {"text/html": _TEXT},
         },
-        **problems(*_FAULTS),
+        **problems(*FAULTS),
     },
 )
 async def get_report(

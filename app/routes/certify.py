@@ -9,7 +9,7 @@ from app.access.caller import DOCUMENTED, caller_of
 from app.certifications import Naming
 from app.errors import FieldError, InvalidRequest, echo
 from app.intake import idempotency_key, read_request
-from app.openapi import problems
+from app.openapi import OF_AN_IMAGE, problems
 from app.openapi_parts import (
     APPLIED,
     CACHE_STATUS,
@@ -50,17 +50,8 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         "headers": {**_HEADERS, "Retry-After": RETRY_AFTER},
     },
     **problems(
-        "malformed-form",
-        "bad-request",
-        "cross-site-request",
+        *OF_AN_IMAGE,
         "model-not-found",
-        "body-timeout",
-        "too-many-uploads",
-        "image-too-large",
-        "unsupported-media-type",
-        "unsupported-image",
-        "invalid-parameter",
-        "unreadable-image",
         "idempotency-conflict",
         "job-gone",
         "over-quota",

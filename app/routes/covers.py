@@ -18,10 +18,10 @@ from app.certificates.evidence import same_preprocessing, stored_tensor
 from app.errors import InvalidRequest
 from app.images import PreparedUpload
 from app.multipart import boundary_of, read_parts
-from app.openapi import problems
+from app.openapi import OF_AN_IMAGE, problems
 from app.parameters import IMAGE, misnamed
 from app.routes.answers import JobId, ServicesOf, json_answer
-from app.routes.finished import finished
+from app.routes.finished import FAULTS, finished
 from app.services import Services
 from jobs import store
 from jobs.caller import Caller
@@ -72,25 +72,7 @@ class CoverageBody(Body):
     "/{job_id}/covers",
     response_model=CoverageBody,
     summary="Is another image inside the certified ball?",
-    responses=problems(
-        "bad-request",
-        "malformed-form",
-        "cross-site-request",
-        "job-not-found",
-        "job-gone",
-        "no-certificate",
-        "certificate-not-ready",
-        "certificate-not-proved",
-        "model-not-found",
-        "body-timeout",
-        "too-many-uploads",
-        "image-too-large",
-        "unsupported-media-type",
-        "unsupported-image",
-        "invalid-parameter",
-        "unreadable-image",
-        "store-unavailable",
-    ),
+    responses=problems(*OF_AN_IMAGE, *FAULTS, "model-not-found"),
     openapi_extra={
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}
     },

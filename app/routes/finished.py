@@ -8,6 +8,16 @@ from app.services import Services
 from jobs.caller import Caller
 from jobs.record import Job
 
+FAULTS = (
+    "job-not-found",
+    "job-gone",
+    "no-certificate",
+    "certificate-not-ready",
+    "certificate-not-proved",
+    "store-unavailable",
+)
+"""Problems of a route that needs a certificate."""
+
 
 async def finished(services: Services, caller: Caller, job_id: str) -> tuple[Job, dict[str, Any]]:
     """The caller's job of an id, and its certificate as it lies in the store.
