@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from app import certifications
 from app.access.errors import OverQuota
@@ -20,7 +20,7 @@ from app.evaluations.intake import refusal_of
 from app.parameters import CertifyRequest
 from app.services import Services
 from jobs import evaluations, keys, store
-from jobs.caller import Caller, Quota
+from jobs.caller import Caller
 from jobs.errors import JobNotFound, StoreUnavailable
 from jobs.evaluation_record import EvaluationSpec, ItemError
 from model_store.card import ModelCard
@@ -169,23 +169,8 @@ class _Submitter:
 
 
 def _form(spec: EvaluationSpec) -> CertifyForm:
-    params = spec.params
-    return CertifyForm(
-        sigma=params.sigma,
-        model=spec.model.id,
-        mode=params.mode,
-        n=params.n,
-        n0=params.n0,
-        alpha=params.alpha,
-        precision=params.precision,
-        radius=params.radius,
-        bound=params.bound,
-        family_size=params.family_size,
-        numerics=params.numerics,
-        priority="batch",
-        webhook_url=None,
-        webhook_events=None,
-    )
+    asked = {**asdict(spec.params), "model": spec.model.id, "priority": "batch"}
+    return CertifyForm.model_validate(asked)
 
 
 def _sharing(caller: Caller, draws_each: int) -> Caller:
@@ -193,12 +178,11 @@ def _sharing(caller: Caller, draws_each: int) -> Caller:
     quota = caller.quota
     return replace(
         caller,
-        quota=Quota(
+        quota=replace(
+            quota,
             live_jobs=_part(quota.live_jobs, 1),
             draws_queued=_part(quota.draws_queued, draws_each),
-            draws_per_day=quota.draws_per_day,
             requests_per_minute=None,
-            weight=quota.weight,
         ),
     )
 
