@@ -10,7 +10,7 @@ from typing import cast
 from app.certify_form import DEFAULT_MODE, CertifyForm
 from app.errors import FieldError
 from app.fleet import Crew, readable_cards
-from app.pacing import default_n, most_draws
+from app.pacing import default_n
 from app.pages import words
 from app.pages.assets import STATIC
 from app.pages.modes import BY_MODE, QUESTIONS, Question
@@ -19,7 +19,7 @@ from app.problems import Problem
 from app.services import Services
 from jobs.record import Job
 from model_store.card import ModelCard
-from smoothing.certificate import Mode, SmoothingParams
+from smoothing.certificate import Mode
 from smoothing.digits import plain
 
 FILE = "file"
@@ -157,8 +157,7 @@ async def form_view(
     values |= {name: text for name, text in (entered or {}).items() if text}
     crews = {card.id: await services.fleet.crew(card) for card in cards}
     card = next((card for card in cards if card.id == values["model"]), cards[0])
-    limit = services.settings.max_draws
-    numbers = _default_numbers(crews[card.id].draws_per_s, limit)
+    numbers = _default_numbers(crews[card.id].draws_per_s, services.settings.max_draws)
     filled = dict.fromkeys(CertifyForm.model_fields, "") | _defaults(card) | values
     later = problem is not None and KINDS[problem.kind].status in TRY_LATER
     faults = [] if problem is None or later else list(problem.errors)
@@ -174,7 +173,7 @@ async def form_view(
         models=[_model(each, crews[each.id]) for each in cards],
         sigmas=[plain(s) for s in sorted({s for each in cards for s in each.sigmas})],
         default_n=numbers,
-        expected=expected_time(card, crews[card.id], filled["mode"], limit),
+        expected=_expected(crews[card.id], filled["mode"], numbers),
         max_bytes=services.settings.max_upload_bytes,
     )
 
@@ -185,17 +184,13 @@ def entered_before(job: Job) -> dict[str, str]:
     return {"model": job.spec.model.id, **stated}
 
 
-def expected_time(card: ModelCard, crew: Crew, mode: str, max_draws: int) -> str:
-    """How long a request takes that names no n, in words."""
+def _expected(crew: Crew, mode: str, numbers: Mapping[Mode, int]) -> str:
+    """How long a request takes that names no n; the script of the page says the same."""
     question = BY_MODE.get(cast("Mode", mode), BY_MODE[DEFAULT_MODE])
-    n = default_n(question.mode, crew.draws_per_s, at_most=max_draws)
-    radius = card.sigmas[0] / 10 if question.mode == "decide" else None
-    params = SmoothingParams(sigma=card.sigmas[0], mode=question.mode, n=n, radius=radius)
-    draws = n if question.at_most else most_draws(params)
-    time = words.duration(draws / crew.draws_per_s)
-    speed = f"at {words.whole(crew.draws_per_s)} draws a second"
-    how = f"At most {n:,} draws, {time} {speed}; usually far fewer." if question.at_most else ""
-    return (how or f"{draws:,} draws, about {time} {speed}.") + _waiting(crew)
+    n, speed = numbers[question.mode], crew.draws_per_s
+    time = f"{words.duration(n / speed)} at {words.whole(speed)} draws a second"
+    most = f"At most {n:,} draws, {time}; usually far fewer."
+    return (most if question.at_most else f"{n:,} draws, about {time}.") + _waiting(crew)
 
 
 def _waiting(crew: Crew) -> str:
