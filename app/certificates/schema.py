@@ -1,4 +1,4 @@
-"""The shape of a certificate document: strictly what the service writes, of both versions."""
+"""The shape of a certificate document: strictly what the service writes, of all versions."""
 
 from functools import cache
 from typing import Annotated, Any, Literal, Self
