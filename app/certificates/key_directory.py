@@ -9,7 +9,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from app.certificates.canonical import parse
@@ -20,30 +20,19 @@ SUFFIX = ".jwk"
 _OTHERS = 0o077
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRing:
-    """What a directory holds.
-
-    Attributes:
-        keys: All keys by kid.
-    """
-
-    keys: Keys
-
-    @property
-    def signing(self) -> Key | None:
-        """The key that signs; None where all are retired, or there is none."""
-        able = [key for key in self.keys.values() if key.d is not None and key.retired_at is None]
-        return max(able, key=age, default=None)
-
-
-def read_directory(directory: Path) -> KeyRing:
+def read_directory(directory: Path) -> Keys:
     """All keys in a directory.
 
     Raises:
         KeyUnusable: It cannot be read, or a file in it may be read by others or is no key.
     """
-    return KeyRing(keys={key.kid: key for key in map(read_key, _files(directory))})
+    return {key.kid: key for key in map(read_key, _files(directory))}
+
+
+def signing_key(keys: Keys) -> Key | None:
+    """The key that signs; None where all are retired, or there is none."""
+    able = [key for key in keys.values() if key.d is not None and key.retired_at is None]
+    return max(able, key=age, default=None)
 
 
 def add_key(directory: Path, *, now: float | None = None) -> Key:

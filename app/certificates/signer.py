@@ -7,7 +7,7 @@ from typing import Any
 from app.certificates.canonical import written
 from app.certificates.errors import DoesNotVerify, KeyUnusable, NotSigned
 from app.certificates.jws import Signed, sign
-from app.certificates.key_directory import KeyRing, add_key, read_directory
+from app.certificates.key_directory import add_key, read_directory, signing_key
 from app.certificates.keys import Keys
 from app.certificates.proof import check_proof
 
@@ -29,9 +29,9 @@ class Signer:
         self._directory = directory
         self._issuer = issuer
         self._seen = 0
-        self._ring = KeyRing(keys={})
+        self._keys: Keys = {}
         if directory is not None:
-            if not read_directory(directory).keys:
+            if not read_directory(directory):
                 key = add_key(directory)
                 logger.info("made a first signing key", extra={"kid": key.kid})
             self._read(directory)
@@ -39,12 +39,19 @@ class Signer:
     @property
     def keys(self) -> Keys:
         """The keys whose signatures are this service's, the retired ones too."""
-        return self._current().keys
+        directory = self._directory
+        if directory is not None and _changed_at(directory) != self._seen:
+            try:
+                self._read(directory)
+            except KeyUnusable:
+                self._seen = -1  # mended by chmod, the directory would look unchanged
+                logger.exception("signing keys cannot be read again; the last ones stay")
+        return self._keys
 
     @property
     def signing_kid(self) -> str | None:
         """The key that signs now; None where nothing is signed."""
-        key = self._current().signing
+        key = signing_key(self.keys)
         return None if key is None else key.kid
 
     def presented(self, document: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +75,7 @@ class Signer:
             NotSigned: There is no key to sign with.
             DoesNotVerify: It says something else than its own counts prove.
         """
-        key = self._current().signing
+        key = signing_key(self.keys)
         if key is None:
             raise NotSigned("this service has no key to sign with; the JSON form is unsigned")
         return sign(self.presented(document), key)
@@ -79,7 +86,7 @@ class Signer:
         Raises:
             DoesNotVerify: It says something else than its own counts prove.
         """
-        key, presented = self._current().signing, self.presented(document)
+        key, presented = signing_key(self.keys), self.presented(document)
         return written(presented) if key is None else sign(presented, key).document()
 
     def _named(self, document: dict[str, Any]) -> dict[str, Any]:
@@ -87,20 +94,10 @@ class Signer:
             return document
         return {**document, "issuer": self._issuer}
 
-    def _current(self) -> KeyRing:
-        directory = self._directory
-        if directory is not None and _changed_at(directory) != self._seen:
-            try:
-                self._read(directory)
-            except KeyUnusable:
-                self._seen = -1  # mended by chmod, the directory would look unchanged
-                logger.exception("signing keys cannot be read again; the last ones stay")
-        return self._ring
-
     def _read(self, directory: Path) -> None:
         # Its time first: should a key come meanwhile, it is read again.
         self._seen = _changed_at(directory)
-        self._ring = read_directory(directory)
+        self._keys = read_directory(directory)
 
 
 def _changed_at(directory: Path) -> int:

@@ -50,20 +50,21 @@ def new(*, directory: Directory = None, as_json: AsJson = False) -> None:
 @group.command("list")
 def list_keys(*, directory: Directory = None, as_json: AsJson = False) -> None:
     """List the keys, newest first; with --json as the JWK set that verifiers need."""
-    from app.certificates.key_directory import read_directory
+    from app.certificates.key_directory import read_directory, signing_key
     from app.certificates.keys import age, key_set
 
     with errors_in_words(as_json=as_json):
         place = _place(directory)
-        ring = read_directory(place)
+        known = read_directory(place)
     if as_json:
-        say_json(key_set(ring.keys))
+        say_json(key_set(known))
         return
-    keys = sorted(ring.keys.values(), key=age, reverse=True)
+    keys = sorted(known.values(), key=age, reverse=True)
     if not keys:
         say(f"no key in {place}: certificates are not signed by it")
         return
-    rows = [(key.kid, _state(key, ring.signing), _moment(key.created_at)) for key in keys]
+    signing = signing_key(known)
+    rows = [(key.kid, _state(key, signing), _moment(key.created_at)) for key in keys]
     say_table(("key", "state", "made"), rows)
 
 
@@ -76,12 +77,12 @@ def retire(
     directory: Directory = None,
 ) -> None:
     """Let a key sign no more; what it signed stays valid."""
-    from app.certificates.key_directory import read_directory, retire_key
+    from app.certificates.key_directory import read_directory, retire_key, signing_key
 
     with errors_in_words():
         place = _place(directory)
         retire_key(place, kid)
-        left = read_directory(place).signing
+        left = signing_key(read_directory(place))
     by = "nothing is signed now" if left is None else f"{left.kid} signs now"
     say(f"retired {kid}; {by}")
 

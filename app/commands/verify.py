@@ -111,7 +111,7 @@ def _keys_of_this_machine(state_dir: Path | None) -> "Keys | None":
     from app.certificates.key_directory import read_directory
     from app.embedded.settings import settings_from_environment
 
-    return read_directory(settings_from_environment(state_dir=state_dir).signing_dir).keys or None
+    return read_directory(settings_from_environment(state_dir=state_dir).signing_dir) or None
 
 
 def _fetched(url: str) -> bytes:

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from app.certificates.errors import KeyUnusable
-from app.certificates.key_directory import read_directory
+from app.certificates.key_directory import read_directory, signing_key
 from app.doctor.findings import Finding, Findings, fail, ok, warn
 from model_store.errors import ModelStoreError
 from model_store.registry import Registry
@@ -36,12 +36,12 @@ def signing(directory: Path) -> Finding:
             "`dmae serve` makes one; else set APP_SIGNING_KEYS_DIR, and `dmae keys signing new`",
         )
     try:
-        ring = read_directory(directory)
+        keys = read_directory(directory)
     except KeyUnusable as error:
         return fail("signing keys", str(error), f"chmod 700 {directory}; chmod 600 its files")
-    if ring.signing is None:
+    if signing_key(keys) is None:
         return warn("signing keys", f"none signs in {directory}", "`dmae keys signing new`")
-    return ok("signing keys", f"{len(ring.keys)} in {directory}")
+    return ok("signing keys", f"{len(keys)} in {directory}")
 
 
 def _model(registry: Registry, model_id: str) -> Finding:

@@ -9,7 +9,7 @@ import pytest
 from joserfc.jwk import OKPKey
 
 from app.certificates.errors import DoesNotVerify, KeyUnusable, NotSigned
-from app.certificates.key_directory import add_key, read_directory, retire_key
+from app.certificates.key_directory import add_key, read_directory, retire_key, signing_key
 from app.certificates.keys import key_of, key_set, new_key, read_key_set
 from app.certificates.signer import Signer
 from app.certificates.verification import verify
@@ -32,7 +32,7 @@ def test_a_key_file_is_its_owner_s_alone(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
     assert json.loads(file.read_text())["kid"] == key.kid
-    assert read_directory(file.parent).signing == key
+    assert signing_key(read_directory(file.parent)) == key
     assert key.d is not None
     assert key.d not in repr(key)
 
@@ -48,14 +48,14 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> Non
 
 def test_the_newest_key_signs_until_it_is_retired(tmp_path: Path) -> None:
     first, second = add_key(tmp_path, now=1), add_key(tmp_path, now=2)
-    assert read_directory(tmp_path).signing == second
+    assert signing_key(read_directory(tmp_path)) == second
 
     retired = retire_key(tmp_path, second.kid, now=9)
 
     assert (retired.retired_at, retired.d) == (9, None)
     assert retire_key(tmp_path, second.kid, now=99) == retired
-    ring = read_directory(tmp_path)
-    assert (ring.signing, set(ring.keys)) == (first, {first.kid, second.kid})
+    keys = read_directory(tmp_path)
+    assert (signing_key(keys), set(keys)) == (first, {first.kid, second.kid})
     assert second.d is not None
     assert all(second.d not in file.read_text() for file in tmp_path.iterdir())
     with pytest.raises(KeyUnusable, match="no key"):
@@ -66,7 +66,7 @@ def test_a_key_set_holds_no_secret(tmp_path: Path) -> None:
     first, second = add_key(tmp_path, now=1), add_key(tmp_path, now=2)
     retire_key(tmp_path, first.kid, now=3)
 
-    found = key_set(read_directory(tmp_path).keys)
+    found = key_set(read_directory(tmp_path))
 
     assert [key["kid"] for key in found["keys"]] == [second.kid, first.kid]
     assert [key.get("exp") for key in found["keys"]] == [None, 3]
