@@ -107,12 +107,10 @@ async def test_two_images_are_refused(service: Any, picture: Picture, problem: P
 async def test_a_repeated_field_is_refused(
     service: Any, picture: Picture, problem: Problem
 ) -> None:
-    answer = await service.certify(picture(), sigma=["0.25"])
     repeated = await service.http.post(
         "/certify", files={"image": picture()}, data={"sigma": ["0.25", "0.5"]}
     )
 
-    problem(answer, 422, "invalid-parameter")
     (error,) = problem(repeated, 422, "invalid-parameter")["errors"]
     assert (error["field"], error["value"]) == ("sigma", "2 parts")
 

@@ -215,7 +215,7 @@ async def test_every_mode_has_a_report(service: Any, worker: Any, picture: Any, 
     assert ("without a radius" in page) == (mode == "predict")
 
 
-async def test_a_failed_finish_leaves_the_words_escaped(
+async def test_a_label_in_a_report_is_text_and_no_markup(
     service: Any, worker: Any, picture: Any
 ) -> None:
     """A label of a model is text of an operator: it is no markup."""

@@ -46,9 +46,7 @@ async def test_a_finished_job_has_its_certificate(
     assert alone.json() == now["certificate"] != {}
 
 
-async def test_a_failed_job_says_why_and_has_no_certificate(
-    service: Any, worker: Any, job: dict[str, Any], problem: Problem
-) -> None:
+async def test_a_failed_job_says_why(service: Any, worker: Any, job: dict[str, Any]) -> None:
     worker.admit()
     worker.fail(job["id"])
 
@@ -56,13 +54,6 @@ async def test_a_failed_job_says_why_and_has_no_certificate(
 
     assert now["state"] == "failed"
     assert now["error"] == {"code": "chunk_failed", "message": "it broke"}
-    problem(await service.http.get(job["links"]["certificate"]), 404, "no-certificate")
-
-
-async def test_a_certificate_that_is_not_there_yet_is_a_conflict(
-    service: Any, job: dict[str, Any], problem: Problem
-) -> None:
-    problem(await service.http.get(job["links"]["certificate"]), 409, "certificate-not-ready")
 
 
 async def test_a_job_past_its_deadline_is_expired(
