@@ -6,8 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, TextIO
 
+from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -27,6 +28,15 @@ class Reporter(Protocol):
 
     def __call__(self, done: int, note: str) -> None:
         """`done` of the total is complete; the note is shown beside it."""
+
+
+class StderrHandler(logging.StreamHandler[TextIO]):
+    """Logs to what `sys.stderr` is at the time: while there is a bar, rich puts lines above it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes a line."""
+        self.setStream(sys.stderr)
+        super().emit(record)
 
 
 @contextmanager
@@ -49,7 +59,8 @@ def _bar(title: str, total: int, start: int) -> Iterator[Reporter]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns) as progress:
+    # The standard output has the command's answer alone, for a pipe or a file.
+    with Progress(*columns, console=Console(stderr=True), redirect_stdout=False) as progress:
         task = progress.add_task(title, total=total, completed=start, note="")
 
         def report(done: int, note: str) -> None:
