@@ -26,6 +26,7 @@ from training.config import (
     ProbeConfig,
 )
 from training.errors import BadCheckpoint, BadUsage, TrainingError
+from training.progress import StderrHandler
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +39,9 @@ Config = TypeVar("Config", PretrainConfig, FinetuneConfig, ProbeConfig)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; the process's exit status."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", handlers=[StderrHandler()]
+    )
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in {"-h", "--help"}:
         sys.stdout.write(overview())
@@ -77,11 +80,10 @@ def _pretrain(words: Sequence[str]) -> None:
     if objective is not None:
         corruption = OBJECTIVES[choose(objective, OBJECTIVES, "objective")]
         default = replace(default, corruption=corruption)
-    words = _with_none(words)
-    asked = _ask("pretrain", default, recipe, words)
+    asked = _ask("pretrain", default, recipe, _with_init(words, default.init))
     from training.pretrain import pretrain
 
-    _begin(asked.config)
+    _begin(asked)
     said = ["--objective", objective] if objective is not None else []
     origin = {**asked.origin, "arguments": [*said, *asked.origin["arguments"]]}
     pretrain(asked.config, asked.out, origin=origin)
@@ -90,30 +92,32 @@ def _pretrain(words: Sequence[str]) -> None:
 def _finetune(words: Sequence[str]) -> None:
     recipe, words = _recipe(recipes.FINETUNE, words)
     default = recipes.FINETUNE[recipe]()
-    asked = _ask("finetune", default, recipe, _with_init(words, recipe, default.init))
+    words = _with_init(words, RUNS / recipe / "pretrain")
+    asked = _ask("finetune", default, recipe, words)
     from training.finetune import finetune
 
-    _begin(asked.config)
+    _begin(asked)
     finetune(asked.config, asked.out, origin=asked.origin)
 
 
 def _linear_probe(words: Sequence[str]) -> None:
     recipe, words = _recipe(recipes.PROBE, words)
     default = recipes.PROBE[recipe]()
-    asked = _ask("linear-probe", default, recipe, _with_init(words, recipe, default.init))
+    words = _with_init(words, RUNS / recipe / "pretrain")
+    asked = _ask("linear-probe", default, recipe, words)
     from training.linear_probe import linear_probe
 
-    _begin(asked.config)
+    _begin(asked)
     linear_probe(asked.config, asked.out, origin=asked.origin)
 
 
 def _evaluate(words: Sequence[str]) -> None:
     recipe, words = take(words, "--recipe")
     if recipe is not None:
-        run = choose(recipe, recipes.FINETUNE, "recipe")
+        choose(recipe, recipes.FINETUNE, "recipe")
         words = with_implied(words, recipes.EVALUATE.get(recipe, {}))
         if not _gives(words, "--model", "--run"):
-            words = ["--run", str(_existing(run, "finetune", words)), *words]
+            words = ["--run", str(_existing(RUNS / recipe / "finetune", words)), *words]
     elif not _gives(words, "--model", "--run"):
         _require_subject(words, "--recipe NAME, --run DIR, or --model ID --store DIR")
     config = parse(EvaluateConfig, words, program=f"{PROGRAM} evaluate")
@@ -138,12 +142,15 @@ def _export(words: Sequence[str]) -> None:
     recipe, words = take(words, "--recipe")
     if recipe is not None and not asks_for_help(words):
         choose(recipe, recipes.FINETUNE, "recipe")
-        given, _ = take(words, "--run")
-        run = Path(given) if given else _existing(recipe, "finetune", words)
-        words = with_implied(words, _export_of(recipe, run) | {"--run": str(run)})
+        implied = {**recipes.EXPORT.get(recipe, {}), "--store": str(STORE)}
+        if not _gives(words, "--run"):
+            implied["--run"] = str(_existing(RUNS / recipe / "finetune", words))
+        words = with_implied(words, implied)
     elif not _gives(words, "--run"):
         _require_subject(words, "--recipe NAME or --run DIR")
     config = parse(ExportConfig, words, program=f"{PROGRAM} export")
+    if recipe is not None:
+        config = replace(config, id=config.id or _model_id(recipe, config))
     from training.export import export
 
     sys.stdout.write(f"{export(config)}\n")
@@ -196,6 +203,8 @@ def _recipe(known: Mapping[str, Any], words: Sequence[str]) -> tuple[str, list[s
 
 def _ask(command: str, default: Config, recipe: str, words: Sequence[str]) -> _Asked[Config]:
     out, words = take(words, "--out")
+    if default.loop.steps is not None and _gives(words, "--loop.epochs"):
+        words = with_implied(words, {"--loop.steps": "None"})
     config = parse(
         type(default),
         words,
@@ -207,45 +216,40 @@ def _ask(command: str, default: Config, recipe: str, words: Sequence[str]) -> _A
     return _Asked(config=config, out=Path(out) if out else RUNS / recipe / command, origin=origin)
 
 
-def _with_init(words: Sequence[str], recipe: str, default: Path | None) -> list[str]:
-    """The words, --init among them: the recipe's pre-training where nothing else is said."""
-    if default is not None or asks_for_help(words) or _gives(words, "--init"):
-        return _with_none(words)
-    run = _existing(recipe, "pretrain", words, instead=", or train from scratch with --init none")
-    return ["--init", str(run), *words]
+def _with_init(words: Sequence[str], run: Path | None) -> list[str]:
+    """The words, --init among them: this run, if any, where nothing else is said."""
+    init, rest = take(words, "--init")
+    if init is not None:  # `none` is spelt as the configuration has it
+        return ["--init", "None" if init.lower() == "none" else init, *rest]
+    if run is None or asks_for_help(words):
+        return rest
+    run = _existing(run, words, instead=", or train from scratch with --init none")
+    return ["--init", str(run), *rest]
 
 
-def _begin(config: PretrainConfig | FinetuneConfig | ProbeConfig) -> None:
+def _begin(asked: _Asked[Any]) -> None:
     from torch.distributed.distributed_c10d import get_node_local_rank
 
     from training.hardware import WITHOUT_A_GPU, require_compiler, require_device
 
-    require_device(config.loop.device, instead=WITHOUT_A_GPU)
-    if config.loop.compile:
-        require_compiler(config.loop.device)
-    if get_node_local_rank(fallback_rank=0) == 0:  # of torchrun's processes one is enough
-        logger.info("starting from %s", config.init or "fresh weights")
+    loop, init = asked.config.loop, asked.config.init
+    require_device(loop.device, instead=WITHOUT_A_GPU)
+    if loop.compile:
+        require_compiler(loop.device)
+    # Of torchrun's processes one is enough, and a run that goes on starts from its own checkpoint.
+    if get_node_local_rank(fallback_rank=0) == 0 and not _is_run(asked.out):
+        logger.info("starting from %s", init or "fresh weights")
 
 
-def _with_none(words: Sequence[str]) -> list[str]:
-    """The words, `--init none` spelt as the configuration has it."""
-    init, rest = take(words, "--init")
-    if init is None:
-        return rest
-    return ["--init", "None" if init.lower() == "none" else init, *rest]
-
-
-def _existing(recipe: str, command: str, words: Sequence[str], *, instead: str = "") -> Path:
-    """The recipe's own run of a command.
+def _existing(run: Path, words: Sequence[str], *, instead: str = "") -> Path:
+    """A recipe's own run of a command, runs/RECIPE/COMMAND.
 
     Raises:
         BadCheckpoint: There is none; names the command that makes it.
     """
-    run = RUNS / recipe / command
     if not _is_run(run) and not asks_for_help(words):
-        raise BadCheckpoint(
-            f"{run} holds no run yet: make it with `{PROGRAM} {command} --recipe {recipe}`{instead}"
-        )
+        command = f"{PROGRAM} {run.name} --recipe {run.parent.name}"
+        raise BadCheckpoint(f"{run} holds no run yet: make it with `{command}`{instead}")
     return run
 
 
@@ -262,13 +266,15 @@ def _gives(words: Sequence[str], *options: str) -> bool:
     return any(take(words, option)[0] is not None for option in options)
 
 
-def _export_of(recipe: str, run: Path) -> dict[str, str]:
-    """Where a run goes when only its recipe is named: the id tells objective and sigma."""
+def _model_id(recipe: str, config: ExportConfig) -> str:
+    """What the model of a recipe's run is called; nothing where it is a pre-training."""
     from training.engine.run_directory import read_settings
     from training.exchange.origins import lineage, objective_of
 
-    runs = [each for each in lineage(run) if read_settings(each)["command"] == "pretrain"]
+    sigma = read_settings(config.run).get("sigma") if config.sigma is None else config.sigma
+    if sigma is None:
+        return ""
+    runs = [each for each in lineage(config.run) if read_settings(each)["command"] == "pretrain"]
     objective = objective_of(runs[-1]) if runs else "scratch"
-    sigma = f"{read_settings(run)['sigma']:.2f}".replace(".", "")
-    model = f"{recipe}.{objective}_s{sigma}"
-    return {**recipes.EXPORT.get(recipe, {}), "--store": str(STORE), "--id": model}
+    quantised = "-int8" if config.precision == "int8" else ""
+    return f"{recipe}.{objective}_s{f'{sigma:.2f}'.replace('.', '')}{quantised}"

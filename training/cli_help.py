@@ -12,7 +12,8 @@ PROGRAM = "python -m training"
 RUNS = """
 
 A run directory holds its configuration, losses.csv, its curves and its last checkpoint. The same
-command again continues a run that was killed; on a finished run it does nothing."""
+command again continues a run that was killed; on a finished run it does nothing. --out DIR names
+another directory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +45,12 @@ preview go on.{RUNS}""",
         options=(
             ("--data.path DIR", "the images: a folder with one folder of them a class"),
             ("--objective NAME", "dmae (noise and mask), mae (mask alone) or nim (noise alone)"),
-            ("--loop.device cuda", "train on a GPU; add --loop.precision bfloat16"),
+            ("--init DIR", "a pre-training to continue from, or none for fresh weights"),
+            ("--loop.epochs NUMBER", "how long to train"),
         ),
         examples=(
             "pretrain --recipe smoke",
-            "pretrain --recipe cifar10_vit_tiny --data.path data/train --loop.device cuda",
+            "pretrain --recipe cifar10_vit_tiny --objective mae --out runs/mae",
         ),
         recipes=recipes.PRETRAIN,
     ),
@@ -120,7 +122,8 @@ at rising radii, with the envelope over noise levels. With --out it writes Markd
         what="""\
 Writes weights and a card, which is all that the service needs, into a store directory; or, with
 --format, a checkpoint as the official DMAE code or timm has it. With --recipe the run is
-runs/RECIPE/finetune, the store runs/store and the id RECIPE.dmae_s025, by objective and sigma.""",
+runs/RECIPE/finetune, the store runs/store and the id RECIPE.dmae_s025, by objective and sigma,
+with -int8 behind it for --precision int8.""",
         options=(
             ("--run DIR", "the fine-tuning or linear probe to export"),
             ("--store DIR --id NAME", "where to, and under which model id"),

@@ -1,4 +1,4 @@
-"""What a measurement ran on, in words."""
+"""The machine: what it is, in words, and whether it has what a command asks for."""
 
 import os
 import platform

@@ -1,12 +1,17 @@
 """The command line explains itself and says what went wrong."""
 
+import dataclasses
 import json
+import logging
+import typing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from model_store.registry import Registry
-from training import hardware, recipes
+from training import config as configs
+from training import export, hardware, recipes
 from training.cli import COMMANDS, main
 from training.cli_help import GUIDES
 from training.cli_options import take, with_implied
@@ -41,6 +46,8 @@ def test_the_help_lists_every_command(command: str, capsys: pytest.CaptureFixtur
     ("command", "option"),
     [
         ("pretrain", "--corruption.mask-ratio"),
+        ("pretrain", "--out DIR"),
+        ("finetune", "--out DIR"),
         ("finetune", "--consistency"),
         ("linear-probe", "--statistics-images"),
         ("evaluate", "--stride"),
@@ -58,6 +65,23 @@ def test_every_command_lists_its_options(
     assert status == 0
     assert option in text
     assert f"python -m training {command} " in text
+
+
+def unexplained(kind: type[Any]) -> list[str]:
+    found: list[str] = []
+    for field, hint in typing.get_type_hints(kind).items():
+        if dataclasses.is_dataclass(hint):
+            found += unexplained(typing.cast(type[Any], hint))
+        elif f"        {field}: " not in (kind.__doc__ or ""):
+            found.append(f"{kind.__name__}.{field}")
+    return found
+
+
+@pytest.mark.parametrize("name", [*configs.__all__])
+def test_no_option_goes_unexplained(name: str):
+    kind = getattr(configs, name)
+
+    assert not dataclasses.is_dataclass(kind) or unexplained(typing.cast(type[Any], kind)) == []
 
 
 @pytest.mark.parametrize("name", recipes.PRETRAIN)
@@ -134,6 +158,17 @@ def test_a_run_that_is_still_missing_is_told_with_the_command_that_makes_it(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_run_that_a_recipe_of_the_paper_goes_on_from_is_told_with_its_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+
+    status, text = run(capsys, "pretrain", "--recipe", "cifar10_vit_base_224")
+
+    assert status == 1
+    assert "make it with `python -m training pretrain --recipe imagenet_vit_base`, or" in text
+
+
 def test_bad_data_is_one_line_and_status_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     words = ["pretrain", "--recipe", "smoke", "--out", str(tmp_path / "out")]
     words += ["--data.source", "folder", "--data.path", str(tmp_path / "nowhere")]
@@ -188,6 +223,65 @@ def test_any_field_can_be_set(image_folder: Path, tmp_path: Path):
     assert status == 0
     assert (config["corruption"]["sigma"], config["loop"]["steps"]) == (0.5, 2)
     assert origin["arguments"][2:4] == ["--data.path", str(image_folder)]
+
+
+def test_epochs_take_the_place_of_the_recipe_s_steps(image_folder: Path, tmp_path: Path):
+    data = small(image_folder, tmp_path)
+    data.remove("--loop.steps")
+    data.remove("2")
+
+    main(["pretrain", "--recipe", "smoke", "--out", str(tmp_path), *data, "--loop.epochs", "1"])
+
+    assert json.loads((tmp_path / "config.json").read_text())["loop"]["steps"] is None
+    assert json.loads((tmp_path / "checkpoint.json").read_text())["step"] == 3
+
+
+def test_only_a_new_run_says_what_it_starts_from(
+    image_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO, "training")
+    words = ["pretrain", "--recipe", "smoke", "--out", str(tmp_path / "out")]
+    said: list[bool] = []
+    for _ in range(2):
+        main([*words, *small(image_folder, tmp_path)])
+        said.append("starting from fresh weights" in caplog.text)
+        caplog.clear()
+
+    assert said == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("words", "model"),
+    [
+        ([], "smoke.scratch_s025"),
+        (["--sigma", "0.5"], "smoke.scratch_s050"),
+        (["--precision", "int8"], "smoke.scratch_s025-int8"),
+        (["--id", "my.model"], "my.model"),
+    ],
+)
+def test_a_recipe_s_model_is_called_by_what_it_is(
+    words: list[str], model: str, finetuned: Path, monkeypatch: pytest.MonkeyPatch
+):
+    exported: list[configs.ExportConfig] = []
+    monkeypatch.setattr(export, "export", exported.append)
+
+    main(["export", "--recipe", "smoke", "--run", str(finetuned), *words])
+
+    assert [each.id for each in exported] == [model]
+
+
+def test_a_pretraining_is_exported_for_others_and_refused_as_a_model(
+    image_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    out = tmp_path / "out"
+    main(["pretrain", "--recipe", "smoke", "--out", str(out), *small(image_folder, tmp_path)])
+    words = ["export", "--recipe", "smoke", "--run", str(out)]
+
+    assert run(capsys, *words, "--format", "official")[0] == 0
+    status, text = run(capsys, *words)
+
+    assert status == 1
+    assert "is no fine-tuning" in text
 
 
 def test_an_objective_is_set_and_recorded(image_folder: Path, tmp_path: Path):

@@ -1,5 +1,6 @@
 """How long a run is, and how it is executed."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +13,8 @@ class LoopConfig:
 
     Attributes:
         steps: Optimiser steps of the whole schedule; where it is given, epochs is not looked at.
-        epochs: Passes over the training images, each of as many whole batches as they fill.
+        epochs: Passes over the training images, each of as many whole batches as they fill; given
+            as an option, they replace the recipe's steps.
         batch_size: Images a step, over all processes, before they are repeated as noisy views.
         seed: Root of every random stream of the run.
         device: A torch device; of several processes each takes the one of its own number.
@@ -50,7 +52,8 @@ class LoopConfig:
             value = getattr(self, name)
             require(value >= 0, f"{name} must be 0 or above, got {value}")
         require(
-            self.epochs is None or self.epochs > 0, f"epochs must be above 0, got {self.epochs}"
+            self.epochs is None or 0 < self.epochs < math.inf,
+            f"epochs must be above 0 and finite, got {self.epochs}",
         )
         require(
             self.batch_size % self.shares == 0,

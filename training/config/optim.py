@@ -20,7 +20,8 @@ class OptimConfig:
         warmup: Share of the steps spent in the linear warm-up from 0, in [0, 1].
         betas: AdamW's decay rates.
         momentum: LARS's.
-        weight_decay: Decoupled, on matrices only; LARS adds it to the gradient.
+        weight_decay: Decoupled; none on biases and norms nor, in fine-tuning, on positions and the
+            class token. LARS adds it to the gradient.
         layer_decay: Each layer's rate over that of the layer above it, in (0, 1]; 1 for none.
         clip_norm: Gradients are scaled down to this global L2 norm; 0 for no clipping.
     """

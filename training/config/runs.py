@@ -14,7 +14,13 @@ from training.config.optim import OptimConfig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderConfig:
-    """Shape of the autoencoder's decoder."""
+    """Shape of the autoencoder's decoder.
+
+    Attributes:
+        embed_dim: Width of a token; a multiple of 4.
+        depth: Number of transformer blocks.
+        num_heads: Attention heads; divides `embed_dim`.
+    """
 
     embed_dim: int = 128
     depth: int = 2
