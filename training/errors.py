@@ -5,6 +5,7 @@ TrainingError
     BadConfig          a setting is out of its range, or does not go with another
     BadData            the image folder cannot be trained on
     ConfigDiffers      a run directory holds a run of another configuration
+    RunInUse           another process is training in a run directory
     BadCheckpoint      a checkpoint is missing or does not fit the model
     NotFinite          the loss or its gradient became infinite or NaN
     DiskFull           there is no room for a file of the run
@@ -41,6 +42,10 @@ class ConfigDiffers(TrainingError):
     def __init__(self, message: str, *, fields: tuple[str, ...]) -> None:
         super().__init__(message)
         self.fields = fields
+
+
+class RunInUse(TrainingError):
+    """Another process is training in the run directory."""
 
 
 class BadCheckpoint(TrainingError):

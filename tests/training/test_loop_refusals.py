@@ -10,7 +10,8 @@ import pytest
 
 from training.config import CorruptionConfig, FinetuneConfig, LoopConfig, PretrainConfig
 from training.engine import disk
-from training.errors import BadCheckpoint, BadConfig, ConfigDiffers, DiskFull
+from training.engine.run_directory import alone_in
+from training.errors import BadCheckpoint, BadConfig, ConfigDiffers, DiskFull, RunInUse
 from training.finetune import finetune
 from training.pretrain import pretrain
 
@@ -26,7 +27,8 @@ def test_another_configuration_is_refused_by_the_name_of_its_field(
     )
 
     with pytest.raises(
-        ConfigDiffers, match=r"corruption\.sigma, loop\.batch_size differ"
+        ConfigDiffers,
+        match=r"corruption\.sigma, loop\.batch_size differ; .* the values in .*config\.json",
     ) as caught:
         pretrain(other, tmp_path)
 
@@ -79,6 +81,32 @@ def test_what_can_be_known_is_refused_before_images_are_decoded(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("name", ["file", "file/run"])
+def test_a_directory_that_cannot_be_made_is_refused_before_images_are_decoded(
+    name: str, pretrain_config: PretrainConfig, tmp_path: Path
+):
+    (tmp_path / "file").touch()
+    data = replace(pretrain_config.data, cache=tmp_path / "never written")
+
+    with pytest.raises(BadConfig, match=r"file is a file; choose another --out"):
+        pretrain(replace(pretrain_config, data=data), tmp_path / name)
+
+    assert not (tmp_path / "never written").exists()
+
+
+def test_two_processes_do_not_train_in_one_directory(
+    pretrain_config: PretrainConfig, tmp_path: Path
+):
+    pretrain(pretrain_config, tmp_path)
+
+    with (
+        alone_in(tmp_path),
+        pytest.raises(RunInUse, match=r"another process is training in .*: wait for it, end it"),
+    ):
+        pretrain(pretrain_config, tmp_path)
+    pretrain(pretrain_config, tmp_path)
+
+
 def test_a_run_does_not_go_on_with_other_images(pretrain_config: PretrainConfig, tmp_path: Path):
     folder = shutil.copytree(pretrain_config.data.path, tmp_path / "images")
     config = replace(pretrain_config, data=replace(pretrain_config.data, path=folder))
@@ -120,6 +148,7 @@ def test_a_run_without_an_end_or_a_batch_is_refused(loop: LoopConfig, words: str
     ("settings", "words"),
     [
         ({"epochs": 0.0}, "epochs must be above 0"),
+        ({"epochs": float("inf")}, "epochs must be above 0 and finite"),
         ({"device": "cuda", "shares": 2, "parallel": 2}, "parallel above 1 is for CPUs"),
         ({"parallel": -1}, "parallel must be 0 or above"),
     ],

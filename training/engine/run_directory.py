@@ -1,15 +1,22 @@
-"""A run's directory belongs to one configuration."""
+"""A run's directory belongs to one configuration, and to one process at a time."""
 
+import fcntl
 import json
-from collections.abc import Mapping
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from training.config import RunConfig, as_json, differences
+from training.config.checks import require
 from training.engine.checkpoints import read_json
 from training.engine.disk import write_whole
-from training.errors import BadCheckpoint, ConfigDiffers
+from training.errors import BadCheckpoint, ConfigDiffers, RunInUse
 from training.hardware import describe_hardware
+
+logger = logging.getLogger(__name__)
 
 CONFIG, ORIGIN = "config.json", "origin.json"
 
@@ -38,7 +45,14 @@ def check_run_directory(out: Path, config: RunConfig) -> None:
     Raises:
         ConfigDiffers: Names the fields.
         BadCheckpoint: Its config.json is damaged.
+        BadConfig: It cannot be written to, or not be made.
     """
+    there = next(each for each in (out, *out.absolute().parents) if each.exists())
+    require(
+        there.is_dir() and os.access(there, os.W_OK | os.X_OK),
+        f"{out} cannot be a run's directory: {there} is "
+        f"{'not writable' if there.is_dir() else 'a file'}; choose another --out",
+    )
     path = out / CONFIG
     if not path.exists():
         return
@@ -53,7 +67,7 @@ def check_run_directory(out: Path, config: RunConfig) -> None:
     if fields:
         raise ConfigDiffers(
             f"{out} was started with another configuration: {', '.join(fields)} differ; "
-            "choose another --out, or the same values to resume",
+            f"choose another --out, or the values in {path} to resume",
             fields=fields,
         )
 
@@ -76,3 +90,25 @@ def open_run_directory(out: Path, config: RunConfig, origin: Mapping[str, Any]) 
         recorded = {**origin, "hardware": describe_hardware(config.loop.device)}
         write_whole(out / ORIGIN, json.dumps(recorded, indent=1) + "\n")
         write_whole(out / CONFIG, json.dumps(as_json(config), indent=1) + "\n")
+
+
+@contextmanager
+def alone_in(out: Path) -> Iterator[None]:
+    """Keeps other processes from training in a run directory; however this one ends, it is free.
+
+    Two of them would each remove the other's checkpoints.
+
+    Raises:
+        RunInUse: Another process trains there.
+    """
+    with (out / CONFIG).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunInUse(
+                f"another process is training in {out}: wait for it, end it, or choose another "
+                "--out"
+            ) from error
+        except OSError as error:
+            logger.warning("%s cannot be locked (%s): train there once at a time", out, error)
+        yield

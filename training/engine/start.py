@@ -1,6 +1,7 @@
 """From a configuration to a run: what every command that trains has in common."""
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from training.engine.distributed import joined
 from training.engine.loop import Run, execute
 from training.engine.optim import MOMENTS, build_optimizers
 from training.engine.precision import use_plain_attention
-from training.engine.run_directory import check_run_directory, open_run_directory
+from training.engine.run_directory import alone_in, check_run_directory, open_run_directory
 from training.engine.shares import LossFunction
 
 
@@ -59,7 +60,9 @@ def start(
 
     Raises:
         ConfigDiffers: `out` holds a run of another configuration.
-        BadConfig: The configuration does not go with the data or the number of processes.
+        BadConfig: The configuration does not go with the data or the number of processes, or
+            `out` cannot be written to.
+        RunInUse: Another process trains in `out`.
         BadData: There is nothing to train on.
         BadCheckpoint: The run to start from, or to resume, does not fit.
         DiskFull: There is no room for checkpoints.
@@ -67,7 +70,7 @@ def start(
         CompileFailed: torch.compile could not do it.
     """
     set_threads(config.loop)
-    with joined(config.loop) as processes:
+    with joined(config.loop) as processes, ExitStack() as stack:
         loop = processes.execution(config.loop)
         check_run_directory(out, config)
         source = open_source(config.data)
@@ -81,6 +84,7 @@ def start(
             use_plain_attention(model)
         if processes.writes:
             open_run_directory(out, config, {**(origin or {}), "processes": processes.size})
+            stack.enter_context(alone_in(out))
         if task.prepare is not None and checkpoints.read_head(out) is None:
             task.prepare(model, images, parts.train)
         execute(
