@@ -12,10 +12,11 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from training import pretrain as pretrain_module
-from training.config import CorruptionConfig, PretrainConfig
+from training.config import CorruptionConfig, DataConfig, PretrainConfig
+from training.data import ImageSet, batches
 from training.engine import checkpoints
 from training.engine.shares import Batch
-from training.errors import NotFinite
+from training.errors import BadConfig, NotFinite
 from training.pretrain import pretrain
 
 
@@ -94,3 +95,26 @@ def test_the_batch_of_a_step_that_is_not_finite_is_saved_as_the_step_saw_it(
     assert torch.equal(labels, torch.cat([batch.labels for batch in seen[8:10]]))
     assert (metadata["step"], metadata["seed"]) == ("4", "7")
     assert metadata["streams"] == "step/0, step/1"
+
+
+def test_the_batch_is_saved_where_the_device_has_no_room_for_the_images_again(
+    pretrain_config: PretrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    kept: list[Tensor] = []
+
+    def small_device(images: ImageSet, data: DataConfig, _: torch.device) -> Tensor | None:
+        if data.on_device == "never":
+            return None
+        if kept:
+            raise BadConfig("no room")
+        kept.append(torch.tensor(images.images))
+        return kept[0]
+
+    monkeypatch.setattr(batches, "resident", small_device)
+    spoil_step(4, lambda loss: loss * float("nan"), monkeypatch)
+    data = replace(pretrain_config.data, on_device="always")
+
+    with pytest.raises(NotFinite, match="at step 4"):
+        pretrain(replace(pretrain_config, data=data), tmp_path)
+
+    assert (tmp_path / "not-finite-0000004.safetensors").is_file()

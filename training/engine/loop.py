@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +211,9 @@ def _stop(run: Run, bad: Figures) -> None:
     path = run.out / f"not-finite-{bad.step:07d}.safetensors"
     if run.processes.writes:
         shares = range(run.loop.shares)
-        with _source(run, shares) as source:
+        # The loop's own source is still there: a device may have no room for the images again.
+        again = replace(run, data=replace(run.data, on_device="never"))
+        with _source(again, shares) as source:
             parts = batches_of(source, run.loop, step=bad.step, shares=shares)
         batch = {
             "pixels": torch.cat([part.pixels for part in parts]).cpu(),
