@@ -15,6 +15,7 @@ from torch import Tensor
 
 from model_store.card import Preprocessing
 from model_store.decoding import decode
+from model_store.errors import ImageError
 from model_store.preprocessing import prepare
 from training.config import PretrainConfig, PreviewConfig
 from training.data import open_images, split
@@ -60,8 +61,7 @@ def preview(config: PreviewConfig, pretraining: PretrainConfig | None = None) ->
     Raises:
         BadConfig: Neither a run nor a pre-training is given.
         BadCheckpoint: The run is no pre-training, or has no checkpoint.
-        BadData: There are no images to show.
-        ImageError: An image file cannot be shown.
+        BadData: There are no images to show, or a file is none.
     """
     if config.run is not None:
         pretraining = pretraining_of(config.run)
@@ -212,6 +212,10 @@ def _images(
 
 
 def _read(path: Path, size: int, pretraining: PretrainConfig) -> Tensor:
+    try:
+        image = decode(path.read_bytes())
+    except ImageError as error:
+        raise BadData(f"{path} cannot be shown: {error}") from error
     preprocessing = Preprocessing(
         size=size,
         resize="bicubic",
@@ -219,7 +223,7 @@ def _read(path: Path, size: int, pretraining: PretrainConfig) -> Tensor:
         mean=pretraining.data.mean,
         std=pretraining.data.std,
     )
-    return torch.tensor(prepare(decode(path.read_bytes()), preprocessing).tensor)
+    return torch.tensor(prepare(image, preprocessing).tensor)
 
 
 def _input(pixels: Tensor, model: DenoisingMaskedAutoencoder) -> Tensor:

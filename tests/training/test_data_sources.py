@@ -1,5 +1,6 @@
 """Folders, CIFAR, ImageNet and drawn shapes: what is read, and what is refused."""
 
+import errno
 import hashlib
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ from PIL import Image
 from torchvision.datasets import CIFAR10, CIFAR100, ImageFolder
 
 from training.config import DataConfig
-from training.data import list_images
+from training.data import imagenet, list_images
 from training.data.imagenet import DEVKIT, TRAIN
 from training.data.locks import alone
 from training.data.shapes import CLASSES, draw_shapes
@@ -254,6 +255,19 @@ def test_damaged_archives_of_imagenet_are_named(config: DataConfig):
     write_archives(config.path)
 
     with pytest.raises(BadData, match=r"cannot be unpacked in .*devkit.* is corrupted"):
+        open_source(replace(config, source="imagenet"))
+
+
+def test_a_full_disk_is_told_with_what_was_being_unpacked(
+    config: DataConfig, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write_archives(config.path)
+    monkeypatch.setattr(imagenet, "ImageNet", full)
+
+    with pytest.raises(BadData, match=r"ImageNet cannot be unpacked in .*No space left"):
         open_source(replace(config, source="imagenet"))
 
 

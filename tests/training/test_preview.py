@@ -88,6 +88,17 @@ def test_without_a_run_one_s_own_pictures_are_shown_corrupted(
         assert image.width > 1.4 * image.height
 
 
+def test_a_picture_that_is_none_is_named(
+    pretrain_config: PretrainConfig, image_folder: Path, tmp_path: Path
+):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    pictures = (next((image_folder / "red").iterdir()), broken)
+
+    with pytest.raises(BadData, match=r"broken\.png cannot be shown: .*PNG, JPEG and WebP"):
+        preview(PreviewConfig(images=pictures, out=tmp_path / "x.png"), pretrain_config)
+
+
 def test_the_caption_says_where_the_brightness_is_from(
     pretrain_config: PretrainConfig, tmp_path: Path
 ):

@@ -49,5 +49,5 @@ def _unpack(path: Path) -> None:
     logger.info("unpacking %s, once", path / TRAIN)
     try:
         ImageNet(path, split="train")
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         raise BadData(f"ImageNet cannot be unpacked in {path}: {error}") from error
