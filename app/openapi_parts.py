@@ -19,48 +19,36 @@ _EXAMPLES: dict[str, Any] = {
     )
 }
 
-CHALLENGE = {
-    "description": "How to show a key (RFC 6750), and what is wrong with the one that was.",
-    "schema": {"type": "string"},
-}
+
+def text_value(description: str, *, example: str | None = None) -> dict[str, Any]:
+    """A header, or a parameter without its name, whose value is text."""
+    shown = {} if example is None else {"example": example}
+    return {"description": description, "schema": {"type": "string"}, **shown}
+
+
+CHALLENGE = text_value("How to show a key (RFC 6750), and what is wrong with the one that was.")
 RETRY_AFTER = {
     "description": "Seconds until it is worth asking again.",
     "schema": {"type": "integer"},
 }
-LOCATION = {"description": "Path of the job.", "schema": {"type": "string"}}
-APPLIED = {
-    "description": "The wait that was granted, such as `wait=10`.",
-    "schema": {"type": "string"},
-}
-ETAG = {"description": "Changes whenever the job does.", "schema": {"type": "string"}}
-
-
+LOCATION = text_value("Path of the job.")
+APPLIED = text_value("The wait that was granted, such as `wait=10`.")
+ETAG = text_value("Changes whenever the job does.")
 LIMITS = {
-    "RateLimit-Policy": {
-        "description": "Your limits, and the seconds they are for "
-        "(draft-ietf-httpapi-ratelimit-headers).",
-        "schema": {"type": "string"},
-        "example": '"requests_per_minute";q=600;w=60, "live_jobs";q=100',
-    },
-    "RateLimit": {
-        "description": "What is left of them.",
-        "schema": {"type": "string"},
-        "example": '"requests_per_minute";r=599;t=1, "live_jobs";r=99',
-    },
+    "RateLimit-Policy": text_value(
+        "Your limits, and the seconds they are for (draft-ietf-httpapi-ratelimit-headers).",
+        example='"requests_per_minute";q=600;w=60, "live_jobs";q=100',
+    ),
+    "RateLimit": text_value(
+        "What is left of them.", example='"requests_per_minute";r=599;t=1, "live_jobs";r=99'
+    ),
 }
-CACHE_STATUS = {
-    "description": "`hit`, `fwd=miss`, or `collapsed` into a job that was running (RFC 9211).",
-    "schema": {"type": "string"},
-    "example": "dmae; fwd=miss; stored",
-}
-REPLAYED = {
-    "description": "`true` where the request was answered before, and this is its job.",
-    "schema": {"type": "string"},
-}
-LINK = {
-    "description": 'The next page: `<path>; rel="next"`. Missing on the last.',
-    "schema": {"type": "string"},
-}
+CACHE_STATUS = text_value(
+    "`hit`, `fwd=miss`, or `collapsed` into a job that was running (RFC 9211).",
+    example="dmae; fwd=miss; stored",
+)
+REPLAYED = text_value("`true` where the request was answered before, and this is its job.")
+LINK = text_value('The next page: `<path>; rel="next"`. Missing on the last.')
 EVENTS = {
     "description": "Events, until the job ends.",
     "content": {
@@ -82,8 +70,7 @@ EVENTS = {
 PREFER = {
     "name": "Prefer",
     "in": "header",
-    "description": "`wait=<s>` holds the answer back until the job has ended (RFC 7240).",
-    "schema": {"type": "string"},
+    **text_value("`wait=<s>` holds the answer back until the job has ended (RFC 7240)."),
 }
 WAIT = {
     "name": "wait",
@@ -95,8 +82,7 @@ WAIT = {
 IF_NONE_MATCH = {
     "name": "If-None-Match",
     "in": "header",
-    "description": "The ETag of an earlier answer; 304 if the job is as it was.",
-    "schema": {"type": "string"},
+    **text_value("The ETag of an earlier answer; 304 if the job is as it was."),
 }
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",

@@ -4,7 +4,7 @@ from typing import Any
 
 from app.evaluations.form import MAX_NAME, PARAMETERS
 from app.evaluations.schemas import EXAMPLE_EVALUATION_ID
-from app.openapi_parts import form_fields
+from app.openapi_parts import form_fields, text_value
 
 _FILE = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
 _EXAMPLES = {
@@ -27,7 +27,7 @@ _EXAMPLES = {
         ),
     )
 }
-LOCATION = {"description": "Path of the evaluation.", "schema": {"type": "string"}}
+LOCATION = text_value("Path of the evaluation.")
 TSV = {
     "description": "One row an image that has a result: `idx label predict radius correct time`, "
     "tab-separated; -1 is an abstention.",

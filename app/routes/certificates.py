@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header
 from starlette.requests import Request
@@ -12,6 +12,7 @@ from app.access.caller import CallerOf
 from app.certificates.printed import POLICY, Printed, printed
 from app.certificates.schema import SCHEMA_PATH
 from app.openapi import problems
+from app.openapi_parts import text_value
 from app.routes.answers import JobId, ServicesOf, names_tag
 from app.routes.finished import FAULTS, finished
 from jobs import store
@@ -20,16 +21,10 @@ router = APIRouter(prefix="/jobs", tags=["certificates"])
 
 JSON = "application/json"
 JOSE = "application/jose"
-_HEADERS: dict[str, Any] = {
-    "ETag": {"description": "Of these bytes.", "schema": {"type": "string"}},
-    "Repr-Digest": {
-        "description": "SHA-256 of these bytes (RFC 9530).",
-        "schema": {"type": "string"},
-    },
-    "Content-Disposition": {
-        "description": "A name for the file.",
-        "schema": {"type": "string"},
-    },
+_HEADERS = {
+    "ETag": text_value("Of these bytes."),
+    "Repr-Digest": text_value("SHA-256 of these bytes (RFC 9530)."),
+    "Content-Disposition": text_value("A name for the file."),
 }
 _TEXT = {"schema": {"type": "string"}}
 _DOCUMENT = {"schema": {"type": "object", "externalDocs": {"url": SCHEMA_PATH}}}
