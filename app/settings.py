@@ -17,6 +17,8 @@ from model_store.registry import BUNDLED
 
 PREFIX = "APP_"
 MEBIBYTE = 1024 * 1024
+LATEST_S = 1e11
+"""Some three thousand years: a deadline must be a date."""
 
 
 class AppSettings(BaseSettings):
@@ -87,8 +89,8 @@ class AppSettings(BaseSettings):
     max_draws: int = Field(default=1_000_000, ge=1)
     backlog_limit_draws: int = Field(default=5_000_000, ge=1)
     backlog_limit_jobs: int = Field(default=1_000, ge=1)
-    job_deadline_s: float = Field(default=86_400, gt=0)
-    max_wait_s: float = Field(default=60, ge=0)
+    job_deadline_s: float = Field(default=86_400, gt=0, le=LATEST_S)
+    max_wait_s: float = Field(default=60, ge=0, allow_inf_nan=False)
     body_timeout_s: float = Field(default=30, gt=0)
     max_held_bytes: int = Field(default=128 * MEBIBYTE, ge=1)
     decode_threads: int = Field(default=2, ge=1)
@@ -97,7 +99,7 @@ class AppSettings(BaseSettings):
     max_evaluation_draws: int = Field(default=100_000_000, ge=1)
     max_evaluations: int = Field(default=8, ge=1)
     evaluation_room_bytes: int = Field(default=512 * MEBIBYTE, ge=1)
-    evaluation_deadline_s: float = Field(default=604_800, gt=0)
+    evaluation_deadline_s: float = Field(default=604_800, gt=0, le=LATEST_S)
     evaluation_body_timeout_s: float = Field(default=300, gt=0)
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ("localhost", "127.0.0.1", "[::1]")
     keys: KeysMode = "auto"
