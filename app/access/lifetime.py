@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 
 _UNITS_S = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LAST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
 _SPAN = re.compile(r"(\d{1,6})([mhdw])")
 
 
@@ -15,7 +16,7 @@ def expiry(text: str, *, now: float) -> float:
         now: Current time, seconds since 1970.
 
     Raises:
-        ValueError: It is neither, or not in the future.
+        ValueError: It is neither, or not in the future, or beyond all dates.
     """
     span = _SPAN.fullmatch(text)
     if span:
@@ -30,4 +31,6 @@ def expiry(text: str, *, now: float) -> float:
         at = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     if at <= now:
         raise ValueError(f"{text!r} is not in the future")
+    if at >= _LAST:
+        raise ValueError(f"{text!r} ends after the year 9998")
     return at

@@ -57,6 +57,7 @@ def test_what_is_asked_of_a_key_is_kept(dmae: Any, worker: Any) -> None:
         ["--scopes", ""],
         ["--expires", "soon"],
         ["--expires", "2001-01-01"],
+        ["--expires", "999999w"],
         ["--weight", "0"],
         ["--live-jobs", "-1"],
         ["--tenant", "my team"],
