@@ -72,10 +72,11 @@ async def while_connected(work: Coroutine[Any, Any, T], receive: Receive) -> T:
 
     Args:
         work: What to wait for.
-        receive: The request's channel, its body already read.
+        receive: The request's channel.
 
     Raises:
         ClientDisconnect: Nobody is listening any more.
+        BodyTimeout: There is more of the request, and it does not come.
     """
     working = asyncio.ensure_future(work)
     leaving = asyncio.ensure_future(_disconnected(receive))
@@ -83,6 +84,7 @@ async def while_connected(work: Coroutine[Any, Any, T], receive: Receive) -> T:
         await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
             return working.result()
+        leaving.result()
         raise ClientDisconnect
     finally:
         working.cancel()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from starlette.requests import ClientDisconnect
 
+from app.errors import BodyTimeout
 from app.waiting import preferred_wait, while_connected
 
 pytestmark = pytest.mark.anyio
@@ -62,3 +63,11 @@ async def test_work_that_fails_raises_its_own_error() -> None:
 
     with pytest.raises(LookupError, match="gone"):
         await while_connected(work(), receive)
+
+
+async def test_a_body_that_does_not_arrive_meanwhile_is_what_went_wrong() -> None:
+    async def receive() -> dict[str, Any]:
+        raise BodyTimeout(1)
+
+    with pytest.raises(BodyTimeout):
+        await while_connected(asyncio.sleep(60), receive)
