@@ -9,6 +9,10 @@ from app.client.errors import InvalidArgument
 from app.client.settings import api_key_from_environment, url_from_environment
 
 OWN_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
+DIRECT = {f"all://[{host}]" if ":" in host else f"all://{host}": None for host in OWN_MACHINE}
+"""Mounts of an httpx client: a proxy of the environment knows nothing of this machine.
+
+All else of the environment holds here too, such as SSL_CERT_FILE."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,18 +62,8 @@ class Connection:
             "base_url": self.url,
             "timeout": self.timeout_s,
             "headers": headers,
-            "mounts": self._direct(),
+            "mounts": DIRECT,
         }
-
-    def _direct(self) -> dict[str, None]:
-        """What is reached without a proxy of the environment, which knows nothing of this machine.
-
-        All else of the environment holds there too, such as SSL_CERT_FILE.
-        """
-        host = urlsplit(self.url).hostname
-        if host not in OWN_MACHINE:
-            return {}
-        return {f"all://[{host}]" if ":" in host else f"all://{host}": None}
 
 
 def _version() -> str:

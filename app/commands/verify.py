@@ -122,7 +122,7 @@ def _fetched(url: str) -> bytes:
     import httpx
 
     from app.certificates.errors import KeyUnusable
-    from app.client.connection import OWN_MACHINE
+    from app.client.connection import DIRECT, OWN_MACHINE
 
     try:
         address = httpx.URL(url)
@@ -133,7 +133,8 @@ def _fetched(url: str) -> bytes:
     if address.path.strip("/") == "":
         address = address.copy_with(path="/.well-known/jwks.json")
     try:
-        answer = httpx.get(address, timeout=10)
+        with httpx.Client(mounts=DIRECT, timeout=10) as client:
+            answer = client.get(address)
         answer.raise_for_status()
     except httpx.HTTPError as error:
         raise KeyUnusable(f"cannot fetch {address}: {error}") from error

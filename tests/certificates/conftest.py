@@ -13,6 +13,7 @@ from jobs import keys as job_keys
 from jobs.document import Making, certificate_document
 from jobs.record import ImageRef, JobSpec, Maker
 from smoothing import Phase, SmoothingParams, Votes, replay
+from tests.embedded.conftest import service  # noqa: F401 - a fixture
 from tests.jobs.conftest import IMAGE as PLAIN_IMAGE
 from tests.jobs.conftest import MODEL
 

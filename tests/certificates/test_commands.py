@@ -125,12 +125,12 @@ def test_keys_are_fetched_from_a_service(
 ) -> None:
     asked = []
 
-    def get(url: httpx.URL, **_: Any) -> httpx.Response:
+    def get(_: httpx.Client, url: httpx.URL) -> httpx.Response:
         asked.append(str(url))
         request = httpx.Request("GET", url)
         return httpx.Response(200, content=files["keys"].read_bytes(), request=request)
 
-    monkeypatch.setattr(httpx, "get", get)
+    monkeypatch.setattr(httpx.Client, "get", get)
 
     for url in ("https://lab.example", "http://localhost:8000/", "https://lab.example/keys.json"):
         assert dmae("verify", files["json"], "--key", url).exit_code == 0
@@ -141,6 +141,16 @@ def test_keys_are_fetched_from_a_service(
         "http://localhost:8000/.well-known/jwks.json",
         "https://lab.example/keys.json",
     ]
+
+
+def test_keys_of_this_machine_are_asked_of_no_proxy(
+    files: dict[str, Path], service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.says("GET /.well-known/jwks.json", json.loads(files["keys"].read_text()))
+    for name in ("HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+
+    assert dmae("verify", files["json"], "--key", service.url).exit_code == 0
 
 
 def test_a_replay_needs_the_picture(files: dict[str, Path]) -> None:
