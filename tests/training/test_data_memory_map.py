@@ -3,6 +3,7 @@
 import logging
 import multiprocessing
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -71,6 +72,58 @@ def test_other_sizes_are_resized_and_cropped_as_the_service_does_it(
     config: DataConfig, size: tuple[int, int]
 ):
     path = write_image(config.path / "a/0.png", size=size)
+    preprocessing = Preprocessing(
+        size=16, resize="bicubic", resize_shorter=16, mean=(0.0,) * 3, std=(1.0,) * 3
+    )
+    served = prepare(decode(path.read_bytes()), preprocessing).tensor
+
+    images = open_images(config, size=16)
+
+    assert abs(images.images[0] - served.clip(0, 1) * 255).max() <= 1.5
+
+
+def turned() -> tuple[Image.Image, dict[str, object]]:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return Image.linear_gradient("L").resize((24, 16)).convert("RGB"), {"exif": exif}
+
+
+def translucent() -> tuple[Image.Image, dict[str, object]]:
+    image = Image.new("RGBA", (16, 16), (10, 200, 30))
+    image.putalpha(Image.linear_gradient("L").resize((16, 16)))
+    return image, {}
+
+
+def of_a_palette() -> tuple[Image.Image, dict[str, object]]:
+    image = Image.new("P", (16, 16), 1)
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    image.paste(0, (4, 4, 9, 9))
+    return image, {"transparency": 0}
+
+
+def of_16_bits() -> tuple[Image.Image, dict[str, object]]:
+    ramp = np.linspace(0, 65_535, 256).astype(np.uint16)
+    return Image.fromarray(ramp.reshape(16, 16)), {}
+
+
+@pytest.mark.parametrize(
+    ("make", "suffix"),
+    [
+        (turned, "jpg"),
+        (turned, "png"),
+        (turned, "webp"),
+        (translucent, "png"),
+        (of_a_palette, "png"),
+        (of_16_bits, "png"),
+    ],
+)
+def test_pictures_are_seen_as_the_service_sees_them(
+    make: Callable[[], tuple[Image.Image, dict[str, object]]], suffix: str, config: DataConfig
+):
+    image, options = make()
+    path = config.path / f"a/0.{suffix}"
+    (config.path / "a/0.png").unlink()
+    image.save(path, **options)
     preprocessing = Preprocessing(
         size=16, resize="bicubic", resize_shorter=16, mean=(0.0,) * 3, std=(1.0,) * 3
     )

@@ -23,7 +23,7 @@ from training.progress import reporting
 logger = logging.getLogger(__name__)
 
 # Raised when the same source would be decoded into other bytes.
-VERSION = 3
+VERSION = 4
 _AT_ONCE = 256
 
 

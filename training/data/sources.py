@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from model_store.exif import orientation, upright
 from training.config import DataConfig
 from training.data.cifar import CIFAR10, CIFAR100, read_cifar
 from training.data.folders import list_images
@@ -94,7 +95,20 @@ def _from_cifar(config: DataConfig, kind: type[CIFAR10]) -> Source:
 def _read_file(path: Path) -> Image.Image:
     try:
         with Image.open(path) as opened:
-            return opened.convert("RGB")
+            opened.load()  # of a PNG the orientation may stand behind the pixels
+            return _as_served(opened)
     # Pillow's decoders raise these for a file that was cut short or is no image.
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise BadData(f"{path} cannot be decoded: {error}; replace or remove it") from error
+
+
+def _as_served(image: Image.Image) -> Image.Image:
+    """RGB as the service certifies it: upright, on white where there is alpha, 16 bits scaled."""
+    turn = orientation(image.info.get("exif"))
+    if image.mode.startswith("I;16"):  # which Pillow would clip
+        image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    image = image.convert("RGB")
+    return image if turn is None else Image.fromarray(upright(np.asarray(image), turn))
