@@ -87,6 +87,17 @@ def test_a_runs_test_images_are_beside_its_training_images(tmp_path: Path):
     assert (config.source, data) == ("folder", tmp_path / "test")
 
 
+def test_a_run_on_the_folder_it_was_started_in_has_test_images_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run = a_run(tmp_path / "run", data={"source": "folder", "path": "."})
+    for name in ("train", "test"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "train")
+
+    assert data_of(EvaluateConfig(run=run))[1] == tmp_path / "test"
+
+
 def test_a_run_on_cifar_is_tested_on_cifar(tmp_path: Path):
     run = a_run(tmp_path / "run", data={"source": "cifar100", "path": "data"})
 

@@ -114,7 +114,7 @@ def data_of(config: EvaluateConfig) -> tuple[EvaluateConfig, Path]:
     trained, path = settings.get("source", "folder"), Path(settings["path"])
     if trained in ("cifar10", "cifar100", "imagenet"):
         return replace(config, source=trained), path.parent if path.name == "train" else path
-    test = path.with_name(TEST_FOLDER)
+    test = (path if path.name else path.absolute()).with_name(TEST_FOLDER)
     if not test.is_dir():
         raise BadData(f"{config.run} was trained on {path}, and {test} is no folder: give --data")
     return config, test
