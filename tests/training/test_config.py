@@ -20,17 +20,6 @@ from training.config import (
 from training.errors import BadConfig
 
 
-@pytest.mark.parametrize("name", recipes.PRETRAIN)
-def test_every_recipe_is_a_whole_configuration(name: str):
-    assert as_json(recipes.PRETRAIN[name]())["command"] == "pretrain"
-    assert as_json(recipes.FINETUNE[name]())["command"] == "finetune"
-
-
-@pytest.mark.parametrize("name", recipes.PRETRAIN)
-def test_the_two_stages_of_a_recipe_fit_together(name: str):
-    assert recipes.PRETRAIN[name]().architecture == recipes.FINETUNE[name]().architecture
-
-
 @pytest.mark.parametrize("field", ["steps", "batch_size", "shares", "log_every"])
 def test_a_count_of_zero_is_refused_by_name(field: str):
     with pytest.raises(BadConfig, match=f"{field} must be 1 or above, got 0"):

@@ -82,18 +82,6 @@ def test_a_finished_run_is_left_alone(pretrain_config: PretrainConfig, tmp_path:
     assert losses(tmp_path) == before
 
 
-def test_continued_pretraining_starts_from_the_weights_of_the_other_run(
-    pretrain_config: PretrainConfig, tmp_path: Path
-):
-    pretrain(pretrain_config, tmp_path / "first")
-
-    model = pretrain_module.starting_autoencoder(replace(pretrain_config, init=tmp_path / "first"))
-
-    saved = checkpoints.load_weights(tmp_path / "first")
-    assert model.state_dict().keys() == saved.keys()
-    assert all(torch.equal(value, saved[name]) for name, value in model.state_dict().items())
-
-
 def test_a_run_killed_just_before_its_curves_draws_them(
     pretrain_config: PretrainConfig, tmp_path: Path
 ):
