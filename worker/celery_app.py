@@ -20,6 +20,9 @@ from jobs.logs import configure_logging
 from jobs.queue import make_celery
 from worker.service import Service
 from worker.settings import load_settings
+from worker.watchdog import end_process
+
+logger = logging.getLogger(__name__)
 
 settings = load_settings()
 celery_app = make_celery(settings.redis_url)
@@ -37,7 +40,14 @@ def _set_up_logging(**_: Any) -> None:
 
 @worker_init.connect(weak=False)
 def _start(**_: Any) -> None:
-    service.start()
+    # Celery sends this before it sets up logging, and goes on whatever is raised here: without
+    # models, to fail the jobs whose chunks it takes.
+    configure_logging(settings.log_level)
+    try:
+        service.start()
+    except Exception as error:
+        logger.critical("not started", exc_info=error)
+        end_process("the models could not be loaded")
 
 
 @worker_ready.connect(weak=False)
