@@ -115,7 +115,8 @@ class Presence:
         ]
 
     def start(self) -> None:
-        """Begin to tick."""
+        """Begin to tick; models may be loaded from now on."""
+        self._watchdog.watch_loading(len(self._known().models))
         for thread in self._threads:
             thread.start()
 

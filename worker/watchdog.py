@@ -17,6 +17,9 @@ EXIT_USELESS = 70
 DEAF_S = 60.0
 """The consumer is deaf when messages wait for so long while nothing is drawn."""
 
+LONGEST_LOAD_S = 900.0
+"""For one model: what compiles it and measures its settings may take minutes."""
+
 SHORTEST_LEASH_S = 30.0
 """A look at the device may wait for Redis, which may be away."""
 
@@ -43,7 +46,8 @@ class Watchdog:
         busy_s: Seconds that the batch on the device has taken.
         stuck_s: After so many the device is stuck.
         end: Ends the process.
-        feed: Told, at each look at the device, within how many seconds the next one will come.
+        feed: Told before the models are loaded, and at each look at the device, within how many
+            seconds the next look will come.
         clock: Monotonic seconds.
     """
 
@@ -63,6 +67,10 @@ class Watchdog:
         self._clock = clock
         self._draws_begun = -1
         self._heard_at = clock()
+
+    def watch_loading(self, num_models: int) -> None:
+        """Models are loaded from now on; the first look at the device comes after that."""
+        self._feed(LONGEST_LOAD_S * num_models)
 
     def watch_device(self) -> None:
         """Look at the batch on the device."""

@@ -150,6 +150,23 @@ def test_a_batch_that_takes_too_long_ends_the_process() -> None:
     assert ended == ["one batch has taken 121 s"]
 
 
+@pytest.mark.redis
+def test_a_device_that_hangs_while_models_are_loaded_ends_the_process_too(run: Any) -> None:
+    """What ends it is fed before the first model and not again until all are there."""
+    fed: list[float] = []
+    dog = Watchdog(busy_s=lambda: 0, stuck_s=60, feed=fed.append)
+    made = presence(run, _Drawing(), watchdog=dog)
+    made.start()
+    made.say_alive()
+    loading = list(fed)
+
+    made.ready((MODEL,))
+    made.stop()
+
+    assert loading == [900]
+    assert set(fed[1:]) == {60}
+
+
 def test_a_consumer_that_hears_nothing_ends_the_process() -> None:
     ended: list[str] = []
     clock = [0.0]
