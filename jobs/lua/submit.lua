@@ -68,9 +68,9 @@ local function earlier()
     -- Had it become this job, that would be here, were it not gone.
     return answer(old[3] == id and old[2] ~= id and old[4] or 'replayed', old[2])
   end
-  if redis.call('ZSCORE', listed_name(tenant), id) or redis.call('EXISTS', gone_name(id)) == 1 then
-    return answer('conflict', '')
-  end
+  -- Deliveries, and receivers that were added, may outlive the job of another tenant.
+  local left = redis.call('EXISTS', gone_name(id), deliveries_name(id), name .. ':webhooks')
+  if left > 0 or redis.call('ZSCORE', listed_name(tenant), id) then return answer('conflict', '') end
 end
 
 -- The draws that a certificate took, and the phase that they ended in.

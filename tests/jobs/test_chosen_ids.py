@@ -6,6 +6,7 @@ import pytest
 
 from jobs import deliveries, evaluations, keys, ledger, store
 from jobs.caller import Idempotency
+from jobs.deliveries import Ended, Message
 from jobs.evaluation_record import EvaluationSpec, Item
 from jobs.record import WebhookRef
 from smoothing.certificate import SmoothingParams
@@ -76,6 +77,27 @@ def test_nobody_is_told_of_another_tenant_s_job(life: Any) -> None:
 
     assert not added
     assert life.run(deliveries.subscribed(job_id)) == ()
+
+
+@pytest.mark.parametrize("left", ["deliveries", "webhooks"])
+def test_what_a_forgotten_job_has_left_is_no_other_tenant_s(life: Any, left: str) -> None:
+    """Its messages are kept for longer than itself, and its receivers may be."""
+    acme, bolt = life.caller("acme"), life.caller("bolt")
+    job_id = life.submit(life.other(1, tenant="acme"), caller=acme).job_id
+    receiver = WebhookRef(url="https://example.com/", events=("job.succeeded",))
+    life.run(deliveries.subscribe(job_id, tenant="acme", webhook=receiver))
+    message = Message(
+        id="m", event="job.succeeded", tenant="acme", url="https://x/", body="{}", created_at=0
+    )
+    ended = Ended(entry="1-0", job_id=job_id, tenant="acme")
+    life.run(deliveries.add(ended, [message], now=life.now))
+    of_job = {key for key in life.all_keys() if job_id.encode() in key}
+    of_job.remove(f"dmae:job:{{{job_id}}}:{left}".encode())
+    life.client.delete(*of_job)
+
+    theirs = life.submit(life.other(2, tenant="bolt", id=job_id), caller=bolt)
+
+    assert (theirs.outcome, theirs.job_id) == ("conflict", None)
 
 
 def test_an_evaluation_neither_believes_nor_ends_another_tenant_s_job(life: Any) -> None:
