@@ -6,9 +6,11 @@ local function rate_name(tenant) return 'dmae:rate:' .. tenant end
 
 local function day_of(now) return string.format('%d', math.floor(now / DAY)) end
 
--- The moment until which the tenant's requests so far have used up its rate.
+-- The moment until which the tenant's requests so far have used up its rate: about a minute from now at
+-- most, or the clock was set back since.
 local function metered_until(tenant, now)
-  return math.max(tonumber(redis.call('GET', rate_name(tenant)) or 0), now)
+  local till = tonumber(redis.call('GET', rate_name(tenant)) or 0)
+  return till > now + 2 * MINUTE and now or math.max(till, now)
 end
 
 -- Seconds until one more request conforms; 0 for now.

@@ -106,6 +106,17 @@ def test_requests_come_in_a_burst_of_a_minute_s_and_then_at_their_rate(life: Any
     assert (early.outcome, in_time.outcome) == ("over_quota", "created")
 
 
+def test_a_clock_that_is_set_back_keeps_nobody_waiting(life: Any) -> None:
+    caller = life.caller("acme", requests_per_minute=1)
+    life.submit(life.other(1, tenant="acme"), caller=caller)
+    life.now -= 7_200
+
+    after = life.submit(life.other(2, tenant="acme"), caller=caller)
+    soon = life.submit(life.other(3, tenant="acme"), caller=caller)
+
+    assert (after.outcome, soon.outcome, soon.retry_after_s) == ("created", "over_quota", 60)
+
+
 def test_what_is_known_or_under_way_costs_a_request_but_no_draws(life: Any) -> None:
     caller = life.caller("acme", draws_per_day=DRAWS, requests_per_minute=10)
     first = life.submit(life.other(1, tenant="acme"), caller=caller)
