@@ -22,6 +22,8 @@ KEPT_DAYS = 3
 MAX_DELIVERIES = 64
 """Of one job; who asks for the same job again and again gets no more."""
 MAX_RECEIVERS = 16
+KEPT_ATTEMPTS = 100
+"""Of one delivery, the latest; who asks for it again and again gets no longer a log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +115,7 @@ class Delivery:
         number: Among the job's deliveries, from 1.
         message: What is sent.
         state: Whether it arrived, was given up, or neither yet.
-        attempts: In order.
+        attempts: In order, the latest hundred.
         next_attempt_at: Seconds since 1970; None where none will be.
     """
 
@@ -179,7 +181,8 @@ def note(
     """
     number = claimed.attempts + 1
     record = json.dumps(_attempt_fields(attempt))
-    args = (claimed.job_id, claimed.number, number, record, state, next_at or 0, claimed.asked)
+    what = (claimed.job_id, claimed.number, number, record)
+    args = (*what, state, next_at or 0, claimed.asked, KEPT_ATTEMPTS)
     return Command(call=script("deliveries_note"), args=args, parse=lambda _: None)
 
 
@@ -266,14 +269,15 @@ def _deliveries(answer: Any) -> tuple[Delivery, ...]:
 
 
 def _delivery(fields: Mapping[str, bytes], number: int) -> Delivery:
-    made = range(1, int(fields[f"{number}:attempts"]) + 1)
+    last = int(fields[f"{number}:attempts"])
+    kept = range(max(last - KEPT_ATTEMPTS, 0) + 1, last + 1)
     due = fields.get(f"{number}:due")
     return Delivery(
         number=number,
         message=_message(fields[str(number)]),
         state=cast("DeliveryState", fields[f"{number}:state"].decode()),
         attempts=tuple(
-            Attempt(**load_object(fields[f"{number}:attempt:{index}"])) for index in made
+            Attempt(**load_object(fields[f"{number}:attempt:{index}"])) for index in kept
         ),
         next_attempt_at=None if due is None else float(due),
     )

@@ -59,7 +59,7 @@ async def rotate_secret(caller: Owner, services: ServicesOf) -> Response:
     responses=problems("job-not-found", "job-gone"),
 )
 async def get_deliveries(job_id: JobId, caller: CallerOf, services: ServicesOf) -> Response:
-    """Every message about the job, with each attempt to deliver it."""
+    """Every message about the job, with its attempts, the latest hundred."""
     await own_job(services, caller, job_id)
     return await _deliveries(services, job_id)
 
@@ -73,7 +73,7 @@ async def get_deliveries(job_id: JobId, caller: CallerOf, services: ServicesOf) 
 async def get_evaluation_deliveries(
     evaluation_id: EvaluationId, caller: CallerOf, services: ServicesOf
 ) -> Response:
-    """The message about the evaluation, with each attempt to deliver it."""
+    """The message about the evaluation, with its attempts, the latest hundred."""
     await own_evaluation(services, caller, evaluation_id, items=False)
     return await _deliveries(services, deliveries.of_evaluation(evaluation_id))
 

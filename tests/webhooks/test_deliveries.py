@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -170,6 +171,22 @@ def test_what_is_asked_for_while_it_is_under_way_is_sent_again(run: Run) -> None
     (delivery,) = run(deliveries.read(JOB))
     assert (delivery.state, delivery.attempts) == ("pending", (FAILED,))
     assert [(again.attempts, again.asked) for again in claim(run, NOW + 1)] == [(1, 1)]
+
+
+@pytest.mark.usefixtures("due")
+def test_of_one_that_is_asked_for_for_ever_the_latest_attempts_are_kept(
+    run: Run, client: redis.Redis
+) -> None:
+    for number in range(103):
+        (claimed,) = claim(run)
+        each = replace(FAILED, status=number)
+        run(deliveries.note(claimed, each, state="failed", next_at=None))
+        run(deliveries.again(JOB, 1, now=NOW))
+
+    (delivery,) = run(deliveries.read(JOB))
+    assert [attempt.status for attempt in delivery.attempts] == list(range(3, 103))
+    assert [each.attempts for each in claim(run)] == [103]
+    assert client.hlen(f"dmae:job:{{{JOB}}}:deliveries") < 110
 
 
 @pytest.mark.usefixtures("due")
