@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 from app.evaluations.figures import Figures
 from smoothing.accuracy import CertifiedAccuracy, share
 from smoothing.certificate import SmoothingParams
+from smoothing.digits import plain
 
 WIDTH, HEIGHT = 720, 440
 LEFT, RIGHT, TOP, BOTTOM = 76, 24, 56, 64
@@ -88,17 +89,19 @@ def described_by(
 ) -> str:
     """What the picture shows, in words, for those who do not see it."""
     if figures is None:
-        return f"No image has a result under model {model} and sigma {params.sigma:g} yet."
+        return f"No image has a result under model {model} and sigma {plain(params.sigma)} yet."
     points = "; ".join(
-        f"{100 * point.accuracy:.1f} % at radius {point.radius:g} "
-        f"(95 % interval {100 * point.low:.1f} to {100 * point.high:.1f} %)"
+        f"{100 * point.accuracy:.1f} % at radius {plain(point.radius)} "
+        # The ends are rounded outwards.
+        f"(95 % interval {math.floor(1e3 * point.low) / 10:.1f} to "
+        f"{math.ceil(1e3 * point.high) / 10:.1f} %)"
         for point in figures.curve
     )
     so_far = " so far" if provisional else ""
     return (
         f"Share of {figures.num_images} images{so_far} that model {model} under noise of sigma "
-        f"{params.sigma:g} classifies right and certified, by L2 radius: {points}. No radius above "
-        f"{params.radius_ceiling:g} can come out."
+        f"{plain(params.sigma)} classifies right and certified, by L2 radius: {points}. "
+        f"No radius above {plain(params.radius_ceiling)} can come out."
     )
 
 
@@ -108,8 +111,8 @@ def _below_title(
     count = 0 if figures is None else figures.num_images
     so_far = " so far" if provisional else ""
     return (
-        f"{model}, sigma {params.sigma:g}, {params.mode}, alpha {params.alpha:g}; {count} images"
-        f"{so_far}, with exact 95 % intervals"
+        f"{model}, sigma {plain(params.sigma)}, {params.mode}, alpha {plain(params.alpha)}; "
+        f"{count} images{so_far}, with exact 95 % intervals"
     )
 
 
@@ -176,5 +179,5 @@ def _ceiling(frame: _Frame, ceiling: float) -> list[str]:
     x = frame.x(ceiling)
     return [
         _line(x, frame.y(0), x, TOP, INK, "2 4"),
-        _text(x - 6, TOP + 14, f"ceiling {ceiling:g}", size=12, anchor="end"),
+        _text(x - 6, TOP + 14, f"ceiling {plain(ceiling)}", size=12, anchor="end"),
     ]

@@ -1,6 +1,7 @@
 """Figures of a set, against formulas computed elsewhere."""
 
 import random
+import re
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -8,7 +9,7 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from app.evaluations.figures import Answer, figures_of, statement
-from app.evaluations.plot import plot
+from app.evaluations.plot import described_by, plot
 from app.evaluations.table import table
 from jobs.caller import LOCAL
 from jobs.evaluation_record import Evaluation, EvaluationSpec, EvaluationState, Item, Result
@@ -164,6 +165,20 @@ def test_the_plot_is_a_picture_that_says_what_it_shows(count: int) -> None:
     )
     assert "style" not in picture
     assert len(root.findall(f"{SVG}path")) == (2 if count else 0)
+
+
+def test_the_words_of_a_plot_claim_no_more_than_its_figures() -> None:
+    params = SmoothingParams(sigma=1.0, mode="decide", n=100_000, radius=1.234564)
+    figures = figures_of([answer(index, 0, 0, 1.234564) for index in range(7)], params)
+    assert figures is not None
+
+    said = described_by(figures, params, "tiny", provisional=False)
+
+    (point,) = figures.curve
+    (low, high) = re.findall(r"at radius 1\.234564 \(95 % interval (\S+) to (\S+) %\)", said)[0]
+    assert float(low) <= 100 * point.low < float(low) + 0.1
+    assert float(high) - 0.1 < 100 * point.high <= float(high)
+    assert said.endswith(f"No radius above {params.radius_ceiling} can come out.")
 
 
 def test_the_plotted_line_goes_down_to_zero_at_the_largest_radius() -> None:
