@@ -203,7 +203,10 @@ def _images(
     size = pretraining.data.size or pretraining.architecture.image_size
     if config.images:
         return torch.stack([_read(path, size, pretraining) for path in config.images])
-    images = open_images(pretraining.data, size=size)
+    try:
+        images = open_images(pretraining.data, size=size)
+    except BadData as error:
+        raise BadData(f"{error}; or name pictures of your own with --images") from error
     held_out = split(len(images.labels), every=pretraining.data.validation_every).validation
     if not len(held_out):
         raise BadData("no images are held out for validation: name some with --images")

@@ -125,6 +125,15 @@ def test_something_to_show_has_to_be_given():
         preview(PreviewConfig())
 
 
+def test_a_training_folder_that_is_gone_is_told_with_the_way_out(
+    pretrain_config: PretrainConfig, tmp_path: Path
+):
+    data = replace(pretrain_config.data, source="folder", path=tmp_path / "gone")
+
+    with pytest.raises(BadData, match=r"gone is not a folder.*--images"):
+        preview(PreviewConfig(out=tmp_path / "x.png"), replace(pretrain_config, data=data))
+
+
 def test_no_held_out_images_is_told_with_the_way_out(
     pretrain_config: PretrainConfig, tmp_path: Path
 ):
