@@ -33,9 +33,13 @@ def _properties(view: JobView) -> dict[str, str]:
     certificate = view.answer.certificate
     return {
         "class": view.answer.label or "none",
-        "radius": words.floored(certificate.radius) if certificate.radius else "none",
-        "original radius": words.floored(view.answer.document["radius_original"]),
-        "probability above": words.floored(certificate.p_lower),
+        "radius": _bound(certificate.radius),
+        "original radius": _bound(view.answer.document["radius_original"]),
+        "probability above": _bound(certificate.p_lower),
         "draws": f"{view.job.progress.draws_done:,}",
         **properties,
     }
+
+
+def _bound(shown: float) -> str:
+    return words.floored(shown) if shown else "none"

@@ -127,7 +127,8 @@ def test_a_comparison_tells_what_was_asked_from_what_was_shown(site: Any, pictur
 
     page = site.get(f"/ui/compare?job={job}").text
 
-    assert '<th scope="row">radius</th><td>none</td>' in page
+    for name in ("class", "radius", "original radius"):
+        assert f'<th scope="row">{name}</th><td>none</td>' in page
     assert '<th scope="row">radius asked about</th><td>0.2</td>' in page
 
 
