@@ -13,7 +13,7 @@ from functools import partial
 from bench.memory import art_needs, available, peak_in_a_new_process
 from bench.part import Measured, Part
 from bench.peers import ALPHA, N0, has_art
-from bench.report import Target, explanation, spread, table
+from bench.report import Target, explanation, ratios, spread, table
 from bench.rounds import interleaved, seconds_of
 from bench.subject import Picture, best_wishes, open_subject, pictures
 from smoothing import SmoothingParams
@@ -100,8 +100,7 @@ def _ladder_table(found: Mapping[int, Seconds]) -> str:
         ours = seconds[OURS]
         cells = (f"{n:,}", str(len(ours)), spread(ours), f"{1e6 * min(ours) / (N0 + n):,.0f}")
         if ART in seconds:
-            times = [a / b for a, b in zip(seconds[ART], ours, strict=True)]
-            cells = (*cells, spread(seconds[ART]), spread(times))
+            cells = (*cells, spread(seconds[ART]), spread(ratios(seconds[ART], ours)))
         rows.append(cells)
     return table(heading, rows)
 
