@@ -24,6 +24,7 @@ Argument = str | bytes | int | float
 """What Redis takes as an argument. A float travels with all its digits."""
 
 _AWAY = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError)
+_AWAY_CODES = ("BUSY ", "LOADING", "MISCONF", "NOREPLICAS", "OOM")
 
 
 PRELUDE = ("common", "lines", "books", "turns", "ends")
@@ -97,7 +98,7 @@ class AsyncClient(Protocol):
 
 
 def _away(error: Exception) -> bool:
-    return isinstance(error, _AWAY) or str(error).startswith(("MISCONF", "LOADING", "OOM"))
+    return isinstance(error, _AWAY) or str(error).startswith(_AWAY_CODES)
 
 
 class SyncRunner:

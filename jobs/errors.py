@@ -8,7 +8,7 @@ JobsError
     EvaluationNotFound         no such evaluation, or it is another tenant's
         EvaluationGone         there was one; it was deleted or has been forgotten
     EvaluationNotCancellable   it ended before the cancel came
-    StoreUnavailable    Redis is away, loading, full or read-only: nothing is known to have happened
+    StoreUnavailable    Redis is away or cannot write now: nothing is known to have happened
     MalformedRecord     what the store holds is not what this version writes
 """
 

@@ -1,6 +1,7 @@
 """What a caller sees of a server that is away, and of the two ways to reach one."""
 
 import time
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,15 @@ def test_a_server_that_does_not_answer_is_known_to_be_away_within_a_second() -> 
         SyncRunner(client).run(store.read("x", tenant="local", now=0))
 
     assert time.monotonic() - begun < 1
+
+
+def test_a_server_that_must_not_write_for_want_of_replicas_is_away(life: Any) -> None:
+    life.client.config_set("min-replicas-to-write", 1)
+    try:
+        with pytest.raises(StoreUnavailable):
+            life.submit()
+    finally:
+        life.client.config_set("min-replicas-to-write", 0)
 
 
 async def _read_asynchronously(url: str) -> object:
