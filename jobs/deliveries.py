@@ -271,14 +271,13 @@ def _deliveries(answer: Any) -> tuple[Delivery, ...]:
 def _delivery(fields: Mapping[str, bytes], number: int) -> Delivery:
     last = int(fields[f"{number}:attempts"])
     kept = range(max(last - KEPT_ATTEMPTS, 0) + 1, last + 1)
+    names = (f"{number}:attempt:{index}" for index in kept)
     due = fields.get(f"{number}:due")
     return Delivery(
         number=number,
         message=_message(fields[str(number)]),
         state=cast("DeliveryState", fields[f"{number}:state"].decode()),
-        attempts=tuple(
-            Attempt(**load_object(fields[f"{number}:attempt:{index}"])) for index in kept
-        ),
+        attempts=tuple(Attempt(**load_object(fields[name])) for name in names if name in fields),
         next_attempt_at=None if due is None else float(due),
     )
 
