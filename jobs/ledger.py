@@ -33,7 +33,7 @@ MAX_DEATHS = 3
 """Workers that a chunk may kill, and errors that it may raise, before its job fails."""
 
 MAX_WAITING_MESSAGES = 64
-"""With more messages waiting for a model, nothing is sent again."""
+"""With more messages waiting for a model, nothing is sent again before it is late by a lease."""
 
 
 def _chunks(answer: list[Any]) -> tuple[Chunk, ...]:
@@ -229,8 +229,8 @@ def revive(model_id: str, *, window: int, now: float) -> Command[tuple[Revived, 
     """What the jobs need that saw no commit for seconds: their messages may be lost.
 
     Also expires what is past its deadline. Each job is looked at after 4 s; if something
-    was sent, then half as often each time until it commits again. While many messages wait, none
-    is sent again.
+    was sent, then half as often each time until it commits again. While many messages wait, each
+    look comes a lease later.
     """
 
     def parse(answer: Any) -> tuple[Revived, ...]:

@@ -6,8 +6,9 @@ local lease_seconds, longest = tonumber(ARGV[4]), tonumber(ARGV[5])
 local messages, most_messages, most_jobs = ARGV[6], tonumber(ARGV[7]), tonumber(ARGV[8])
 local found = {}
 sweep(live_name(model), now)
--- With many messages waiting nothing is known to be lost, only late.
-if redis.call('LLEN', messages) > most_messages then return found end
+-- With many messages waiting nothing is known to be lost, only late; but by no more than a lease: no more
+-- is handed out than the workers compute in seconds.
+local late = redis.call('LLEN', messages) > most_messages and lease_seconds or 0
 
 -- Of the chunks that are out, those that nobody is at work on, in their order. They are looked for from
 -- the last one backwards, where they most likely are: a job may have thousands that are not.
@@ -32,7 +33,7 @@ local function missing(job)
   return chunks
 end
 
-local due = redis.call('ZRANGEBYSCORE', running_name(model), '-inf', text(now), 'LIMIT', 0, most_jobs)
+local due = redis.call('ZRANGEBYSCORE', running_name(model), '-inf', text(now - late), 'LIMIT', 0, most_jobs)
 for _, id in ipairs(due) do
   local job = load_job(id)
   if not job or job.state ~= 'running' then

@@ -116,12 +116,18 @@ def test_a_complete_request_that_nobody_advanced_is_noticed(life: Any) -> None:
     assert life.run(ledger.begin(chunks[0], worker="w", now=life.now)).complete
 
 
-def test_nothing_is_sent_again_while_many_messages_wait(life: Any) -> None:
-    life.started()
+def test_while_many_messages_wait_nothing_is_sent_again_that_may_be_among_them(life: Any) -> None:
+    """However long they are many: what was lost must not be lost until they are few."""
+    job_id, chunks = life.started()
     life.client.rpush("dmae:celery:draws.tiny", *range(ledger.MAX_WAITING_MESSAGES + 1))
-    life.now += 5
+    life.now += ledger.LEASE_S
+    early = life.revive()
 
-    assert life.revive() == ()
+    life.now += 5
+    (late,) = life.revive()
+
+    assert early == ()
+    assert (late.job_id, late.chunks) == (job_id, chunks)
 
 
 def test_reviving_expires_what_is_past_its_deadline(life: Any) -> None:
