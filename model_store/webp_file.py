@@ -104,8 +104,8 @@ def read_webp(data: bytes) -> WebpFile:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    end = min(len(data), 8 + int.from_bytes(data[4:8], "little"))
-    if len(data) < end or len(data) < 8 + int.from_bytes(data[4:8], "little"):
+    end = 8 + int.from_bytes(data[4:8], "little")
+    if len(data) < end:
         raise damaged("WebP", "it is cut short")
     at = 12
     for _ in range(MAX_PARTS):
