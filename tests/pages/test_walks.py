@@ -221,6 +221,20 @@ def test_what_is_dropped_and_is_no_picture_is_refused_where_all_can_see_it(visit
     expect(page.locator("#problems .problem")).to_be_focused()
 
 
+def test_text_may_be_dragged_into_a_field(visit: Visit) -> None:
+    page = visit()
+
+    left_alone = page.evaluate("""() => ["dragover", "drop"].map((kind) => {
+      const transfer = new DataTransfer();
+      transfer.setData("text/plain", "1000");
+      const options = {bubbles: true, cancelable: true, dataTransfer: transfer};
+      return document.querySelector("#n").dispatchEvent(new DragEvent(kind, options));
+    })""")
+
+    assert left_alone == [True, True]
+    expect(page.locator("#problems")).to_be_empty()
+
+
 def test_an_example_takes_the_place_of_a_file_and_the_reverse(
     visit: Visit, picture_file: Path
 ) -> None:

@@ -215,12 +215,17 @@ function enlivenForm(form) {
       show();
     });
   }
+  // Text may be dragged into the fields that take it.
+  const isText = ({ target, dataTransfer }) =>
+    target.closest?.("[inputmode]") && !dataTransfer.types.includes("Files");
   addEventListener("dragover", (event) => {
+    if (isText(event)) return;
     event.preventDefault();
     drop.classList.add("over");
   });
   addEventListener("dragleave", (event) => event.relatedTarget ?? drop.classList.remove("over"));
   addEventListener("drop", (event) => {
+    if (isText(event)) return;
     event.preventDefault();
     drop.classList.remove("over");
     take(event.dataTransfer.files);
