@@ -1,6 +1,7 @@
 """`dmae evaluate`."""
 # ruff: noqa: PLC0415 - loaded when the command is called, so that all of them start at once
 
+from math import ceil, floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -181,5 +182,9 @@ def _say(status: "EvaluationStatus") -> None:
 
 
 def _row(point: dict[str, float]) -> tuple[str, str, str]:
-    interval = f"{100 * point['low']:.1f} to {100 * point['high']:.1f} %"
-    return f"{point['radius']:g}", f"{100 * point['accuracy']:.1f} %", interval
+    from smoothing.digits import plain
+
+    # The ends are rounded outwards.
+    low, high = floor(1e3 * point["low"]) / 10, ceil(1e3 * point["high"]) / 10
+    accuracy = f"{100 * point['accuracy']:.1f} %"
+    return plain(point["radius"]), accuracy, f"{low:.1f} to {high:.1f} %"

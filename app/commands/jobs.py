@@ -166,11 +166,13 @@ def _say(status: "JobStatus", client: "Client", *, as_json: bool) -> None:
 
 
 def _row(status: "JobStatus") -> tuple[str, ...]:
+    from smoothing.digits import plain
+
     body, certificate = status.body, status.certificate
     result = status.error or "-"
     if certificate is not None:
         result = f"{certificate.label or certificate.verdict} {certificate.radius:.6f}"
-    question = f"{body['params']['mode']} sigma {body['params']['sigma']:g}"
+    question = f"{body['params']['mode']} sigma {plain(body['params']['sigma'])}"
     draws = f"{status.draws_done:,} / {status.draws_planned:,}"
     created = str(body["created_at"])[:19].replace("T", " ")
     return (status.id, status.state, draws, question, body["model"]["id"], result, created)

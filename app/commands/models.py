@@ -1,4 +1,5 @@
 """`dmae models`."""
+# ruff: noqa: PLC0415 - loaded when the command is called, so that all of them start at once
 
 from app.commands.common import (
     EXIT_CODES,
@@ -25,6 +26,8 @@ HEADS = ("model", "sigma", "classes", "input", "draws/s", "workers")
 
 def models(*, url: Url = None, api_key: ApiKey = None, as_json: AsJson = False) -> None:
     """List the models of the service."""
+    from smoothing.digits import plain
+
     with errors_in_words(as_json=as_json), client_for(url, api_key) as client:
         found = client.models()
         if as_json:
@@ -33,7 +36,7 @@ def models(*, url: Url = None, api_key: ApiKey = None, as_json: AsJson = False) 
         rows = [
             (
                 f"{model.id}{' (default)' if model.default else ''}",
-                ", ".join(f"{sigma:g}" for sigma in model.sigmas),
+                ", ".join(map(plain, model.sigmas)),
                 str(len(model.labels)),
                 f"{model.input_size} x {model.input_size}",
                 f"{model.draws_per_s:,.0f}",

@@ -8,6 +8,7 @@ from typing import Any
 from app.certificates.words import with_labels
 from app.client import Client, ClientError
 from app.commands.common import WIDTH, folded
+from smoothing.digits import plain
 
 
 def known_labels(client: Client, certificate: Mapping[str, Any]) -> tuple[str, ...]:
@@ -83,9 +84,8 @@ def _votes(certificate: Mapping[str, Any], labels: Sequence[str]) -> str:
     ranked = sorted(votes.items(), key=lambda vote: -vote[1])
     shown = ", ".join(f"{name(key)} {count:,}" for key, count in ranked[:4])
     more = f", {len(ranked) - 4} more classes" if len(ranked) > 4 else ""
-    return (
-        f"{shown}{more} of {sum(votes.values()):,}, under noise of sigma {certificate['sigma']:g}"
-    )
+    sigma = plain(certificate["sigma"])
+    return f"{shown}{more} of {sum(votes.values()):,}, under noise of sigma {sigma}"
 
 
 def _model(certificate: Mapping[str, Any]) -> str:

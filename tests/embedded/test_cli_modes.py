@@ -101,3 +101,26 @@ def test_ctrl_c_ends_an_anytime_job_with_the_certificate_that_it_has(
     assert process.returncode == 0
     assert "certified 'cat' within L2 radius 0.374123" in said
     assert "read early" in said
+
+
+def test_an_evaluation_is_told_without_rounding_in_its_favour(service: Any) -> None:
+    point = {"radius": 1.234567, "accuracy": 0.5, "low": 0.43296, "high": 0.56704}
+    figures = {"certified_accuracy": [point], "images": 200, "left_out": 0, "wrong": 9}
+    figures |= {"abstained": 1, "average_certified_radius": 0.3, "radius_ceiling": 2.0}
+    body = {"id": "evaluation-1", "state": "succeeded", "items": [], "statement": "On them."}
+    body |= {"progress": {"items": 200, "items_done": 200, "eta_s": None}}
+    service.says("GET /evaluations/evaluation-1", body | {"figures": figures | {"mean_draws": 9}})
+
+    result = CliRunner().invoke(cli, ["evaluate", "--resume", "evaluation-1", "--url", service.url])
+
+    assert result.exit_code == 0, result.output
+    assert "1.234567  50.0 %              43.2 to 56.8 %" in result.stdout
+
+
+def test_a_noise_level_is_listed_as_it_has_to_be_asked_for(service: Any, model_body: Any) -> None:
+    model_body["card"]["sigmas"] = [30 / 255]
+    service.says("GET /models", {"models": [model_body]})
+
+    result = CliRunner().invoke(cli, ["models", "--url", service.url])
+
+    assert str(30 / 255) in result.stdout
