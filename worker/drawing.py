@@ -238,12 +238,16 @@ class Drawing:
         return self._commit(assigned.spec, chunk, votes)
 
     def _somebody_holds(self, model: ModelRef) -> bool:
+        """Whether another worker can draw from a model, or may once it has started."""
         return any(
-            held.problem is None
-            and held.weights_sha256 == model.weights_sha256
-            and held.function_sha256 in (model.function_sha256, None)
+            info.state == "starting"
+            or (
+                held.problem is None
+                and held.weights_sha256 == model.weights_sha256
+                and held.function_sha256 in (model.function_sha256, None)
+            )
             for info in self._store.persist(store.workers)
-            if info.state == "ready" and info.instance != self._worker
+            if info.instance != self._worker
             for held in info.models
             if held.id == model.id
         )

@@ -132,6 +132,33 @@ def test_a_worker_that_cannot_draw_a_model_leaves_its_jobs_to_one_that_can(
     assert bool(revived) == (state is JobState.RUNNING)
 
 
+@pytest.mark.parametrize(("serves", "state"), [("", JobState.RUNNING), ("2", JobState.FAILED)])
+def test_it_leaves_them_to_one_that_still_loads_the_model(
+    world: Any, jobs: Any, serves: str, state: JobState
+) -> None:
+    """Where all start at once, the one whose model is damaged is ready first."""
+    spec = jobs.submit()
+    model = WorkerModel(
+        id=f"{jobs.model}{serves}", weights_sha256="", draws_per_s=None, batch_size=None
+    )
+    loading = WorkerInfo(
+        instance="slower",
+        hostname="there",
+        state="starting",
+        started_at=0,
+        threads=1,
+        device="cpu",
+        models=(model,),
+    )
+    jobs.run(ledger.heartbeat(loading))
+    world.drawing.admit(jobs.model)
+    world.problem = "model tiny cannot be used: DigestMismatch"
+
+    world.work()
+
+    assert jobs.read(spec.id).state is state
+
+
 def test_votes_survive_a_short_absence_of_redis(world: Any, jobs: Any) -> None:
     spec = jobs.submit()
     world.drawing.admit(jobs.model)
