@@ -171,7 +171,7 @@ def _simulated_table(worlds: Mapping[str, Sequence[Outcome]], compared: Compared
         (
             name,
             spread(draws := [each.draws for each in seeds], 0),
-            f"{spread(ratios(fixed, draws), 1)}",
+            spread(ratios(fixed, draws), 1),
             spread([each.radius for each in seeds], 4) if name != compared.decide else "",
             spread([100 * each.accuracy for each in seeds], 1),
         )
