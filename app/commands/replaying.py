@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 import random
 import re
 import subprocess
@@ -18,6 +17,7 @@ from app.certificates.report import Check, Report
 from app.certificates.schema import DOCUMENTS, Document
 from app.certificates.verification import read
 from app.commands.keys import open_store
+from app.embedded.part import how_it_ended
 from app.embedded.parts import ROOT
 from app.embedded.settings import environment_with
 from app.settings import settings_from_environment
@@ -118,5 +118,6 @@ def _drawn(said: Document, asked: dict[str, Any]) -> dict[str, Any]:
     )
     if done.returncode != 0:
         last = done.stderr.strip().rpartition("\n")[2]
-        return {"problem": f"the draws could not be made: {last or os.strerror(done.returncode)}"}
+        why = last or f"their process {how_it_ended(done.returncode)}"
+        return {"problem": f"the draws could not be made: {why}"}
     return json.loads(done.stdout)

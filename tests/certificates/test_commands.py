@@ -1,8 +1,10 @@
 """`dmae verify` and `dmae keys signing`, as they are typed."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 from app.certificates.canonical import written
 from app.certificates.keys import key_set, new_key
 from app.cli import cli
+from app.commands import replaying
 from app.commands import verify as command
 from app.embedded.errors import StateDirUnusable
 
@@ -157,6 +160,20 @@ def test_a_replay_needs_the_picture(files: dict[str, Path]) -> None:
     result = dmae("verify", files["json"], "--replay", "3")
 
     assert (result.exit_code, "--image" in result.output) == (command.UNCHECKED, True)
+
+
+def test_a_replay_whose_process_is_killed_is_told_as_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nkill -9 $$\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    said: Any = SimpleNamespace(model=SimpleNamespace(runtime="torch"))
+
+    answer = replaying._drawn(said, {})
+
+    assert answer == {"problem": "the draws could not be made: their process was killed by SIGKILL"}
 
 
 def test_keys_are_made_listed_and_retired(
