@@ -66,6 +66,9 @@ class Sender:
             ) from error
         except TargetRefused as error:
             raise DeliveryFailed(str(error), reason="refused", final=True) from error
+        except UnicodeError as error:  # of "xn--", which httpx decodes
+            detail = "the host of the URL stands for no name"
+            raise DeliveryFailed(detail, reason="unresolved", final=True) from error
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise DeliveryFailed(f"{type(error).__name__}", reason="unreachable") from error
         if not 200 <= status < 300:

@@ -144,6 +144,12 @@ async def test_a_name_that_does_not_exist_may_exist_later() -> None:
     assert (error.reason, error.final) == ("unresolved", False)
 
 
+async def test_a_name_of_other_letters_that_is_none_is_given_up_at_once() -> None:
+    error = await failing(Sender(AllowList.parse(["*"])), "https://xn--a.example/")
+
+    assert (error.reason, error.final) == ("unresolved", True)
+
+
 async def test_a_url_that_left_the_list_is_not_called(receiver: Any) -> None:
     sender = Sender(AllowList([parse_entry("example.com")]))
 
