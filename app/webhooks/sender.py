@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
@@ -38,6 +39,7 @@ class Sender:
         self._client = httpx.AsyncClient(
             transport=CheckedTransport(allow, resolver=resolver, tls=tls),
             headers={"Content-Type": "application/json", "User-Agent": "dmae-certify"},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # tenants share it
             follow_redirects=False,
             trust_env=False,
             timeout=timeout_s,

@@ -144,6 +144,19 @@ async def test_a_name_that_does_not_exist_may_exist_later() -> None:
     assert (error.reason, error.final) == ("unresolved", False)
 
 
+async def test_what_one_answer_says_is_not_sent_along_with_the_next_message(
+    receiver: Any, answering: Any
+) -> None:
+    receiver.answers = [answering(204, Set_Cookie="told=secret")]
+    sender = Sender(receiver.allow)
+
+    for _ in range(2):
+        await sender.send(receiver.url, b"{}", {})
+    await sender.aclose()
+
+    assert ["cookie" in call.headers for call in receiver.calls] == [False, False]
+
+
 async def test_a_name_of_other_letters_that_is_none_is_given_up_at_once() -> None:
     error = await failing(Sender(AllowList.parse(["*"])), "https://xn--a.example/")
 
