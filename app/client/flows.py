@@ -26,7 +26,9 @@ from app.client.views import Fault
 
 NOT_MODIFIED = 304
 FIRST_PAUSE_S = 0.25
-LONGEST_PAUSE_S = 8.0
+MOST_DOUBLINGS = 5
+"""Of the pause between tries: up to 8 s."""
+
 JITTER = 0.1
 """Share by which a pause that the service named is drawn out, so that clients do not come back
 all at once."""
@@ -195,7 +197,7 @@ def _pause_after(failure: ClientError, tries: int, chance: float) -> float | Non
             return failure.retry_after_s * (1 + JITTER * chance)
     elif not (isinstance(failure, ServiceUnreachable) and _passes(failure.__cause__)):
         return None
-    return min(FIRST_PAUSE_S * 2**tries, LONGEST_PAUSE_S) * (0.5 + chance / 2)
+    return FIRST_PAUSE_S * 2 ** min(tries, MOST_DOUBLINGS) * (0.5 + chance / 2)
 
 
 def _passes(error: BaseException | None) -> bool:

@@ -82,6 +82,13 @@ def test_pauses_that_nobody_names_grow_to_a_bound(theatre: Any, reply: Reply) ->
     assert max(theatre.pauses) == 6.0
 
 
+def test_patience_may_last_for_hours(theatre: Any, reply: Reply) -> None:
+    with pytest.raises(ServiceUnavailable):
+        submit(theatre, reply(FULL, 502), total_s=3 * 3600)
+
+    assert max(theatre.pauses) == 6.0
+
+
 @pytest.mark.parametrize(
     ("after", "pause"), [("Wed, 21 Oct 2015 07:28:00 GMT", 0.1875), ("x", 0.1875)]
 )
