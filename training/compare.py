@@ -114,7 +114,14 @@ def _only_common(tables: Sequence[Table]) -> list[Table]:
     for table in tables[1:]:
         if fault := _differing(tables[0], table):
             raise BadTable(fault)
-    return [replace(table, rows=_rows_of(table, common)) for table in tables]
+    return [
+        replace(
+            table,
+            rows=_rows_of(table, common),
+            lines={idx: table.lines[idx] for idx in common},
+        )
+        for table in tables
+    ]
 
 
 def _about_images(tables: Sequence[Table]) -> list[str]:

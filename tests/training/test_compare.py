@@ -161,6 +161,17 @@ def test_other_images_are_told_and_can_be_left_out(write: Write):
     assert every.pairs[0].num_images == 5
 
 
+def test_images_that_two_of_three_tables_have_are_left_out_with_common(write: Write):
+    tables = tuple(
+        write(name, [(i, 1, 1, 0.3) for i in range(images)])
+        for name, images in (("a", 3), ("b", 3), ("c", 2))
+    )
+
+    comparison = compare(CompareConfig(tables=tables, common=True))
+
+    assert [pair.num_images for pair in comparison.pairs] == [2, 2]
+
+
 def test_no_image_in_common_is_no_pair(write: Write):
     tables = (write("a", [(0, 1, 1, 0.3)]), write("b", [(1, 1, 1, 0.3)]))
 
@@ -260,6 +271,7 @@ def test_every_row_of_the_markdown_has_the_columns_of_its_header(write: Write):
         ({"names": ("x",)}, "--names must be one a table: 2 tables, 1 given"),
         ({"sigmas": (0.5, 0.0)}, "--sigmas must be above 0"),
         ({"radii": (-1.0,)}, "--radii must be at least 0"),
+        ({"out": Path("curves.png")}, "--out is the Markdown file"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(fields: dict[str, object], fault: str):

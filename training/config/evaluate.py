@@ -160,3 +160,8 @@ class CompareConfig:
             )
         require(all(sigma > 0 for sigma in self.sigmas), "--sigmas must be above 0")
         require(all(radius >= 0 for radius in self.radii), "--radii must be at least 0")
+        require(
+            self.out is None or self.out.suffix.lower() != ".png",
+            f"--out is the Markdown file, such as compared.md, got {self.out}: the curves go "
+            "beside it as .png",
+        )
