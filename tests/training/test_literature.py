@@ -125,6 +125,18 @@ def test_a_last_row_cut_short_is_passed_over_and_told(read):
     assert "line 6, the last, is half written" in table.notes[0]
 
 
+@pytest.mark.parametrize("cut", ["80\t3\t3\t", "80\t3\t3\t0", "80\t3\t3\t0.7\t"])
+def test_a_radius_that_may_be_cut_short_is_none(cut: str, read):
+    table = read(COHEN + cut)
+
+    assert gist(table) == EXPECTED
+    assert "line 6, the last, is half written" in table.notes[0]
+
+
+def test_a_count_that_is_no_number_is_no_truth(read):
+    assert gist(read(COHEN.replace("0.731\t1", "0.731\tinf"))) == EXPECTED
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
@@ -140,6 +152,7 @@ def test_a_last_row_cut_short_is_passed_over_and_told(read):
         (COHEN.replace("40\t4\t5", "40\t4\t5.5"), r"line 4 has '5\.5' where a whole number"),
         (COHEN.replace("40\t4\t5", "40\tinf\t5"), "line 4 has 'inf' where a whole number"),
         (COHEN.replace("\t-1\t", "\t-2\t"), "line 3 has the class -2"),
+        (COHEN.replace("\t7\t-1", "\t-1\t-1"), "line 3 has the label -1"),
         (COHEN.replace("20\t7\t-1\t0.0\t0\t0:00:16.9", "20\t7"), "line 3 has 2 columns"),
         (COHEN.replace("60\t2", "20\t2"), "line 5 has image 20 again, as line 3"),
     ],

@@ -54,14 +54,20 @@ def read_table(path: Path) -> Table:
         BadTable: The file cannot be read, a column or all rows are missing, or a row makes no
             sense; the message names the file and the line.
     """
-    lines = _lines(path)
-    (number, header), *body = lines or [(1, "")]
+    text = _text(path)
+    (number, header), *body = _lines(text) or [(1, "")]
     separator = "\t" if "\t" in header else "," if "," in header else None
     columns = _columns(path, number, header.split(separator))
     reader = _Reader(path, columns, separator)
+    before = header
     for number, line in body:
         if line != header:
-            reader.read(number, line, last=number == body[-1][0])
+            last = number == body[-1][0]
+            # A last line that does not end may have been cut within its radius.
+            whole = min(len(each.split(separator)) for each in (header, before))
+            ended = text.endswith(("\n", "\r"))
+            reader.read(number, line, last=last, least=whole if last and not ended else 0)
+        before = line
     return reader.table()
 
 
@@ -74,9 +80,10 @@ class _Reader:
         self._negative: list[int] = []
         self._notes: list[str] = []
 
-    def read(self, number: int, line: str, *, last: bool) -> None:
+    def read(self, number: int, line: str, *, last: bool, least: int) -> None:
         fields = [field.strip() for field in line.split(self._separator)]
-        if len(fields) <= max(self._columns[name] for name in _NEEDED):
+        needed = 1 + max(self._columns[name] for name in _NEEDED)
+        if len(fields) < max(needed, least):
             if last:
                 self._notes.append(f"line {number}, the last, is half written: passed over")
                 return
@@ -117,6 +124,8 @@ class _Reader:
             self._negative.append(number)
             predict = ABSTAINED
         label = _whole(fields["label"])
+        if label < 0:  # it would be right where nothing was answered
+            raise ValueError(f"has the label {label}")
         self._told_correct.append(_told(fields.get("correct", "")))
         return Row(
             idx=_whole(fields["idx"]),
@@ -145,14 +154,17 @@ class _Reader:
         return BadTable(f"{self._path} line {number} {fault}")
 
 
-def _lines(path: Path) -> list[tuple[int, str]]:
-    """Lines that are not blank, with their numbers."""
+def _text(path: Path) -> str:
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        return path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise BadTable(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise BadTable(f"{path} is no text file") from error
+
+
+def _lines(text: str) -> list[tuple[int, str]]:
+    """Lines that are not blank, with their numbers."""
     numbered = enumerate(text.splitlines(), start=1)
     return [(number, line) for number, line in numbered if line.strip()]
 
@@ -195,7 +207,7 @@ def _told(text: str) -> int | None:
     word = text.lower()
     try:
         return _TRUTH[word] if word in _TRUTH else round(float(word))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
