@@ -118,6 +118,15 @@ def test_the_table_of_something_else_is_refused(tmp_path: Path):
         Journal(table, {"model": "m", "sigma": 0.5})
 
 
+def test_what_lies_beside_a_table_must_say_what_it_is_of(tmp_path: Path):
+    table = tmp_path / "table.tsv"
+    Journal(table, SUBJECT)
+    about_path(table).write_text("[]")
+
+    with pytest.raises(TableDiffers, match="does not say"):
+        Journal(table, SUBJECT)
+
+
 @pytest.mark.parametrize("text", ["precious\n", "precious", "idx label\n"])
 def test_another_file_is_not_overwritten(text: str, tmp_path: Path):
     table = tmp_path / "table.tsv"

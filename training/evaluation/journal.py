@@ -136,9 +136,11 @@ def _parsed(
 def _check_subject(table: Path, subject: Mapping[str, Any]) -> None:
     about = about_path(table)
     try:
-        theirs: dict[str, Any] = json.loads(about.read_text()) if about.exists() else {}
+        theirs: Any = json.loads(about.read_text()) if about.exists() else {}
     except ValueError as error:
         raise TableDiffers(f"{about} cannot be read: {error}") from error
+    if not isinstance(theirs, dict):
+        raise TableDiffers(f"{about} does not say what {table.name} is the table of")
     names = sorted(n for n in subject.keys() | theirs.keys() if subject.get(n) != theirs.get(n))
     if names:
         raise TableDiffers(
