@@ -48,6 +48,16 @@ def test_a_run_that_is_named_from_its_own_folder_is_found_from_any(
     assert missing_start(after) is None
 
 
+def test_a_run_that_took_the_place_of_its_own_start_ends_its_lineage(
+    finetune_config: FinetuneConfig, tmp_path: Path
+):
+    run = tmp_path / "runs" / "fine"
+    write_run(run, replace(finetune_config, init=Path("runs/fine")), {}, classes=(), origin={})
+
+    assert lineage(run) == [run]
+    assert missing_start(run) == "runs/fine"
+
+
 def test_a_run_whose_beginning_is_gone_is_exported_and_says_so(finetuned: Path, tmp_path: Path):
     run = tmp_path / "run"
     shutil.copytree(finetuned, run)

@@ -25,8 +25,12 @@ HYPERPARAMETERS: Mapping[str, str] = {
 
 def lineage(run: Path) -> list[Path]:
     """The run and those it was started from, the first one first, as far as they are still here."""
-    before = _found(read_settings(run).get("init"), run)
-    return [*(lineage(before) if before else []), run]
+    runs = [run]
+    while before := _found(read_settings(runs[0]).get("init"), runs[0]):
+        if any(before.samefile(each) for each in runs):
+            break  # one of them took the place of the run that it was started from
+        runs.insert(0, before)
+    return runs
 
 
 def missing_start(run: Path) -> str | None:
