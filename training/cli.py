@@ -271,10 +271,12 @@ def _model_id(recipe: str, config: ExportConfig) -> str:
     from training.engine.run_directory import read_settings
     from training.exchange.origins import lineage, objective_of
 
-    sigma = read_settings(config.run).get("sigma") if config.sigma is None else config.sigma
+    settings = read_settings(config.run)
+    sigma = settings.get("sigma") if config.sigma is None else config.sigma
     if sigma is None:
         return ""
     runs = [each for each in lineage(config.run) if read_settings(each)["command"] == "pretrain"]
     objective = objective_of(runs[-1]) if runs else "scratch"
+    probed = "-probe" if settings["command"] == "linear-probe" else ""
     quantised = "-int8" if config.precision == "int8" else ""
-    return f"{recipe}.{objective}_s{f'{sigma:.2f}'.replace('.', '')}{quantised}"
+    return f"{recipe}.{objective}_s{f'{sigma:.2f}'.replace('.', '')}{probed}{quantised}"

@@ -123,7 +123,7 @@ at rising radii, with the envelope over noise levels. With --out it writes Markd
 Writes weights and a card, which is all that the service needs, into a store directory; or, with
 --format, a checkpoint as the official DMAE code or timm has it. With --recipe the run is
 runs/RECIPE/finetune, the store runs/store and the id RECIPE.dmae_s025, by objective and sigma,
-with -int8 behind it for --precision int8.""",
+with -probe behind it for a linear probe and -int8 for --precision int8.""",
         options=(
             ("--run DIR", "the fine-tuning or linear probe to export"),
             ("--store DIR --id NAME", "where to, and under which model id"),

@@ -270,6 +270,19 @@ def test_a_recipe_s_model_is_called_by_what_it_is(
     assert [each.id for each in exported] == [model]
 
 
+def test_a_linear_probe_does_not_take_the_place_of_the_fine_tuned_model(
+    finetuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    exported: list[configs.ExportConfig] = []
+    monkeypatch.setattr(export, "export", exported.append)
+    settings = json.loads((finetuned / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**settings, "command": "linear-probe"}))
+
+    main(["export", "--recipe", "smoke", "--run", str(tmp_path)])
+
+    assert [each.id for each in exported] == ["smoke.scratch_s025-probe"]
+
+
 def test_a_pretraining_is_exported_for_others_and_refused_as_a_model(
     image_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
