@@ -64,6 +64,8 @@ def test_the_certified_size_of_an_enlarged_cifar_image_is_asked_for(
         ({"sigma": 0.25}, {}, r"args say sigma 0\.25, --sigma says 0\.5"),
         ({"num_heads": 6}, {}, "args say num-heads 6, --num-heads says 3"),
         ({}, {"labels": "9"}, "--labels has 9 classes, the file's head has 10"),
+        ({}, {"labels": "0"}, "--labels has 0 classes, the file's head has 10"),
+        ({"labels": []}, {"labels": None}, "--labels has 0 classes, the file's head has 10"),
         ({}, {"labels": "no/such/file"}, "neither a number nor a text file"),
     ],
 )

@@ -93,6 +93,10 @@ def _classifier(case: _Case) -> Described:
     size = _size(case, normalisation)
     classes = _classes(case)
     case.ledger.demand()
+    if len(classes) != case.layout.num_classes:
+        raise BadConfig(
+            f"--labels has {len(classes)} classes, the file's head has {case.layout.num_classes}"
+        )
     mean, std = normalisation
     return Described(
         config=FinetuneConfig(
@@ -211,22 +215,19 @@ def _size(case: _Case, normalisation: Normalisation) -> int:
 
 def _classes(case: _Case) -> tuple[str, ...]:
     count, found = case.layout.num_classes, case.file.args.get("labels")
-    classes = case.ledger.settle(
+    return case.ledger.settle(
         "labels",
         _read_labels(case.config.labels) if case.config.labels else None,
         found=tuple(map(str, found)) if isinstance(found, list | tuple) else None,
         ask=f"a file with the names of the {count} classes, one a line, or {count}",
     )
-    if classes and len(classes) != count:
-        raise BadConfig(f"--labels has {len(classes)} classes, the file's head has {count}")
-    return classes
 
 
 def _read_labels(text: str) -> tuple[str, ...]:
     if text.isdecimal():
         return tuple(f"class {number}" for number in range(int(text)))
     try:
-        lines = Path(text).read_text(encoding="utf-8").splitlines()
+        lines = Path(text).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BadConfig(f"--labels {text} is neither a number nor a text file: {error}") from error
     return tuple(line.strip() for line in lines if line.strip())
