@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from model_store.card import load_card
+from model_store.card import dump_card, load_card
 from model_store.classifier import load_classifier
+from model_store.errors import CardInvalid
+from model_store.evidence import Evaluation
 from tests.training.stores import to_store
 from training.config import DataConfig, ExportConfig, FinetuneConfig, PretrainConfig, ProbeConfig
 from training.engine import checkpoints
@@ -22,6 +24,23 @@ from training.network.classifier import build_classifier
 from training.network.probe import fold_probe
 from training.pretrain import pretrain
 from training.streams import stream
+
+FIGURES = Evaluation(
+    sigma=0.25,
+    n0=10,
+    n=20,
+    alpha=0.001,
+    numerics="sound",
+    images="a few",
+    num_images=5,
+    certified_accuracy=((0.0, 0.4),),
+    abstention_rate=0.2,
+    average_certified_radius=0.1,
+    radius_ceiling=0.2,
+    command="evaluate",
+    hardware="a machine",
+    duration_s=1.0,
+)
 
 
 def test_the_stored_classifier_gives_the_runs_logits(
@@ -140,6 +159,33 @@ def test_a_linear_probe_keeps_its_batch_norm_in_the_official_file(
     expected = published_weights("probe")
     assert saved["model"].keys() == expected.keys()
     assert torch.equal(saved["model"]["head.0.running_var"], expected["head.0.running_var"])
+
+
+def test_a_card_that_makes_no_sense_leaves_the_model_that_was_there(
+    probe_run: Path, tmp_path: Path
+):
+    target = export(to_store(probe_run, tmp_path / "store"))
+    before = {path.name: path.read_bytes() for path in target.iterdir()}
+    head = json.loads((probe_run / "checkpoint.json").read_text())
+    (probe_run / "checkpoint.json").write_text(json.dumps({**head, "classes": ["a"] * 10}))
+
+    with pytest.raises(CardInvalid, match="unique"):
+        export(to_store(probe_run, tmp_path / "store", stored_as="float32"))
+
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == before
+
+
+def test_figures_of_the_same_weights_survive_another_export(finetuned: Path, tmp_path: Path):
+    target = export(to_store(finetuned, tmp_path))
+    measured = replace(load_card(target / "card.json"), evaluations=(FIGURES,))
+    dump_card(measured, target / "card.json")
+
+    export(to_store(finetuned, tmp_path, description="In other words."))
+    again = load_card(target / "card.json")
+    export(to_store(finetuned, tmp_path, stored_as="float32"))
+
+    assert (again.description, again.evaluations) == ("In other words.", (FIGURES,))
+    assert load_card(target / "card.json").evaluations == ()
 
 
 def test_a_pretraining_is_no_classifier(pretrain_config: PretrainConfig, tmp_path: Path):

@@ -9,13 +9,15 @@ from model_store.card import load_card
 from tests.training.foreign import CLASSIFIER, Weights, take, written
 from training.config import ExportConfig, ImportConfig
 from training.errors import BadConfig
+from training.exchange import store_run
 from training.import_weights import import_weights
 
 
 def test_a_classifier_goes_into_a_store_with_what_was_stated(
     published_weights: Weights, tmp_path: Path
 ):
-    (tmp_path / "names.txt").write_text("".join(f"bird {number}\n" for number in range(10)))
+    names = "".join(f"bird {number}\n" for number in range(10))
+    (tmp_path / "names.txt").write_text(names, encoding="utf-8-sig")
     file = written(tmp_path / "a.pth", published_weights("avg"))
     stated = CLASSIFIER | {"labels": str(tmp_path / "names.txt"), "size": 8}
 
@@ -35,6 +37,7 @@ def test_a_classifier_goes_into_a_store_with_what_was_stated(
     card = load_card(imported.model / "card.json")
     assert (card.labels[9], card.sigmas, card.licence) == ("bird 9", (0.5,), "MIT")
     assert (card.preprocessing.size, card.architecture.image_size) == (8, 16)
+    assert card.weights.stored_as == "float32"
     assert "labels 10 (bird 0, bird 1, ..., bird 9): as stated" in imported.facts
     assert "imported from a.pth" in card.description
     assert "DMAE" not in card.description
@@ -49,6 +52,14 @@ def test_a_classifier_goes_into_a_store_with_what_was_stated(
 def test_a_name_that_no_model_can_have_is_refused_at_once(config: Any):
     with pytest.raises(BadConfig, match="--id must match"):
         config(**{"file" if config is ImportConfig else "run": Path("a"), "id": "../a"})
+
+
+def test_a_licence_that_nobody_stated_is_not_made_up(published_weights: Weights, tmp_path: Path):
+    file = written(tmp_path / "a.pth", published_weights("avg"))
+
+    card = store_run(take(file, tmp_path / "run", **CLASSIFIER), tmp_path / "store")
+
+    assert card.licence == "not known: imported from a.pth"
 
 
 def test_a_store_wants_noise(published_weights: Weights, tmp_path: Path):

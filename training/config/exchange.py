@@ -39,7 +39,7 @@ class ImportConfig:
         data: What the weights were trained on, in words.
         licence: Of the weights; needed for the store.
         notes: What a reader of the card should know besides.
-        stored_as: Type of the numbers in the store's file.
+        stored_as: Type of the numbers in the store's file; float16 is half as long, and rounds.
         measure_s: How long the model's speed is measured, for the card.
     """
 
@@ -60,7 +60,7 @@ class ImportConfig:
     data: str = ""
     licence: str = ""
     notes: tuple[str, ...] = ()
-    stored_as: Literal["float16", "float32"] = "float16"
+    stored_as: Literal["float16", "float32"] = "float32"
     measure_s: float = 5.0
 
     def __post_init__(self) -> None:
@@ -94,7 +94,7 @@ class ExportConfig:
             under. A run of clean images has none, and needs it.
         description: One or two sentences for a person choosing.
         data: What the run was trained on, in words.
-        licence: Of the weights.
+        licence: Of the weights; Apache-2.0 by default, or not known where they were imported.
         notes: What a reader of the card should know besides.
         stored_as: Type of the numbers in the store's file; they are run in float32 either way.
         precision: `int8` makes a quantised network, a model of its own that runs on OpenVINO only.
@@ -111,7 +111,7 @@ class ExportConfig:
     sigma: float | None = None
     description: str = ""
     data: str = ""
-    licence: str = "Apache-2.0"
+    licence: str = ""
     notes: tuple[str, ...] = ()
     stored_as: Literal["float16", "float32"] = "float16"
     precision: Literal["float32", "int8"] = "float32"

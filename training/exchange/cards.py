@@ -2,14 +2,23 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from model_store import checkpoint
-from model_store.card import Architecture, ModelCard, Preprocessing, Weights, dump_card
-from model_store.evidence import Provenance
+from model_store.card import (
+    Architecture,
+    ModelCard,
+    Preprocessing,
+    Weights,
+    dump_card,
+    load_card,
+)
+from model_store.errors import CardInvalid
+from model_store.evidence import Evaluation, Provenance
 from model_store.registry import CARD_FILE
 from training.config import ExportConfig
 from training.config.checks import require
@@ -66,20 +75,15 @@ def write_model(config: ExportConfig) -> ModelCard:
     """
     settings = read_settings(config.run)
     tensors = classifier_tensors(config.run)
-    sigma = _stated_sigma(config, settings)
-    model = config.id or default_id(config.run, settings)
-    target = config.store / model
+    card = _card(config, settings)  # refused, if at all, before what is there is replaced
+    target = config.store / card.id
     target.mkdir(parents=True, exist_ok=True)
     path = target / WEIGHTS_FILE
     with room_for(path, needed=sum(tensor.nbytes for tensor in tensors.values())):
         sha256 = checkpoint.save(path, tensors, stored_as=config.stored_as)
-    weights = Weights(
-        file=WEIGHTS_FILE,
-        sha256=sha256,
-        num_bytes=path.stat().st_size,
-        stored_as=config.stored_as,
-    )
-    card = _card(config, settings, weights, model=model, sigma=sigma)
+    weights = replace(card.weights, sha256=sha256, num_bytes=path.stat().st_size)
+    card = replace(card, weights=weights)
+    card = replace(card, evaluations=_measured_before(card, target / CARD_FILE))
     with room_for(target / CARD_FILE, needed=CARD_BYTES):
         dump_card(card, target / CARD_FILE)
     return card
@@ -116,29 +120,45 @@ def _stated_sigma(config: ExportConfig, settings: Mapping[str, Any]) -> float:
     return sigma
 
 
-def _card(
-    config: ExportConfig,
-    settings: Mapping[str, Any],
-    weights: Weights,
-    *,
-    model: str,
-    sigma: float,
-) -> ModelCard:
+def _measured_before(card: ModelCard, path: Path) -> tuple[Evaluation, ...]:
+    """Figures on the card that is there, where it is of the same classifier."""
+    try:
+        there = load_card(path)
+    except CardInvalid:  # none, or one that nobody could read
+        return ()
+    same = all(
+        getattr(there, name) == getattr(card, name)
+        for name in ("architecture", "labels", "preprocessing", "weights")
+    )
+    return there.evaluations if same else ()
+
+
+def _card(config: ExportConfig, settings: Mapping[str, Any]) -> ModelCard:
+    """The card, but for the digest and the length of the weights, and for what is measured."""
     head = checkpoints.read_head(config.run) or {}
     return ModelCard(
-        id=model,
+        id=config.id or default_id(config.run, settings),
         description=config.description or _description(config.run, settings),
         architecture=Architecture(**settings["architecture"]),
         labels=tuple(head["classes"]),
         preprocessing=_preprocessing(settings),
-        sigmas=(sigma,),
-        weights=weights,
+        sigmas=(_stated_sigma(config, settings),),
+        weights=Weights(
+            file=WEIGHTS_FILE, sha256="0" * 64, num_bytes=1, stored_as=config.stored_as
+        ),
         draws_per_s=1.0,
         measured_on=describe_hardware(),
         evaluations=(),
         provenance=_provenance(config),
-        licence=config.licence,
+        licence=config.licence or _licence(config.run),
     )
+
+
+def _licence(run: Path) -> str:
+    """This project's own, but of another's weights nobody has said it."""
+    imported = [read_origin(each).get("imported") for each in lineage(run)]
+    files = [each["file"] for each in imported if each]
+    return f"not known: imported from {files[0]}" if files else "Apache-2.0"
 
 
 def _description(run: Path, settings: Mapping[str, Any]) -> str:
