@@ -1,17 +1,18 @@
 """Evaluation of the smoke model on its own images: format, figures, record."""
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from model_store.card import load_card
+from model_store.card import dump_card, load_card
 from smoothing import InvalidParams
 from tests.training.conftest import EVALUATED, without_times
 from training.config import EvaluateConfig
-from training.errors import BadData
+from training.errors import BadCheckpoint, BadData
 from training.evaluate import describe, evaluate, params_of
 from training.evaluation.card import portable_command, write_card
 from training.evaluation.counts import certified_again, parse_counts
@@ -104,6 +105,12 @@ def test_the_folder_of_all_data_is_no_folder_in_itself(evaluation: EvaluateConfi
     assert " --data data --source cifar10 " in command
 
 
+def test_a_command_can_be_copied_into_a_shell(evaluation: EvaluateConfig):
+    command = portable_command(evaluation, Path("/a/my test"), params_of(evaluation))
+
+    assert " --data 'data/my test' " in command
+
+
 def test_the_figures_are_those_of_the_images_asked_for(evaluation: EvaluateConfig):
     whole = evaluate(evaluation)
 
@@ -131,6 +138,24 @@ def test_evaluations_that_end_one_after_the_other_are_both_in_the_card(evaluatio
         21,
         22,
     ]
+
+
+def test_figures_of_other_weights_than_the_card_s_are_kept_out_of_it(
+    evaluation: EvaluateConfig, tmp_path: Path
+):
+    assert evaluation.store is not None
+    store = shutil.copytree(evaluation.store, tmp_path / "store")
+    path = store / EVALUATED / "card.json"
+    config = replace(evaluation, store=store, write_card=True)
+    with open_subject(config) as subject:
+        card = load_card(path)
+        dump_card(replace(card, weights=replace(card.weights, sha256="0" * 64)), path)
+        before = path.read_bytes()
+
+        with pytest.raises(BadCheckpoint, match="other weights"):
+            write_card(config, Path("data/a"), subject, ROWS, FIGURES)
+
+    assert path.read_bytes() == before
 
 
 def test_the_description_tells_figures_and_their_limits(evaluation: EvaluateConfig):

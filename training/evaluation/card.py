@@ -2,6 +2,7 @@
 
 import logging
 import math
+import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from smoothing import SmoothingParams
 from smoothing.digits import plain
 from training.config import EvaluateConfig
 from training.engine.disk import room_for
+from training.errors import BadCheckpoint
 from training.evaluation.subject import Subject
 from training.evaluation.summary import Summary
 from training.evaluation.table import Row
@@ -33,7 +35,11 @@ def write_card(
     *,
     runtimes: Collection[str] = (),
 ) -> None:
-    """Puts the figures into the card of the store, in place of those of the same command."""
+    """Puts the figures into the card of the store, in place of those of the same command.
+
+    Raises:
+        BadCheckpoint: The model was replaced by another since the evaluation began.
+    """
     params = subject.params
     entry = Evaluation(
         sigma=params.sigma,
@@ -53,6 +59,10 @@ def write_card(
     )
     path = subject.directory / CARD_FILE
     card = load_card(path)  # again: another evaluation may have ended since this one began
+    if card.weights != subject.card.weights:
+        raise BadCheckpoint(
+            f"{path} is of other weights by now than were evaluated: the figures are in the table"
+        )
     others = tuple(each for each in card.evaluations if each.command != entry.command)
     with room_for(path, needed=path.stat().st_size):
         dump_card(replace(card, evaluations=(*others, entry)), path)
@@ -61,7 +71,7 @@ def write_card(
 
 def portable_command(config: EvaluateConfig, data: Path, params: SmoothingParams) -> str:
     """The command that repeats an evaluation, naming no path of this machine."""
-    folder = "data" if data.name == "data" else f"data/{data.name}"
+    folder = "data" if data.name == "data" else shlex.quote(f"data/{data.name}")
     words = [
         "python -m training evaluate",
         f"--model {config.model} --data {folder}",
