@@ -11,6 +11,7 @@ TrainingError
     DiskFull           there is no room for a file of the run
     CompileFailed      torch.compile could not compile the network
     TableDiffers       a half-written evaluation table belongs to another evaluation
+    TableInUse         another process is writing an evaluation table
     BadTable           a table of an evaluation cannot be read, or does not go with another
     WorkerFailed       a process of an evaluation died, or could not do its work
 """
@@ -66,6 +67,10 @@ class CompileFailed(TrainingError):
 
 class TableDiffers(TrainingError):
     """A half-written evaluation table belongs to another evaluation."""
+
+
+class TableInUse(TrainingError):
+    """Another process is writing the evaluation table."""
 
 
 class BadTable(TrainingError):

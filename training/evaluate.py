@@ -15,7 +15,7 @@ from training.evaluation.card import write_card
 from training.evaluation.certifying import PUBLIC_KEY, Certifier, Work
 from training.evaluation.counts import Counts, certified_again, row_of
 from training.evaluation.images import LabelledImage, choose_images
-from training.evaluation.journal import Journal, counts_path
+from training.evaluation.journal import Journal, alone_with, counts_path
 from training.evaluation.plot import Curve, draw_curves
 from training.evaluation.subject import (
     Subject,
@@ -44,6 +44,7 @@ def evaluate(config: EvaluateConfig) -> Summary:
         BadData: The data set does not fit the model, or an image cannot be decoded.
         InvalidParams: A parameter of the certificates is out of range.
         TableDiffers: The table belongs to another evaluation.
+        TableInUse: Another process writes the table.
         WorkerFailed: A worker process died.
     """
     with open_subject(config) as subject:
@@ -51,9 +52,10 @@ def evaluate(config: EvaluateConfig) -> Summary:
         warn_of_another_noise(subject, config)
         images = choose_images(config, data, subject.card.labels)
         table = config.table or _default_table(config, subject.params, data)
-        journal = Journal(table, _about(config, subject, data))
-        _check_rows(table, journal, images, subject.params)
-        _certify_missing(journal, images, config, subject)
+        with alone_with(table):
+            journal = Journal(table, _about(config, subject, data))
+            _check_rows(table, journal, images, subject.params)
+            _certify_missing(journal, images, config, subject)
         logger.info("table: %s", table)
         chosen = {image.index for image in images}
         rows = [row for row in journal.rows if row.idx in chosen]

@@ -8,10 +8,10 @@ import pytest
 
 from tests.training.conftest import without_times
 from training.config import EvaluateConfig
-from training.errors import TableDiffers
+from training.errors import TableDiffers, TableInUse
 from training.evaluate import evaluate
 from training.evaluation.counts import parse_counts
-from training.evaluation.journal import counts_path
+from training.evaluation.journal import alone_with, counts_path
 from training.evaluation.table import HEADER
 
 
@@ -26,6 +26,17 @@ def test_a_half_written_table_is_continued_to_the_same_rows(evaluation: Evaluate
 
     assert without_times(evaluation.table) == whole
     assert summary.num_images == 5
+
+
+def test_a_table_that_another_process_writes_is_left_alone(evaluation: EvaluateConfig):
+    table = evaluation.table
+    assert table is not None
+
+    with alone_with(table), pytest.raises(TableInUse, match=r"another process .*table\.tsv"):
+        evaluate(evaluation)
+
+    assert list(table.parent.glob("*table*")) == []
+    assert evaluate(replace(evaluation, max_images=1)).num_images == 1
 
 
 def test_a_table_begun_in_one_runtime_goes_on_in_another(
