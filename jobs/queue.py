@@ -28,6 +28,8 @@ def make_celery(redis_url: str) -> celery.Celery:
     app = celery.Celery("dmae", broker=celery_url(redis_url), set_as_current=False)
     app.conf.update(
         accept_content=["json"],
+        # A Redis that answers, but must not write now, is away like one that does not answer.
+        broker_channel_error_retry=True,
         broker_connection_max_retries=None,
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=1,

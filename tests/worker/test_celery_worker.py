@@ -93,3 +93,19 @@ def test_killing_a_worker_and_then_redis_changes_no_vote(
     }
     assert second.wait(20) == 0
     assert jobs.workers() == ()
+
+
+def test_a_redis_that_must_not_write_for_a_while_ends_no_worker(
+    jobs: Any, spawn: Callable[[], Any], client: Any
+) -> None:
+    worker = spawn()
+    ready(jobs, 1)
+    spec = jobs.submit(params=LONG, chunk_size=50)
+    drawn(jobs, spec, 1_000)
+    client.config_set("min-replicas-to-write", 1)
+    time.sleep(2)
+    client.config_set("min-replicas-to-write", 0)
+
+    job = jobs.ended(spec.id)
+
+    assert (worker.poll(), job.state) == (None, JobState.SUCCEEDED)
