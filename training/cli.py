@@ -170,7 +170,8 @@ def _preview(words: Sequence[str]) -> None:
     pretraining = None
     if recipe is not None:
         pretraining = recipes.PRETRAIN[choose(recipe, recipes.PRETRAIN, "recipe")]()
-        run, found = RUNS / recipe / "pretrain", _is_run(RUNS / recipe / "pretrain")
+        run = RUNS / recipe / "pretrain"
+        found = _is_run(run) or _gives(words, "--run")
         implied = {"--run": str(run)} if found else {"--out": str(run.with_name("preview.png"))}
         words = with_implied(words, implied)
     elif not _gives(words, "--run"):
@@ -269,14 +270,12 @@ def _gives(words: Sequence[str], *options: str) -> bool:
 def _model_id(recipe: str, config: ExportConfig) -> str:
     """What the model of a recipe's run is called; nothing where it is a pre-training."""
     from training.engine.run_directory import read_settings
-    from training.exchange.origins import lineage, objective_of
+    from training.exchange.origins import start_of
 
     settings = read_settings(config.run)
     sigma = settings.get("sigma") if config.sigma is None else config.sigma
     if sigma is None:
         return ""
-    runs = [each for each in lineage(config.run) if read_settings(each)["command"] == "pretrain"]
-    objective = objective_of(runs[-1]) if runs else "scratch"
     probed = "-probe" if settings["command"] == "linear-probe" else ""
     quantised = "-int8" if config.precision == "int8" else ""
-    return f"{recipe}.{objective}_s{f'{sigma:.2f}'.replace('.', '')}{probed}{quantised}"
+    return f"{recipe}.{start_of(config.run)}_s{f'{sigma:.2f}'.replace('.', '')}{probed}{quantised}"

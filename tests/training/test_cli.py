@@ -11,7 +11,7 @@ import pytest
 
 from model_store.registry import Registry
 from training import config as configs
-from training import export, hardware, recipes
+from training import export, hardware, preview, recipes
 from training.cli import COMMANDS, main
 from training.cli_help import GUIDES
 from training.cli_options import take, with_implied
@@ -281,6 +281,31 @@ def test_a_linear_probe_does_not_take_the_place_of_the_fine_tuned_model(
     main(["export", "--recipe", "smoke", "--run", str(tmp_path)])
 
     assert [each.id for each in exported] == ["smoke.scratch_s025-probe"]
+
+
+def test_a_model_whose_beginning_is_gone_is_not_called_trained_from_scratch(
+    finetuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    exported: list[configs.ExportConfig] = []
+    monkeypatch.setattr(export, "export", exported.append)
+    settings = json.loads((finetuned / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**settings, "init": "gone/pre"}))
+
+    main(["export", "--recipe", "smoke", "--run", str(tmp_path)])
+
+    assert [each.id for each in exported] == ["smoke.other_s025"]
+
+
+def test_a_preview_of_a_named_run_is_written_into_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shown: list[configs.PreviewConfig] = []
+    monkeypatch.setattr(preview, "preview", lambda config, _: shown.append(config))
+    monkeypatch.chdir(tmp_path)
+
+    main(["preview", "--recipe", "smoke", "--run", "runs/mine"])
+
+    assert [(each.run, each.out) for each in shown] == [(Path("runs/mine"), None)]
 
 
 def test_a_pretraining_is_exported_for_others_and_refused_as_a_model(

@@ -67,6 +67,16 @@ def pretraining_in_words(run: Path) -> str:
     return "trained from scratch" if gone is None else f"started from {Path(gone).name}"
 
 
+def start_of(run: Path) -> str:
+    """Objective of a classifier's last pre-training; scratch for none, other if not known."""
+    for each in reversed(lineage(run)):
+        if read_settings(each)["command"] == "pretrain":
+            return objective_of(each)
+        if "imported" in read_origin(each):
+            return "other"
+    return "scratch" if missing_start(run) is None else "other"
+
+
 def objective_of(run: Path) -> str:
     """What a pre-training was trained for: dmae, mae or nim; other for one from elsewhere."""
     imported = read_origin(run).get("imported", {})
