@@ -173,7 +173,12 @@ def test_quantised_weights_are_refused(published_weights: Weights):
         check_values(weights)
 
 
-@pytest.mark.parametrize("hollow", [Tensor.to_sparse, partial(Tensor.to, device="meta")])
+def repeated(weights: Tensor) -> Tensor:
+    """One number told as many: a small file whose tensors would fill any memory."""
+    return torch.zeros(1).expand(weights.shape)
+
+
+@pytest.mark.parametrize("hollow", [Tensor.to_sparse, partial(Tensor.to, device="meta"), repeated])
 def test_weights_that_are_not_all_there_are_refused(
     published_weights: Weights, hollow: Callable[[Tensor], Tensor]
 ):

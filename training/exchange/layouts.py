@@ -121,7 +121,7 @@ def check_values(tensors: Mapping[str, Tensor]) -> None:
         BadCheckpoint: Names the tensor.
     """
     for name, value in tensors.items():
-        if value.layout != torch.strided or value.is_meta:
+        if value.layout != torch.strided or value.is_meta or _is_repeated(value):
             raise BadCheckpoint(f"{name} is no plain array of numbers")
         if name.endswith("num_batches_tracked"):
             continue
@@ -129,6 +129,11 @@ def check_values(tensors: Mapping[str, Tensor]) -> None:
             raise BadCheckpoint(f"{name} holds {value.dtype} instead of floating-point numbers")
         if not value.isfinite().all():
             raise BadCheckpoint(f"{name} holds numbers that are not finite")
+
+
+def _is_repeated(value: Tensor) -> bool:
+    """Whether there are fewer numbers than are told; computing with them could fill any memory."""
+    return value.untyped_storage().nbytes() < value.nbytes
 
 
 def shapes(layout: Layout) -> dict[str, Shape]:
