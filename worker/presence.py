@@ -165,6 +165,7 @@ class Presence:
         try:
             tick()
         except StoreUnavailable:
+            self._watchdog.excuse_consumer()
             logger.warning("tick without Redis")
         except Exception:  # a tick that ended would let this worker seem dead
             logger.exception("tick failed")

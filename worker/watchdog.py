@@ -79,6 +79,10 @@ class Watchdog:
         if busy_s > self._stuck_s:
             self._end(f"one batch has taken {busy_s:.0f} s")
 
+    def excuse_consumer(self) -> None:
+        """Redis is away: what waits there can be heard of by nobody."""
+        self._heard_at = self._clock()
+
     def watch_consumer(self, *, messages_waiting: int, draws_begun: int) -> None:
         """Look at the queue.
 

@@ -209,6 +209,31 @@ def test_a_worker_with_chunks_in_hand_is_not_deaf_however_many_wait(run: Any, cl
 
 
 @pytest.mark.redis
+def test_a_worker_is_not_deaf_for_what_waited_while_redis_was_away(run: Any, client: Any) -> None:
+    ended: list[str] = []
+    clock, away = [0.0], [False]
+
+    def sometimes(command: Any) -> Any:
+        if away[0]:
+            raise StoreUnavailable("away")
+        return run(command)
+
+    dog = Watchdog(busy_s=lambda: 0, stuck_s=1, end=ended.append, clock=lambda: clock[0])
+    made = presence(sometimes, _Drawing(), watchdog=dog)
+    client.rpush("dmae:celery:draws.m", "a")
+    made.ready((MODEL,))
+    for clock[0], away[0] in ((50.0, True), (100.0, True), (101.0, False), (159.0, False)):
+        made.look_after_jobs()
+    excused = list(ended)
+
+    clock[0] = 161.0
+    made.look_after_jobs()
+
+    assert excused == []
+    assert ended == ["1 chunks wait, none came in 61 s"]
+
+
+@pytest.mark.redis
 def test_a_heartbeat_does_not_wait_for_the_look_after_jobs(run: Any, client: Any) -> None:
     drawing = _Drawing()
     begun, go_on = Event(), Event()
