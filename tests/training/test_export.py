@@ -175,14 +175,19 @@ def test_a_card_that_makes_no_sense_leaves_the_model_that_was_there(
     assert {path.name: path.read_bytes() for path in target.iterdir()} == before
 
 
-def test_figures_of_the_same_weights_survive_another_export(finetuned: Path, tmp_path: Path):
+def test_figures_of_the_same_weights_survive_another_export(
+    finetuned: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
     target = export(to_store(finetuned, tmp_path))
     measured = replace(load_card(target / "card.json"), evaluations=(FIGURES,))
     dump_card(measured, target / "card.json")
 
     export(to_store(finetuned, tmp_path, description="In other words."))
     again = load_card(target / "card.json")
+    assert "replaced" not in caplog.text
     export(to_store(finetuned, tmp_path, stored_as="float32"))
+
+    assert f"{target} held another classifier, which is replaced" in caplog.text
 
     assert (again.description, again.evaluations) == ("In other words.", (FIGURES,))
     assert load_card(target / "card.json").evaluations == ()

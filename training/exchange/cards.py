@@ -1,5 +1,6 @@
 """From a classifier's run to a model in a store: the weights, and a card that explains them."""
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -35,6 +36,8 @@ from training.exchange.origins import (
 )
 from training.hardware import describe_hardware
 from training.network.probe import fold_probe
+
+logger = logging.getLogger(__name__)
 
 WEIGHTS_FILE = "weights.safetensors"
 CARD_BYTES = 2**14  # about what a card takes
@@ -130,6 +133,10 @@ def _measured_before(card: ModelCard, path: Path) -> tuple[Evaluation, ...]:
         getattr(there, name) == getattr(card, name)
         for name in ("architecture", "labels", "preprocessing", "weights")
     )
+    if not same:
+        logger.warning(
+            "%s held another classifier, which is replaced, figures and all", path.parent
+        )
     return there.evaluations if same else ()
 
 
