@@ -238,7 +238,8 @@ def test_a_heartbeat_does_not_wait_for_the_look_after_jobs(run: Any, client: Any
     drawing = _Drawing()
     begun, go_on = Event(), Event()
 
-    def admit(_model_id: str) -> None:
+    def admit(model_id: str) -> None:
+        assert model_id == MODEL
         begun.set()
         assert go_on.wait(5)
 
