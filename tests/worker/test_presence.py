@@ -239,7 +239,7 @@ def test_a_heartbeat_does_not_wait_for_the_look_after_jobs(run: Any, client: Any
     begun, go_on = Event(), Event()
 
     def admit(model_id: str) -> None:
-        assert model_id == MODEL
+        assert model_id == MODEL.id
         begun.set()
         assert go_on.wait(5)
 
