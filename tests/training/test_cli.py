@@ -1,8 +1,6 @@
 """The command line explains itself and says what went wrong."""
 
 import dataclasses
-import json
-import logging
 import typing
 from pathlib import Path
 from typing import Any
@@ -10,28 +8,14 @@ from typing import Any
 import pytest
 
 from model_store.registry import Registry
+from tests.training.commanding import run
 from training import config as configs
-from training import export, hardware, preview, recipes
-from training.cli import COMMANDS, main
+from training import hardware, recipes
+from training.cli import COMMANDS
 from training.cli_help import GUIDES
 from training.cli_options import take, with_implied
 
 OURS = ["--model", Registry().ids()[0]]
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int | str | None, str]:
-    try:
-        status: int | str | None = main(words)
-    except SystemExit as ended:
-        status = ended.code
-    captured = capsys.readouterr()
-    return status, captured.out + captured.err
-
-
-def small(image_folder: Path, tmp_path: Path) -> list[str]:
-    data = ["--data.source", "folder", f"--data.path={image_folder}"]
-    few = ["--loop.steps", "2", "--loop.batch-size", "8"]
-    return [*data, "--data.cache", str(tmp_path / "cache"), *few]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -211,135 +195,6 @@ def test_a_compiler_that_is_not_here_is_missed_at_once(
     assert status == 1
     assert "needs a C++ compiler, which is not here; --loop.no-compile computes" in text
     assert not (tmp_path / "out").exists()
-
-
-def test_any_field_can_be_set(image_folder: Path, tmp_path: Path):
-    words = ["pretrain", "--recipe", "smoke", "--out", str(tmp_path / "out")]
-
-    status = main([*words, *small(image_folder, tmp_path), "--corruption.sigma", "0.5"])
-
-    config = json.loads((tmp_path / "out" / "config.json").read_text())
-    origin = json.loads((tmp_path / "out" / "origin.json").read_text())
-    assert status == 0
-    assert (config["corruption"]["sigma"], config["loop"]["steps"]) == (0.5, 2)
-    assert origin["arguments"][2:4] == ["--data.path", str(image_folder)]
-
-
-def test_epochs_take_the_place_of_the_recipe_s_steps(image_folder: Path, tmp_path: Path):
-    data = small(image_folder, tmp_path)
-    data.remove("--loop.steps")
-    data.remove("2")
-
-    main(["pretrain", "--recipe", "smoke", "--out", str(tmp_path), *data, "--loop.epochs", "1"])
-
-    assert json.loads((tmp_path / "config.json").read_text())["loop"]["steps"] is None
-    assert json.loads((tmp_path / "checkpoint.json").read_text())["step"] == 3
-
-
-def test_only_a_new_run_says_what_it_starts_from(
-    image_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-):
-    caplog.set_level(logging.INFO, "training")
-    words = ["pretrain", "--recipe", "smoke", "--out", str(tmp_path / "out")]
-    said: list[bool] = []
-    for _ in range(2):
-        main([*words, *small(image_folder, tmp_path)])
-        said.append("starting from fresh weights" in caplog.text)
-        caplog.clear()
-
-    assert said == [True, False]
-
-
-@pytest.mark.parametrize(
-    ("words", "model"),
-    [
-        ([], "smoke.scratch_s025"),
-        (["--sigma", "0.5"], "smoke.scratch_s050"),
-        (["--precision", "int8"], "smoke.scratch_s025-int8"),
-        (["--id", "my.model"], "my.model"),
-    ],
-)
-def test_a_recipe_s_model_is_called_by_what_it_is(
-    words: list[str], model: str, finetuned: Path, monkeypatch: pytest.MonkeyPatch
-):
-    exported: list[configs.ExportConfig] = []
-    monkeypatch.setattr(export, "export", exported.append)
-
-    main(["export", "--recipe", "smoke", "--run", str(finetuned), *words])
-
-    assert [each.id for each in exported] == [model]
-
-
-def test_a_linear_probe_does_not_take_the_place_of_the_fine_tuned_model(
-    finetuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    exported: list[configs.ExportConfig] = []
-    monkeypatch.setattr(export, "export", exported.append)
-    settings = json.loads((finetuned / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps({**settings, "command": "linear-probe"}))
-
-    main(["export", "--recipe", "smoke", "--run", str(tmp_path)])
-
-    assert [each.id for each in exported] == ["smoke.scratch_s025-probe"]
-
-
-def test_a_model_whose_beginning_is_gone_is_not_called_trained_from_scratch(
-    finetuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    exported: list[configs.ExportConfig] = []
-    monkeypatch.setattr(export, "export", exported.append)
-    settings = json.loads((finetuned / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps({**settings, "init": "gone/pre"}))
-
-    main(["export", "--recipe", "smoke", "--run", str(tmp_path)])
-
-    assert [each.id for each in exported] == ["smoke.other_s025"]
-
-
-def test_a_preview_of_a_named_run_is_written_into_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    shown: list[configs.PreviewConfig] = []
-    monkeypatch.setattr(preview, "preview", lambda config, _: shown.append(config))
-    monkeypatch.chdir(tmp_path)
-
-    main(["preview", "--recipe", "smoke", "--run", "runs/mine"])
-
-    assert [(each.run, each.out) for each in shown] == [(Path("runs/mine"), None)]
-
-
-def test_a_pretraining_is_exported_for_others_and_refused_as_a_model(
-    image_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
-    out = tmp_path / "out"
-    main(["pretrain", "--recipe", "smoke", "--out", str(out), *small(image_folder, tmp_path)])
-    words = ["export", "--recipe", "smoke", "--run", str(out)]
-
-    assert run(capsys, *words, "--format", "official")[0] == 0
-    status, text = run(capsys, *words)
-
-    assert status == 1
-    assert "is no fine-tuning" in text
-
-
-def test_an_objective_is_set_and_recorded(image_folder: Path, tmp_path: Path):
-    words = ["pretrain", "--recipe", "smoke", "--out", str(tmp_path), "--objective", "mae"]
-
-    main([*words, *small(image_folder, tmp_path)])
-
-    config = json.loads((tmp_path / "config.json").read_text())
-    origin = json.loads((tmp_path / "origin.json").read_text())
-    assert (config["corruption"]["sigma"], config["corruption"]["loss_on"]) == (0.0, "masked")
-    assert origin["arguments"][:2] == ["--objective", "mae"]
-
-
-def test_from_scratch_has_to_be_said(image_folder: Path, tmp_path: Path):
-    words = ["finetune", "--recipe", "smoke", "--out", str(tmp_path / "out"), "--init", "none"]
-
-    status = main([*words, *small(image_folder, tmp_path)])
-
-    assert status == 0
-    assert json.loads((tmp_path / "out" / "config.json").read_text())["init"] is None
 
 
 def test_an_unknown_model_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -15,43 +15,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from app.cli import cli
 from app.client import AsyncClient, AsyncJob, Certificate, Client
-from app.client.errors import ServiceUnreachable, Unauthorized
+from app.client.errors import Unauthorized
 from app.commands.certifying import Batch, Picture
 from app.commands.progress import shown_bars
 
 pytestmark = [pytest.mark.redis, pytest.mark.usefixtures("clean_environment")]
-
-
-@pytest.fixture
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DMAE_URL", "DMAE_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def dmae(live: str) -> Callable[..., Result]:
-    """Runs a command against the application."""
-
-    def run(*arguments: object, key: str = "") -> Result:
-        environment = {"DMAE_URL": live} | ({"DMAE_API_KEY": key} if key else {})
-        return CliRunner().invoke(cli, [str(each) for each in arguments], env=environment)
-
-    return run
-
-
-@pytest.fixture
-def folder(tmp_path: Path, picture: Callable[..., bytes]) -> Path:
-    """Three pictures, one of them in a folder below, and what is none."""
-    folder = tmp_path / "photos"
-    (folder / "more").mkdir(parents=True)
-    for name, seed in (("a.png", 0), ("b.png", 1), ("more/a.png", 2)):
-        (folder / name).write_bytes(picture(seed))
-    (folder / "readme.txt").write_text("no picture")
-    return folder
 
 
 @pytest.mark.usefixtures("working")
@@ -221,68 +191,6 @@ def test_ctrl_c_cancels_all_that_is_under_way_and_tells_of_each(folder: Path, li
     assert [each["job"] in states for each in found] == [True, True, False]
     assert set(states.values()) == {"cancelled"}
     assert found[2]["error"] == "given up before the service had taken it"
-
-
-@pytest.mark.usefixtures("worker")
-def test_jobs_are_listed_shown_cancelled_and_deleted(dmae: Any, folder: Path, live: str) -> None:
-    with Client(live) as client:
-        ids = [client.certify(folder / name, sigma=0.25).id for name in ("a.png", "b.png")]
-
-    listed = dmae("jobs", "list")
-    assert [line.split()[0] for line in listed.stdout.splitlines()] == ["job", *ids[::-1]]
-    assert json.loads(dmae("jobs", "show", ids[0], "--json").stdout)["state"] == "queued"
-    # 1 is the next to start.
-    assert ", place 1 in the queue" in dmae("jobs", "show", ids[0]).stdout
-    assert dmae("jobs", "cancel", *ids).stdout == f"{ids[0]} cancelled\n{ids[1]} cancelled\n"
-    assert len(json.loads(dmae("jobs", "list", "--state", "cancelled", "--json").stdout)) == 2
-    assert "cancelled" in dmae("jobs", "show", ids[0]).stdout
-    assert dmae("jobs", "delete", ids[0]).exit_code == 0
-    assert dmae("jobs", "show", ids[0]).exit_code == 1
-
-
-@pytest.mark.usefixtures("worker")
-def test_a_job_that_is_not_there_keeps_no_other_from_being_cancelled(
-    dmae: Any, folder: Path, live: str
-) -> None:
-    with Client(live) as client:
-        job_id = client.certify(folder / "a.png", sigma=0.25).id
-
-    result = dmae("jobs", "cancel", "none", job_id, "--json")
-
-    assert result.exit_code == 1
-    assert json.loads(result.stdout) == {job_id: "cancelled"}
-    assert "none: " in result.stderr
-
-
-@pytest.mark.usefixtures("worker")
-def test_what_was_cancelled_is_told_though_the_service_goes_away(
-    dmae: Any, folder: Path, live: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with Client(live) as client:
-        job_id = client.certify(folder / "a.png", sigma=0.25).id
-    find = Client.job
-
-    def until_gone(client: Client, wanted: str) -> Any:
-        if wanted == "later":
-            raise ServiceUnreachable("it went away")
-        return find(client, wanted)
-
-    monkeypatch.setattr(Client, "job", until_gone)
-
-    result = dmae("jobs", "cancel", job_id, "later", "--json")
-
-    assert (result.exit_code, json.loads(result.stdout)) == (3, {job_id: "cancelled"})
-
-
-@pytest.mark.usefixtures("working")
-def test_a_job_is_watched_to_its_certificate(dmae: Any, folder: Path, live: str) -> None:
-    with Client(live) as client:
-        job_id = client.certify(folder / "a.png", sigma=0.25, mode="fixed", n=2000).id
-
-    result = dmae("jobs", "watch", job_id)
-
-    assert result.exit_code == 0
-    assert "certified 'cat' within L2 radius" in result.stdout
 
 
 @pytest.mark.usefixtures("worker")
