@@ -12,6 +12,16 @@ from model_store.errors import UnsupportedImage
 from model_store.image_file import MAX_PARTS, Pixels, RecordValue, damaged, decoding
 
 _LOSSY, _LOSSLESS, _EXTENDED, _FRAME = b"VP8 ", b"VP8L", b"VP8X", b"ANMF"
+_ALPHA, _ALPHA_FLAG = b"ALPH", 0x10
+# What a still picture is made of, in this order (RFC 9649, section 2.7). In any other, such as two
+# pictures in one file, decoders do not see the same.
+_ORDERS = (
+    [_LOSSY],
+    [_LOSSLESS],
+    [_EXTENDED, _LOSSY],
+    [_EXTENDED, _ALPHA, _LOSSY],
+    [_EXTENDED, _LOSSLESS],
+)
 
 
 def is_webp(data: bytes) -> bool:
@@ -74,32 +84,30 @@ def read_webp(data: bytes) -> WebpFile:
         NotAnImage: Cut short, or not made as a WebP is.
         UnsupportedImage: An animation, or chunks beyond any reason.
     """
-    found: dict[bytes, bytes] = {}
-    for name, body in _chunks(data):
-        found.setdefault(name, body)
+    chunks = list(_chunks(data))
+    found = dict(reversed(chunks))  # the first of each name
     if b"ANIM" in found or _FRAME in found:
         raise UnsupportedImage(
             "the WebP is an animation; a certificate is for one image", reason="animated"
         )
-    lossless = _LOSSLESS in found
-    name = _LOSSLESS if lossless else _LOSSY
-    if name not in found:
-        raise damaged("WebP", "it has no pixels")
-    bits = found[name]
+    order = [name for name, _ in chunks if name in {_EXTENDED, _ALPHA, _LOSSY, _LOSSLESS}]
+    if order not in _ORDERS:
+        raise damaged("WebP", "it has no pixels, or more than one picture's")
+    bits, lossless = found[order[-1]], order[-1] == _LOSSLESS
     width, height, alpha = _lossless_header(bits) if lossless else (*_lossy_header(bits), False)
-    extended = found.get(_EXTENDED)
-    if extended is not None and extended[4:10] != _canvas(width, height):
-        raise damaged("WebP", "its canvas is not of the size of its pixels")
-    kept = [b"ALPH", name] if extended is not None and not lossless else [name]
-    chunks = {each: found[each] for each in kept if each in found}
+    alpha |= _ALPHA in order
+    if _EXTENDED in order:
+        _check_extended(found[_EXTENDED], width, height, alpha=alpha)
     return WebpFile(
         width=width,
         height=height,
         lossless=lossless,
-        alpha=alpha or b"ALPH" in chunks,
+        alpha=alpha,
         exif=found.get(b"EXIF"),
         icc=b"ICCP" in found,
-        essential=_essential(width, height, chunks),
+        essential=_essential(
+            width, height, {name: found[name] for name in order if name != _EXTENDED}
+        ),
     )
 
 
@@ -136,6 +144,14 @@ def _lossless_header(bits: bytes) -> tuple[int, int, bool]:
     return width, height, bool(packed >> 28 & 1)
 
 
+def _check_extended(header: bytes, width: int, height: int, *, alpha: bool) -> None:
+    """Source: RFC 9649, section 2.7."""
+    if header[4:10] != _canvas(width, height):
+        raise damaged("WebP", "its canvas is not of the size of its pixels")
+    if alpha and not header[0] & _ALPHA_FLAG:
+        raise damaged("WebP", "it has an alpha channel, and its header says that it has none")
+
+
 def _sides(width: int, height: int) -> tuple[int, int]:
     if not (width and height):
         raise damaged("WebP", f"its header says {width}x{height} pixels")
@@ -148,8 +164,8 @@ def _canvas(width: int, height: int) -> bytes:
 
 def _essential(width: int, height: int, chunks: dict[bytes, bytes]) -> bytes:
     parts: list[bytes] = []
-    if b"ALPH" in chunks:
-        parts.append(_chunk(_EXTENDED, b"\x10\0\0\0" + _canvas(width, height)))
+    if _ALPHA in chunks:
+        parts.append(_chunk(_EXTENDED, bytes([_ALPHA_FLAG, 0, 0, 0]) + _canvas(width, height)))
     parts += [_chunk(name, body) for name, body in chunks.items()]
     body = b"WEBP" + b"".join(parts)
     return b"RIFF" + struct.pack("<I", len(body)) + body

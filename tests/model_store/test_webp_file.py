@@ -111,6 +111,45 @@ def test_a_canvas_of_another_size_is_refused(saved: Save, translucent: np.ndarra
         decode(data[:24] + b"\xff" + data[25:])
 
 
+def _pieces(data: bytes) -> dict[bytes, bytes]:
+    pieces: dict[bytes, bytes] = {}
+    at = 12
+    while at < len(data):
+        name, length = struct.unpack_from("<4sI", data, at)
+        end = at + 8 + length + length % 2
+        pieces[name], at = data[at:end], end
+    return pieces
+
+
+def _file(*pieces: bytes) -> bytes:
+    body = b"WEBP" + b"".join(pieces)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+@pytest.mark.parametrize(
+    "order", ["VP8 VP8L", "VP8L VP8", "VP8X VP8 ALPH", "VP8X ALPH ALPH VP8", "VP8X ALPH VP8L"]
+)
+def test_pictures_that_decoders_see_differently_are_refused(
+    saved: Save, photo: np.ndarray, translucent: np.ndarray, order: str
+) -> None:
+    pieces = _pieces(saved(translucent, "WEBP")) | _pieces(saved(photo, "WEBP", lossless=True))
+
+    with pytest.raises(NotAnImage, match="more than one picture"):
+        decode(_file(*(pieces[name.ljust(4).encode()] for name in order.split())))
+
+
+@pytest.mark.parametrize("lossless", [False, True])
+def test_an_alpha_channel_that_the_header_denies_is_refused(
+    saved: Save, translucent: np.ndarray, lossless: bool
+) -> None:
+    pieces = _pieces(saved(translucent, "WEBP", lossless=lossless, xmp=b"by someone"))
+    header = bytearray(pieces.pop(b"VP8X"))
+    header[8] &= ~0x10
+
+    with pytest.raises(NotAnImage, match="says that it has none"):
+        decode(_file(bytes(header), *pieces.values()))
+
+
 def test_a_flood_of_chunks_is_refused(saved: Save, photo: np.ndarray) -> None:
     data = saved(photo, "WEBP", lossless=True)
     body = data[8:] + b"teSt\0\0\0\0" * MAX_PARTS
