@@ -91,10 +91,16 @@ def statement(evaluation: Evaluation) -> str:
         else f"that all of them hold together is not claimed (family_size={evaluation.num_items} "
         "would)"
     )
+    heuristic = (
+        ""
+        if params.total_variation
+        else f" The noise is drawn and added in single precision, so each {noun} is heuristic: "
+        "rounding errors of the noise are not accounted for."
+    )
     return (
         f"Each {noun} holds by itself, except with probability {plain(params.alpha_each)} over the "
-        f"service's own randomness; {together}. Certified accuracy at a radius is the share of the "
-        "images with a result whose class under noise of standard deviation "
+        f"service's own randomness; {together}.{heuristic} Certified accuracy at a radius is the "
+        "share of the images with a result whose class under noise of standard deviation "
         f"{plain(params.sigma)} is their label and certified at that radius or beyond; an "
         "abstention counts against it. Its "
         "interval is exact (Clopper-Pearson, 95 %) over the choice of images, and holds if they "

@@ -100,8 +100,8 @@ def described_by(
     so_far = " so far" if provisional else ""
     return (
         f"Share of {figures.num_images} images{so_far} that model {model} under noise of sigma "
-        f"{plain(params.sigma)} classifies right and certified, by L2 radius: {points}. "
-        f"No radius above {plain(params.radius_ceiling)} can come out."
+        f"{plain(params.sigma)} classifies right and certified{_heuristically(params)}, by L2 "
+        f"radius: {points}. No radius above {plain(params.radius_ceiling)} can come out."
     )
 
 
@@ -111,9 +111,13 @@ def _below_title(
     count = 0 if figures is None else figures.num_images
     so_far = " so far" if provisional else ""
     return (
-        f"{model}, sigma {plain(params.sigma)}, {params.mode}, alpha {plain(params.alpha)}; "
-        f"{count} images{so_far}, with exact 95 % intervals"
+        f"{model}, sigma {plain(params.sigma)}, {params.mode}{_heuristically(params)}, "
+        f"alpha {plain(params.alpha)}; {count} images{so_far}, with exact 95 % intervals"
     )
+
+
+def _heuristically(params: SmoothingParams) -> str:
+    return "" if params.total_variation else " (heuristic: fast numerics)"
 
 
 def _text(x: float, y: float, words: str, *, size: int = 14, anchor: str = "start") -> str:

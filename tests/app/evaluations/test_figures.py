@@ -149,6 +149,19 @@ def test_the_statement_says_whether_all_certificates_hold_together() -> None:
     assert "all of them hold together except with probability 0.001" in one
 
 
+def test_what_is_said_of_heuristic_certificates_calls_them_that() -> None:
+    params = SmoothingParams(sigma=0.5, n=1000, numerics="fast")
+    figures = figures_of(answers(20), params)
+
+    picture = plot(figures, params, name="", model="tiny", provisional=False)
+
+    assert picture.count("(heuristic: fast numerics)") == 2
+    assert "rounding errors of the noise are not accounted for" in statement(
+        evaluation(20, numerics="fast")
+    )
+    assert "heuristic" not in statement(evaluation(20))
+
+
 @pytest.mark.parametrize("count", [0, 1, 300])
 def test_the_plot_is_a_picture_that_says_what_it_shows(count: int) -> None:
     figures = figures_of(answers(count), PARAMS)
