@@ -180,7 +180,7 @@ def let_go(evaluation_id: str, *, claimer: str, now: float) -> Command[None]:
 
 
 def placed(evaluation_id: str, index: int, *, job_id: str, own: bool, now: float) -> Command[bool]:
-    """Say which job an image has; whether anybody still waits for it.
+    """Say which job an image has; whether anybody still waits for it, or is told of it.
 
     Args:
         evaluation_id: Of which.

@@ -237,11 +237,14 @@ function answers.yield()
   end
 end
 
--- An item has its job; 0 when nobody waits for it any more.
+-- An item has its job; 0 when nobody waits for it any more, and nothing tells of it.
 function answers.placed()
   local index, job_id, own = ARGV[4], ARGV[5], ARGV[6] == '1'
   local e = open(id)
-  if not e.live then return 0 end
+  if not e.live then
+    local ended = redis.call('HGET', e.results, index)
+    return ended and cjson.decode(ended).job == job_id and 1 or 0
+  end
   if not drop_pending(e, index) then return 1 end
   local key = own and e.own or e.joined
   redis.call('HSET', key, index, job_id)

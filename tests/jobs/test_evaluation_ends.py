@@ -60,6 +60,19 @@ def test_cancelling_stops_its_jobs_and_is_idempotent(evaluation: LabelledSet) ->
     assert not evaluation.placed(2, "late")
 
 
+def test_a_job_that_an_ended_evaluation_tells_of_is_not_called_unwanted(
+    evaluation: LabelledSet,
+) -> None:
+    """Who took too long to submit it finds that another has, and that all has ended since."""
+    jobs = {index: evaluation.place(index) for index in (0, 2)}
+    for job_id in jobs.values():
+        evaluation.finish(job_id)
+    assert evaluation.read().state is EvaluationState.SUCCEEDED
+
+    assert evaluation.placed(2, jobs[2])
+    assert not evaluation.placed(2, "another")
+
+
 def test_cancelling_leaves_jobs_alone_that_others_asked_for(evaluation: LabelledSet) -> None:
     job_id = evaluation.place(0, own=False)
 
