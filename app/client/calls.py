@@ -1,6 +1,7 @@
 """The service's calls as flows: each is written once, for both clients."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -70,8 +71,13 @@ class Calls:
         """What is at a path, as text."""
         return self._get(path, lambda answer: answer.text)
 
-    def next_status(self, known: S, *, held_s: float = POLL_S) -> Flow[S]:
-        """A job or evaluation as soon as it is no longer as known, or after `held_s` seconds."""
+    def next_status(
+        self, known: S, *, held_s: float = POLL_S, within_s: float = math.inf
+    ) -> Flow[S]:
+        """A job or evaluation as soon as it is no longer as known, or after `held_s` seconds.
+
+        A service that is away is asked again for `within_s` seconds at most.
+        """
         call = Call(
             method="GET",
             path=known.path,
@@ -86,7 +92,7 @@ class Calls:
             return _as(type(known))(answer)
 
         began = self._patience.clock()
-        found = yield from asked(call, self._patience.for_known, view)
+        found = yield from asked(call, self._patience.for_known.within(within_s), view)
         left = held_s - (self._patience.clock() - began)
         if found.etag == known.etag and left > 0:
             yield Pause(seconds=min(UNHELD_S, left))
@@ -97,13 +103,13 @@ class Calls:
     ) -> Flow[S]:
         """A job or evaluation once it has ended. Raises WaitedTooLong."""
         clock = self._patience.clock
-        gives_up = None if timeout_s is None else clock() + timeout_s
+        gives_up = math.inf if timeout_s is None else clock() + timeout_s
         on_progress(known)
         while not known.ended:
-            left = POLL_S if gives_up is None else gives_up - clock()
+            left = gives_up - clock()
             if left <= 0:
                 raise WaitedTooLong(f"{known.id} did not end within {timeout_s:g} s; it goes on")
-            known = yield from self.next_status(known, held_s=min(left, POLL_S))
+            known = yield from self.next_status(known, held_s=min(left, POLL_S), within_s=left)
             on_progress(known)
         return known
 

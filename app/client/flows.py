@@ -106,6 +106,10 @@ class Patience:
         """With a service that was there a moment ago: it will come back."""
         return replace(self, absent_s=self.total_s)
 
+    def within(self, seconds: float) -> "Patience":
+        """The same, but for no longer than so many seconds."""
+        return replace(self, total_s=min(self.total_s, seconds))
+
 
 def answered(call: Call, patience: Patience) -> Flow[httpx.Response]:
     """The answer to a call, which is made again while that may help.
@@ -214,5 +218,5 @@ def _seconds(retry_after: str | None) -> float | None:
         return float(retry_after)
     try:
         return max(parsedate_to_datetime(retry_after).timestamp() - time.time(), 0.0)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None

@@ -90,7 +90,12 @@ def test_patience_may_last_for_hours(theatre: Any, reply: Reply) -> None:
 
 
 @pytest.mark.parametrize(
-    ("after", "pause"), [("Wed, 21 Oct 2015 07:28:00 GMT", 0.1875), ("x", 0.1875)]
+    ("after", "pause"),
+    [
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.1875),
+        ("x", 0.1875),
+        ("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", 0.1875),
+    ],
 )
 def test_a_date_to_come_back_at_is_understood(
     theatre: Any, reply: Reply, job_body: Body, after: str, pause: float
@@ -215,6 +220,15 @@ def test_waiting_has_an_end(theatre: Any, reply: Reply, job_body: Body) -> None:
         wait(theatre, JobStatus.of(job_body("queued")), reply(job_body("running")), timeout=25)
 
     assert [call.held_s for call in theatre.calls] == [10, 10, 5]
+
+
+def test_a_service_that_is_away_is_waited_for_no_longer_than_the_job(
+    theatre: Any, job_body: Body
+) -> None:
+    with pytest.raises(ServiceUnreachable, match="refused"):
+        wait(theatre, JobStatus.of(job_body("queued")), httpx.ConnectError("refused"), timeout=5)
+
+    assert 2 < sum(theatre.pauses) <= 5
 
 
 def test_a_service_that_holds_no_poll_is_not_asked_without_pause(
