@@ -12,7 +12,8 @@ from model_store.errors import UnsupportedImage
 from model_store.image_file import MAX_PARTS, Pixels, RecordValue, damaged, decoding
 
 _LOSSY, _LOSSLESS, _EXTENDED, _FRAME = b"VP8 ", b"VP8L", b"VP8X", b"ANMF"
-_ALPHA, _ALPHA_FLAG = b"ALPH", 0x10
+_ALPHA, _EXIF = b"ALPH", b"EXIF"
+_ALPHA_FLAG, _EXIF_FLAG = 0x10, 0x08
 # What a still picture is made of, in this order (RFC 9649, section 2.7). In any other, such as two
 # pictures in one file, decoders do not see the same.
 _ORDERS = (
@@ -38,7 +39,7 @@ class WebpFile:
         height: Rows.
         lossless: Whether the pixels are coded without loss.
         alpha: Whether they come with an alpha channel.
-        exif: The EXIF block.
+        exif: The EXIF block, where the header tells of one; viewers read no other.
         icc: Whether there is a colour profile; it is ignored.
         essential: The file without metadata.
     """
@@ -96,14 +97,15 @@ def read_webp(data: bytes) -> WebpFile:
     bits, lossless = found[order[-1]], order[-1] == _LOSSLESS
     width, height, alpha = _lossless_header(bits) if lossless else (*_lossy_header(bits), False)
     alpha |= _ALPHA in order
+    flags = 0
     if _EXTENDED in order:
-        _check_extended(found[_EXTENDED], width, height, alpha=alpha)
+        flags = _flags(found[_EXTENDED], width, height, alpha=alpha)
     return WebpFile(
         width=width,
         height=height,
         lossless=lossless,
         alpha=alpha,
-        exif=found.get(b"EXIF"),
+        exif=found.get(_EXIF) if flags & _EXIF_FLAG else None,
         icc=b"ICCP" in found,
         essential=_essential(
             width, height, {name: found[name] for name in order if name != _EXTENDED}
@@ -144,12 +146,13 @@ def _lossless_header(bits: bytes) -> tuple[int, int, bool]:
     return width, height, bool(packed >> 28 & 1)
 
 
-def _check_extended(header: bytes, width: int, height: int, *, alpha: bool) -> None:
-    """Source: RFC 9649, section 2.7."""
+def _flags(header: bytes, width: int, height: int, *, alpha: bool) -> int:
+    """What the extended header tells of. Source: RFC 9649, section 2.7."""
     if header[4:10] != _canvas(width, height):
         raise damaged("WebP", "its canvas is not of the size of its pixels")
     if alpha and not header[0] & _ALPHA_FLAG:
         raise damaged("WebP", "it has an alpha channel, and its header says that it has none")
+    return header[0]
 
 
 def _sides(width: int, height: int) -> tuple[int, int]:

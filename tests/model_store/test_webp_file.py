@@ -150,6 +150,22 @@ def test_an_alpha_channel_that_the_header_denies_is_refused(
         decode(_file(bytes(header), *pieces.values()))
 
 
+def test_a_turn_counts_where_the_header_tells_of_it_as_in_viewers(
+    saved: Save, photo: np.ndarray
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = saved(photo, "WEBP", lossless=True, exif=exif)
+    pieces = _pieces(data)
+    header = bytearray(pieces.pop(b"VP8X"))
+    header[8] &= ~0x08
+
+    assert decode(data).record["exif_orientation"] == 6
+    for untold in (_file(*pieces.values()), _file(bytes(header), *pieces.values())):
+        assert Image.open(BytesIO(untold)).getexif().get(0x0112) is None
+        assert np.array_equal(decode(untold).pixels, photo)
+
+
 def test_a_flood_of_chunks_is_refused(saved: Save, photo: np.ndarray) -> None:
     data = saved(photo, "WEBP", lossless=True)
     body = data[8:] + b"teSt\0\0\0\0" * MAX_PARTS
