@@ -20,6 +20,9 @@ from model_store.whole_file import replace_file
 
 MODEL_ID = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 MAX_ID_LENGTH = 100
+MAX_LABEL_LENGTH = 1_000
+"""Longer ones would not fit into a certificate."""
+
 SCHEMA_VERSION = 1
 _UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
 _WEIGHTS_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\.safetensors")
@@ -207,6 +210,12 @@ class ModelCard:
         require(is_model_id(self.id), "id", f"must match {MODEL_ID.pattern}, got {self.id!r}")
         require(len(self.labels) >= 2, "labels", f"must be 2 or more, got {len(self.labels)}")
         require(all(map(str.strip, self.labels)), "labels", "must not be empty strings")
+        longest = max(map(len, self.labels))
+        require(
+            longest <= MAX_LABEL_LENGTH,
+            "labels",
+            f"must have at most {MAX_LABEL_LENGTH} characters each, one has {longest}",
+        )
         repeated = sorted(label for label, times in Counter(self.labels).items() if times > 1)
         require(not repeated, "labels", f"must be unique, repeated: {', '.join(repeated)}")
         require(

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from jobs.record import ImageRef
+from model_store.card import MAX_LABEL_LENGTH
 from smoothing.certificate import AbstentionReason, Bound, Numerics, StopReason
 from smoothing.limits import MAX_DRAWS, Method
 
@@ -30,7 +31,7 @@ class Predicted(_Strict):
     """The class that is claimed."""
 
     index: int = Field(ge=0, lt=MAX_CLASSES)
-    label: str = Field(max_length=1_000)
+    label: str = Field(max_length=MAX_LABEL_LENGTH)
 
 
 class Abstention(_Strict):

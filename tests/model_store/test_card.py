@@ -81,6 +81,7 @@ BROKEN = {
     "float64": (_edit("weights", "precision", value="float64"), "weights.precision"),
     "labels repeated": (_edit("labels", value=["a", "b", "a"]), "labels"),
     "label empty": (_edit("labels", value=["a", " "]), "labels"),
+    "label too long for a certificate": (_edit("labels", value=["a", "b" * 1_001]), "labels"),
     "one label": (_edit("labels", value=["a"]), "labels"),
     "sigmas fall": (_edit("sigmas", value=[0.5, 0.25]), "sigmas"),
     "sigma of zero": (_edit("sigmas", value=[0.0]), "sigmas"),
