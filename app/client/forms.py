@@ -1,6 +1,7 @@
 """What a caller hands over, as parts of a form."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -11,6 +12,7 @@ from zipfile import ZipFile, ZipInfo
 from app.client.errors import InvalidArgument
 
 LONGEST_KEY = 255
+_KEY = re.compile(f"[!-~]{{1,{LONGEST_KEY}}}")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 """Of the files that are taken from a folder."""
 
@@ -111,15 +113,13 @@ def once(key: str | None) -> dict[str, str]:
     """Headers that make a form which is sent twice count once, and be the same bytes twice.
 
     Args:
-        key: Of the caller, at most 255 printable characters; None makes one.
+        key: Of the caller, at most 255 visible ASCII characters; None makes one.
 
     Raises:
         InvalidArgument: The key cannot be sent.
     """
-    if key is not None and not (
-        key.isascii() and key.isprintable() and 0 < len(key) <= LONGEST_KEY
-    ):
-        raise InvalidArgument(f"an idempotency key has 1 to {LONGEST_KEY} printable characters")
+    if key is not None and not _KEY.fullmatch(key):
+        raise InvalidArgument(f"an idempotency key has 1 to {LONGEST_KEY} visible ASCII characters")
     return {
         "Idempotency-Key": key or str(uuid4()),
         "Content-Type": f"multipart/form-data; boundary={uuid4().hex}",

@@ -11,7 +11,7 @@ import pytest
 import app.client
 from app.client import AsyncClient, Client
 from app.client.errors import InvalidArgument
-from app.client.forms import read_archive, read_image, text_fields
+from app.client.forms import once, read_archive, read_image, text_fields
 
 KEY = "dmae_abc_s3cr3t"
 
@@ -75,6 +75,12 @@ def test_a_key_that_is_none_is_refused_without_being_shown(key: str) -> None:
         Client("http://localhost", api_key=key)
 
     assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["", "a b", " mine", "a\nX-Evil: 1", "schlüssel", "k" * 256])
+def test_a_name_that_no_request_can_have_is_not_sent(key: str) -> None:
+    with pytest.raises(InvalidArgument, match="an idempotency key has 1 to 255 visible"):
+        once(key)
 
 
 def test_a_file_that_is_not_there_is_an_error_of_the_client(tmp_path: Any) -> None:
