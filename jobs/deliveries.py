@@ -8,13 +8,17 @@ time, and to another should it die: a message goes out at least once, always und
 """
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from jobs.codec import load_object
 from jobs.command import Command, script
+from jobs.errors import MalformedRecord
 from jobs.record import WebhookRef
+
+logger = logging.getLogger(__name__)
 
 DeliveryState = Literal["pending", "delivered", "failed"]
 
@@ -156,7 +160,7 @@ def add(ended: Ended, messages: Sequence[Message], *, now: float) -> Command[Non
 
 
 def claim(*, now: float, lease_s: float, count: int) -> Command[tuple[Claim, ...]]:
-    """Deliveries that are due; nobody else gets them for `lease_s`."""
+    """Deliveries that are due and can be read; nobody else gets them for `lease_s`."""
     args = (now, lease_s, count)
     return Command(call=script("deliveries_claim"), args=args, parse=_claims)
 
@@ -250,16 +254,24 @@ def _ended(answer: Any) -> tuple[Ended, ...]:
 
 
 def _claims(answer: Any) -> tuple[Claim, ...]:
-    return tuple(
-        Claim(
-            job_id=job_id.decode(),
-            number=int(number),
-            message=_message(record),
-            attempts=int(attempts),
-            since_again=int(attempts) - int(since),
-            asked=int(asked),
-        )
-        for job_id, number, record, attempts, since, asked in answer
+    return tuple(found for row in answer if (found := _claim(*row)))
+
+
+def _claim(
+    job_id: bytes, number: bytes, record: bytes, attempts: bytes, since: bytes, asked: bytes
+) -> Claim | None:
+    try:
+        message = _message(record)
+    except (MalformedRecord, TypeError):  # those that were claimed with it can be
+        logger.exception("a message cannot be read", extra={"job_id": job_id.decode()})
+        return None
+    return Claim(
+        job_id=job_id.decode(),
+        number=int(number),
+        message=message,
+        attempts=int(attempts),
+        since_again=int(attempts) - int(since),
+        asked=int(asked),
     )
 
 

@@ -22,7 +22,7 @@ from app.webhooks.messages import evaluation_messages, messages_of
 from app.webhooks.sender import TIMEOUT_S, Sender
 from jobs import deliveries, evaluations, store
 from jobs.deliveries import Attempt, Claim, DeliveryState, Ended, Message
-from jobs.errors import EvaluationNotFound, JobGone, JobsError, MalformedRecord
+from jobs.errors import EvaluationNotFound, JobGone, JobsError, MalformedRecord, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -109,13 +109,21 @@ class Courier:
         """
         idle_s = self.pace.lease_s
         for ended in await self.runner.run(deliveries.take(self._name, count=32, idle_s=idle_s)):
-            messages = await self._messages(ended)
-            await self.runner.run(deliveries.add(ended, messages, now=time.time()))
+            await self._tell(ended)
         free = self.pace.at_once - len(self._sending)
         if free > 0:
             due = deliveries.claim(now=time.time(), lease_s=self.pace.lease_s, count=free)
             for claim in await self.runner.run(due):
                 await self._begin(claim)
+
+    async def _tell(self, ended: Ended) -> None:
+        try:
+            messages = await self._messages(ended)
+            await self.runner.run(deliveries.add(ended, messages, now=time.time()))
+        except StoreUnavailable:
+            raise
+        except Exception:  # its line stays for another try, and must not hold up those behind it
+            logger.exception("what ended could not be told", extra={"job_id": ended.job_id})
 
     async def _messages(self, ended: Ended) -> list[Message]:
         """None for a job that is no more: nothing of it is kept, also not here."""

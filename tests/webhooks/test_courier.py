@@ -187,6 +187,34 @@ async def test_a_job_that_nobody_remembers_holds_up_no_message(post: Post) -> No
     assert await post.runner.run(left) == 0
 
 
+async def test_a_job_that_cannot_be_told_holds_up_none_behind_it(post: Post, caplog: Any) -> None:
+    job = (f"dmae:job:{{{JOB}}}", "state", "of another release", "tenant", "t")
+    await post.runner.run(Command(call="HSET", args=job, parse=lambda _: None))
+    for job_id in (JOB, "forgotten"):
+        line = ("dmae:outbox", "*", "job", job_id, "tenant", "t")
+        await post.runner.run(Command(call="XADD", args=line, parse=lambda _: None))
+
+    await post.courier().turn()
+
+    left = Command(call="XLEN", args=("dmae:outbox",), parse=int)
+    assert await post.runner.run(left) == 1
+    assert "what ended could not be told" in caplog.text
+
+
+async def test_a_message_that_cannot_be_read_holds_up_none_behind_it(
+    post: Post, running: Any, receiver: Any, caplog: Any
+) -> None:
+    other = "019a9f0e-8c3a-7d11-9b5e-000000000000"
+    await post.put(receiver.url, job_id=other)
+    cut = (f"dmae:job:{{{other}}}:deliveries", "1", '{"id":"msg_1"}')
+    await post.runner.run(Command(call="HSET", args=cut, parse=lambda _: None))
+    await post.put(receiver.url)
+    await running(post.courier())
+
+    assert (await post.until(lambda d: d.state == "delivered")).attempts
+    assert "a message cannot be read" in caplog.text
+
+
 async def test_of_hosts_to_which_nothing_is_under_way_none_is_remembered(
     post: Post, running: Any, receiver: Any
 ) -> None:
