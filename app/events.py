@@ -53,12 +53,12 @@ async def job_events(
     loop = asyncio.get_running_loop()
     ends = loop.time() + stream_s
     yield format_sse_event(retry=RETRY_MS)
-    if last_event_id != str(job.version):
-        yield await _told(job, services, body, event="state")
-    # A process that ends lets its readers go; they come back to another.
-    while not (job.state.terminal or draining.asked()) and (left := ends - loop.time()) > 0:
-        before = job
-        try:
+    try:
+        if last_event_id != str(job.version):
+            yield await _told(job, services, body, event="state")
+        # A process that ends lets its readers go; they come back to another.
+        while not (job.state.terminal or draining.asked()) and (left := ends - loop.time()) > 0:
+            before = job
             job = await wait_for_change(
                 services.runner,
                 job,
@@ -70,8 +70,8 @@ async def job_events(
                 continue
             event = "progress" if job.state == before.state else "state"
             yield await _told(job, services, body, event=event)
-        except (JobNotFound, StoreUnavailable):
-            return  # the reader comes back, and is told why
+    except (JobNotFound, StoreUnavailable):
+        return  # the reader comes back, and is told why
 
 
 def _changed_since(before: Job) -> Callable[[Job], bool]:

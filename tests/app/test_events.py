@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.events import job_events
+from jobs.errors import StoreUnavailable
 
 pytestmark = [pytest.mark.anyio, pytest.mark.redis]
 
@@ -163,6 +164,17 @@ async def test_wherever_streams_break_off_nothing_is_missed_and_nothing_goes_bac
     assert versions == sorted(set(versions))
     assert [event["event"] for event in seen[-2:]] == ["certificate", "state"]
     assert state_of(seen[-1]) == "succeeded"
+
+
+async def test_a_stream_ends_in_peace_where_the_store_goes_away_before_its_first_event(
+    service: Any, job: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any) -> None:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr("app.events.expected", away)
+
+    assert events_in((await _all(read_on(service, job["id"], None))).decode()) == []
 
 
 async def test_a_reader_who_leaves_leaves_nothing_behind(
