@@ -80,7 +80,10 @@ def _key(answer: httpx.Response, connection: Connection) -> Finding:
         return fail("your API key", why, "`dmae keys create`, and set DMAE_API_KEY")
     if not answer.is_success:
         detail = str(_body(answer).get("detail", answer.status_code))
-        return warn("your API key", detail, "a key with the scopes certify and read does all")
+        advice = "see the store and readiness above"
+        if answer.status_code == httpx.codes.FORBIDDEN.value:
+            advice = "a key with the scopes certify and read does all"
+        return warn("your API key", detail, advice)
     return ok("your API key", "accepted" if connection.api_key else "none is needed")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -149,6 +150,26 @@ def test_a_key_is_needed_once_there_is_one(live: str, make_key: Callable[..., st
     assert (without["your API key"].level, without["strangers"].found) == ("fail", "need a key")
     assert accepted["your API key"].level == "ok"
     assert refused["your API key"].level == "fail"
+
+
+def test_a_key_is_advised_only_where_the_key_is_at_fault(
+    live: str, make_key: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    narrow = by_name(service_checks(live, make_key("certify"), named=True))
+    key = make_key()
+    plain = httpx.Client.get
+
+    def busy(client: httpx.Client, url: str) -> httpx.Response:
+        if url != "/models":
+            return plain(client, url)
+        return httpx.Response(503, json={"detail": "Redis is away"})
+
+    monkeypatch.setattr(httpx.Client, "get", busy)
+    away = by_name(service_checks(live, key, named=True))
+
+    assert "scopes" in narrow["your API key"].fix
+    assert (away["your API key"].found, away["your API key"].level) == ("Redis is away", "warn")
+    assert "scopes" not in away["your API key"].fix
 
 
 def test_another_name_for_this_machine_is_not_served(live: str) -> None:
