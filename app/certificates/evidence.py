@@ -15,8 +15,8 @@ from app.certificates.schema import MAX_SIDE, Image, Model
 from jobs.keys import model_ref
 from jobs.record import ImageRef
 from model_store.card import Preprocessing
-from model_store.decoding import decode
-from model_store.errors import ImageError, ModelStoreError
+from model_store.decoding import ImageLimits, decode
+from model_store.errors import ImageError, ImageTooLarge, ModelStoreError
 from model_store.preprocessing import CertifiedImage, prepare, tensor_sha256
 from model_store.registry import Registry
 
@@ -37,32 +37,25 @@ def check_image(said: Image, data: bytes) -> tuple[Check, ...]:
     if not same:
         return (upload,)
     try:
-        again = prepare(decode(data), stated_preprocessing(said))
+        again = made_again(said, data)
     except (ImageError, ValueError) as error:
-        return upload, Check(name="tensor", passed=False, detail=f"cannot be made again: {error}")
+        # The service may have taken larger ones than are read here.
+        passed = None if isinstance(error, ImageTooLarge) else False
+        return upload, Check(name="tensor", passed=passed, detail=f"cannot be made again: {error}")
     wrong = _differences(said, again)
     told = f"made again, {wrong} differs" if wrong else "made again, number for number"
     return upload, Check(name="tensor", passed=not wrong, detail=told)
 
 
-def stated_preprocessing(said: Image) -> Preprocessing:
-    """The preprocessing that a certificate states, as far as it makes the tensor.
+def made_again(said: Image, data: bytes) -> CertifiedImage:
+    """The tensor of an upload, as the certificate states it was made.
 
     Raises:
-        ValueError: It states none that this version could have done.
+        ImageError: The upload cannot be decoded here.
+        ValueError: The certificate states no preprocessing that this version could have done.
     """
-    record = said.preprocessing
-    resize, resized = record.get("resize"), record.get("resized_to")
-    kernel = _KERNELS[0] if resize is None else str(resize).partition(",")[0]
-    if kernel not in _KERNELS or not isinstance(resized, list) or not resized:
-        raise ValueError("the preprocessing is of no known kind")
-    shorter, size = min(resized), said.shape[1]
-    if not size <= shorter <= MAX_SIDE:
-        raise ValueError(f"an image is not resized to {shorter} and cropped to {size}")
-    any_triple = (0.5, 0.5, 0.5)
-    return Preprocessing(
-        size=size, resize=kernel, resize_shorter=shorter, mean=any_triple, std=any_triple
-    )
+    limits = ImageLimits(max_bytes=len(data), min_side=1)
+    return prepare(decode(data, limits), _stated_preprocessing(said))
 
 
 def stored_tensor(data: bytes, said: Mapping[str, Any]) -> NDArray[np.float32]:
@@ -126,6 +119,22 @@ def check_model(said: Model, label: tuple[int, str] | None, store: Path) -> Chec
     told = ", ".join(name for name, (here, there) in wrong.items() if here != there)
     detail = f"{said.id} here has another {told}" if told else f"{said.id}, weights and labels"
     return Check(name="model", passed=not told, detail=detail)
+
+
+def _stated_preprocessing(said: Image) -> Preprocessing:
+    """The preprocessing that a certificate states, as far as it makes the tensor."""
+    record = said.preprocessing
+    resize, resized = record.get("resize"), record.get("resized_to")
+    kernel = _KERNELS[0] if resize is None else str(resize).partition(",")[0]
+    if kernel not in _KERNELS or not isinstance(resized, list) or not resized:
+        raise ValueError("the preprocessing is of no known kind")
+    shorter, size = min(resized), said.shape[1]
+    if not size <= shorter <= MAX_SIDE:
+        raise ValueError(f"an image is not resized to {shorter} and cropped to {size}")
+    any_triple = (0.5, 0.5, 0.5)
+    return Preprocessing(
+        size=size, resize=kernel, resize_shorter=shorter, mean=any_triple, std=any_triple
+    )
 
 
 def _differences(said: Image, again: CertifiedImage) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app.certificates.errors import KeyUnusable
-from app.certificates.evidence import stated_preprocessing
+from app.certificates.evidence import made_again
 from app.certificates.replaying import Redrawn, choose, judge, noise_key
 from app.certificates.report import Check, Report
 from app.certificates.schema import DOCUMENTS, Document
@@ -23,8 +23,7 @@ from app.embedded.settings import environment_with
 from app.settings import settings_from_environment
 from jobs.keys import secret_from_text
 from jobs.store import kept_secret
-from model_store.decoding import decode
-from model_store.preprocessing import prepare
+from model_store.errors import ImageTooLarge
 from model_store.registry import BUNDLED
 
 _RUNTIME = re.compile(
@@ -64,7 +63,10 @@ def replayed(
         detail = "the noise was made from another secret than that of this service"
         return _with(report, Check(name="replay", passed=None, detail=detail))
     ranges = choose(said, chunks, random.SystemRandom())
-    tensor = prepare(decode(image), stated_preprocessing(said.image)).tensor
+    try:
+        tensor = made_again(said.image, image).tensor
+    except ImageTooLarge as error:
+        return _with(report, Check(name="replay", passed=None, detail=f"not done: {error}"))
     answer = _drawn(
         said,
         {

@@ -17,7 +17,7 @@ from app.certificates.verification import verify
 from jobs.record import ImageRef
 from model_store.card import Preprocessing
 from model_store.decoding import ImageLimits, decode
-from model_store.preprocessing import prepare
+from model_store.preprocessing import CertifiedImage, prepare
 from model_store.registry import BUNDLED, Registry
 
 CARD = Preprocessing(
@@ -33,11 +33,15 @@ def encoded(form: str, size: tuple[int, int], mode: str = "RGB") -> bytes:
 
 
 def image_ref(data: bytes, preprocessing: Preprocessing = CARD) -> ImageRef:
-    made = prepare(decode(data, ImageLimits()), preprocessing)
+    return image_ref_of(data, prepare(decode(data), preprocessing))
+
+
+def image_ref_of(data: bytes, made: CertifiedImage) -> ImageRef:
+    channels, height, width = made.tensor.shape
     return ImageRef(
         upload_sha256=hashlib.sha256(data).hexdigest(),
         tensor_sha256=made.sha256,
-        shape=(3, preprocessing.size, preprocessing.size),
+        shape=(channels, height, width),
         original_size=made.original_size,
         spectral_norm=made.spectral_norm,
         rounding_slack=made.rounding_slack,
@@ -62,6 +66,28 @@ def test_the_tensor_is_made_again_from_the_certificate_alone(
     found = results(document, image=data)
 
     assert (found["upload"], found["tensor"]) == (True, True)
+
+
+def test_what_a_service_with_other_limits_took_is_made_again(
+    make_document: Callable[..., Any],
+) -> None:
+    data = encoded("PNG", (7, 1))
+    made = prepare(decode(data, ImageLimits(min_side=1)), CARD)
+    document = make_document("fixed", image=image_ref_of(data, made))
+
+    assert results(document, image=data)["tensor"] is True
+
+
+def test_a_picture_too_large_to_be_made_again_is_not_said_to_be_another(
+    make_document: Callable[..., Any],
+) -> None:
+    data = encoded("PNG", (10_001, 8))
+    made = prepare(decode(data, ImageLimits(max_side=10_001)), CARD)
+    document = make_document("fixed", image=image_ref_of(data, made))
+
+    found = results(document, image=data)
+
+    assert (found["upload"], found["tensor"]) == (True, None)
 
 
 def test_transparency_is_composed_again(make_document: Callable[..., Any]) -> None:
