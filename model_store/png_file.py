@@ -210,6 +210,9 @@ def read_png(data: bytes) -> PngFile:
             pixels.append(body)
         elif name in {b"IHDR", b"PLTE"} and name in found:
             raise damaged("PNG", f"it has two {name.decode()} chunks")
+        elif (name == b"tRNS" and pixels) or (name == b"PLTE" and b"tRNS" in found):
+            # There libpng ignores it, and shows another picture.
+            raise damaged("PNG", "its tRNS chunk is out of place")
         elif name not in found:
             found[name] = body
     _refuse_animation(found)

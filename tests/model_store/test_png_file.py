@@ -212,6 +212,19 @@ def test_a_damaged_file_is_refused(png: Encode, png_chunk: Chunk, damage: str) -
     assert caught.value.reason == "damaged"
 
 
+def test_transparency_that_others_pass_over_is_refused(png: Encode, png_chunk: Chunk) -> None:
+    grey = png(_samples(0, 8), depth=8, colour_type=0)
+    transparency = png_chunk(b"tRNS", b"\0\0")
+    behind_pixels = grey[:-12] + transparency + grey[-12:]
+    before_palette = png(
+        _samples(3, 2), depth=2, colour_type=3, before=transparency + _before(3, 2, png_chunk)
+    )
+
+    for data in (behind_pixels, before_palette):
+        with pytest.raises(NotAnImage, match="tRNS chunk is out of place"):
+            decode(data)
+
+
 def test_an_animation_is_refused(photo: np.ndarray) -> None:
     buffer = BytesIO()
     frames = [Image.fromarray(photo), Image.fromarray(255 - photo)]
