@@ -1,6 +1,7 @@
 """Jobs and evaluations of a client that awaits."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Generic, TypeVar
 
 from app.client.answers import EvaluationStatus
@@ -79,17 +80,19 @@ class AsyncJob(_AsyncFollowed[JobStatus]):
         flow = self._calls.result(self.status, timeout_s=timeout, on_progress=seen)
         return await self._wire.run(flow)
 
-    async def events(self) -> AsyncIterator[JobStatus]:
+    async def events(self) -> AsyncGenerator[JobStatus]:
         """The job as it is, and then at each change until it has ended.
 
-        By Server-Sent Events as long as there are any, else by long polls.
+        By Server-Sent Events as long as there are any, else by long polls. Whoever stops before
+        the end closes it, as with `contextlib.aclosing`.
         """
         yield self.status
         listening = Listening(self.status)
         while not self.status.ended:
-            async for status in self._wire.listen(listening):
-                self.status = status
-                yield status
+            async with aclosing(self._wire.listen(listening)) as told:
+                async for status in told:
+                    self.status = status
+                    yield status
             if not self.status.ended:
                 before = self.status
                 self.status = await self._wire.run(self._calls.next_status(before))

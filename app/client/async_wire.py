@@ -1,7 +1,7 @@
 """Makes the calls of flows, awaiting each."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import TypeVar
 
 import httpx
@@ -37,7 +37,7 @@ class AsyncWire:
         except StopIteration as done:
             return done.value
 
-    async def listen(self, listening: Listening) -> AsyncIterator[JobStatus]:
+    async def listen(self, listening: Listening) -> AsyncGenerator[JobStatus]:
         """What a stream of events tells, until it ends or breaks off."""
         try:
             request = listening.call().request(self._http)

@@ -1,12 +1,13 @@
 """A stream of events is read however it is cut, and a bad one is an error of the client."""
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx
 import pytest
 
+from app.client import AsyncClient
 from app.client.errors import UnexpectedAnswer
 from app.client.events import LONGEST_LINE, Listening, Messages
 from app.client.views import JobStatus
@@ -81,3 +82,35 @@ def test_what_is_no_stream_is_left_to_long_polls(
     answer = httpx.Response(status, headers={"Content-Type": kind})
 
     assert Listening(JobStatus.of(job_body("queued"))).begin(answer) is is_stream
+
+
+class Endless(httpx.AsyncByteStream):
+    """A stream of one event that does not end by itself."""
+
+    def __init__(self, first: bytes) -> None:
+        self.first = first
+        self.closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            yield self.first
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.anyio
+async def test_whoever_stops_listening_leaves_no_stream_open(job_body: Body) -> None:
+    stream = Endless(event("progress", json.dumps(job_body("running")), 4))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/events"):
+            return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, stream=stream)
+        return httpx.Response(200, json=job_body("queued"))
+
+    async with AsyncClient("http://here", transport=httpx.MockTransport(answer)) as client:
+        events = (await client.job("job-1")).events()
+        assert [(await anext(events)).state for _ in range(2)] == ["queued", "running"]
+        await events.aclose()
+
+        assert stream.closed
