@@ -61,7 +61,10 @@ def _reading(evaluation: Evaluation, radius: float | None) -> str:
         return said
     if radius > evaluation.radius_ceiling:
         ceiling = words.floored(evaluation.radius_ceiling, 3)
-        return f"{said} So few can show no radius above {ceiling}; this image was given more."
+        return (
+            f"{said} No radius above {ceiling} could come out of that: it says nothing of one as "
+            "far as this."
+        )
     points = evaluation.certified_accuracy
     before = min((share for r, share in points if r < radius), default=1.0)
     after = max((share for r, share in points if r >= radius), default=0.0)

@@ -186,6 +186,21 @@ def test_of_a_radius_between_the_curve_s_end_and_the_ceiling_no_more_is_said_tha
     assert plot.reading.startswith(said)
 
 
+def test_of_a_radius_beyond_the_ceiling_nothing_is_said_of_this_image_s_draws() -> None:
+    """As many show more where an error may be likelier."""
+    card = Registry().default()
+    measured = card.evaluations[0]
+
+    plot = accuracy_figure(
+        replace(card, evaluations=(measured,)),
+        sigma=measured.sigma,
+        radius=measured.radius_ceiling + 0.1,
+    )
+
+    assert plot is not None
+    assert "it says nothing of one as far as this" in plot.reading
+
+
 def test_the_curve_is_that_of_the_most_draws() -> None:
     card = Registry().default()
     few = card.evaluations[0]
