@@ -123,7 +123,8 @@ def _keys(connection: Redis) -> Finding:
     stored = SyncRunner(connection).run(api_keys.listing())
     usable = [each for each in stored if each.opens(time.time())]
     if not stored:
-        return ok("API keys", "none yet: who is at this machine may ask, nobody else")
+        who = "none yet: who is at the service's machine may ask, nobody else"
+        return ok("API keys", f"{who}, unless its APP_KEYS says otherwise")
     if not usable:
         return fail("API keys", "none opens anything any more", "`dmae keys create --name NAME`")
     return ok("API keys", f"{len(usable)} in use")
