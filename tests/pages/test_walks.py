@@ -167,6 +167,19 @@ def test_stopping_an_anytime_job_keeps_what_it_has(visit: Visit, site: Any, pict
     expect(page.locator(".badge")).to_contain_text("Certified")
 
 
+@pytest.mark.parametrize(("numerics", "called"), [("fast", True), ("sound", False)])
+def test_what_is_shown_early_under_fast_numerics_is_called_heuristic(
+    site: Any, picture: Any, numerics: str, called: bool
+) -> None:
+    job_id = site.certify(picture(4), mode="anytime", n=10_000, numerics=numerics)
+    site.worker.step(6)
+
+    text = site.get(f"/ui/jobs/{job_id}").text
+
+    assert "So far: cat, radius 0." in text
+    assert ("This holds as it stands, heuristically, with" in text) == called
+
+
 def test_an_abstention_says_what_to_change_and_leads_there(
     visit: Visit, site: Any, picture: Any
 ) -> None:
