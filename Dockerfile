@@ -46,7 +46,7 @@ COPY --from=app-packages --chown=10001:10001 --chmod=700 /srv/signing /srv/signi
 COPY app app
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["python3", "-c", \
-  "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/livez', timeout=4)"]
+  "import urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:8000/livez', timeout=4)"]
 # Uploads that have begun may end: longer than APP_BODY_TIMEOUT_S.
 CMD ["python3", "-m", "uvicorn", "--factory", "app.main:from_environment", "--host", "0.0.0.0", \
   "--http", "app.http_protocol:HttpProtocol", "--ws", "none", \
