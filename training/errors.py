@@ -5,13 +5,12 @@ TrainingError
     BadConfig          a setting is out of its range, or does not go with another
     BadData            the image folder cannot be trained on
     ConfigDiffers      a run directory holds a run of another configuration
-    RunInUse           another process is training in a run directory
+    InUse              another process is at work on a run directory or a table
     BadCheckpoint      a checkpoint is missing or does not fit the model
     NotFinite          the loss or its gradient became infinite or NaN
     DiskFull           there is no room for a file of the run
     CompileFailed      torch.compile could not compile the network
     TableDiffers       a half-written evaluation table belongs to another evaluation
-    TableInUse         another process is writing an evaluation table
     BadTable           a table of an evaluation cannot be read, or does not go with another
     WorkerFailed       a process of an evaluation died, or could not do its work
 """
@@ -45,8 +44,8 @@ class ConfigDiffers(TrainingError):
         self.fields = fields
 
 
-class RunInUse(TrainingError):
-    """Another process is training in the run directory."""
+class InUse(TrainingError):
+    """Another process is at work on the run directory or the table."""
 
 
 class BadCheckpoint(TrainingError):
@@ -67,10 +66,6 @@ class CompileFailed(TrainingError):
 
 class TableDiffers(TrainingError):
     """A half-written evaluation table belongs to another evaluation."""
-
-
-class TableInUse(TrainingError):
-    """Another process is writing the evaluation table."""
 
 
 class BadTable(TrainingError):

@@ -15,7 +15,7 @@ from training.evaluation.card import write_card
 from training.evaluation.certifying import PUBLIC_KEY, Certifier, Work
 from training.evaluation.counts import Counts, certified_again, row_of
 from training.evaluation.images import LabelledImage, choose_images
-from training.evaluation.journal import Journal, alone_with, counts_path
+from training.evaluation.journal import Journal, counts_path, lock_path
 from training.evaluation.plot import Curve, draw_curves
 from training.evaluation.subject import (
     Subject,
@@ -28,6 +28,7 @@ from training.evaluation.subject import (
 from training.evaluation.summary import Summary, steps, summarise
 from training.evaluation.table import Row
 from training.evaluation.workers import in_order
+from training.locks import alone
 from training.progress import reporting
 
 __all__ = ["describe", "evaluate", "params_of"]
@@ -44,7 +45,7 @@ def evaluate(config: EvaluateConfig) -> Summary:
         BadData: The data set does not fit the model, or an image cannot be decoded.
         InvalidParams: A parameter of the certificates is out of range.
         TableDiffers: The table belongs to another evaluation.
-        TableInUse: Another process writes the table.
+        InUse: Another process writes the table.
         WorkerFailed: A worker process died.
     """
     with open_subject(config) as subject:
@@ -52,7 +53,7 @@ def evaluate(config: EvaluateConfig) -> Summary:
         warn_of_another_noise(subject, config)
         images = choose_images(config, data, subject.card.labels)
         table = config.table or _default_table(config, subject.params, data)
-        with alone_with(table):
+        with alone(lock_path(table), doing=f"writing {table}", option="--table"):
             journal = Journal(table, _about(config, subject, data))
             _check_rows(table, journal, images, subject.params)
             _certify_missing(journal, images, config, subject)

@@ -17,8 +17,8 @@ from model_store.decoding import decode
 from model_store.preprocessing import prepare
 from training.config import DataConfig
 from training.data import ImageSet, open_images
-from training.data.locks import alone
 from training.errors import BadConfig, BadData
+from training.locks import in_turn
 
 
 def write_image(path: Path, *, size: tuple[int, int] = (16, 16)) -> Path:
@@ -235,7 +235,7 @@ def test_who_comes_second_waits_and_says_so(config: DataConfig, caplog: pytest.L
     content = whole.read_bytes()
     whole.unlink()
 
-    with ThreadPoolExecutor(1) as pool, alone(whole.with_suffix(".lock")):
+    with ThreadPoolExecutor(1) as pool, in_turn(whole.with_suffix(".lock")):
         second = pool.submit(open_images, config, size=16)
         while "waiting for another process" not in caplog.text:
             assert not second.done()

@@ -15,10 +15,10 @@ from torchvision.datasets import CIFAR10, CIFAR100, ImageFolder
 from training.config import DataConfig
 from training.data import imagenet, list_images
 from training.data.imagenet import DEVKIT, TRAIN
-from training.data.locks import alone
 from training.data.shapes import CLASSES, draw_shapes
 from training.data.sources import Source, open_source
 from training.errors import BadConfig, BadData
+from training.locks import in_turn
 
 
 def write_image(path: Path) -> None:
@@ -241,7 +241,7 @@ def test_imagenet_that_another_process_unpacks_is_waited_for(config: DataConfig)
     write_image(config.path / "train/n01440764/0.JPEG")
     inner.touch()
 
-    with ThreadPoolExecutor(1) as pool, alone(config.cache / "imagenet.lock"):
+    with ThreadPoolExecutor(1) as pool, in_turn(config.cache / "imagenet.lock"):
         source = pool.submit(open_source, replace(config, source="imagenet"))
         with pytest.raises(TimeoutError):
             source.result(timeout=0.2)

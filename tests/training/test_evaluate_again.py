@@ -8,11 +8,12 @@ import pytest
 
 from tests.training.conftest import without_times
 from training.config import EvaluateConfig
-from training.errors import TableDiffers, TableInUse
+from training.errors import InUse, TableDiffers
 from training.evaluate import evaluate
 from training.evaluation.counts import parse_counts
-from training.evaluation.journal import alone_with, counts_path
+from training.evaluation.journal import counts_path, lock_path
 from training.evaluation.table import HEADER
+from training.locks import alone
 
 
 def test_a_half_written_table_is_continued_to_the_same_rows(evaluation: EvaluateConfig):
@@ -32,7 +33,10 @@ def test_a_table_that_another_process_writes_is_left_alone(evaluation: EvaluateC
     table = evaluation.table
     assert table is not None
 
-    with alone_with(table), pytest.raises(TableInUse, match=r"another process .*table\.tsv"):
+    with (
+        alone(lock_path(table), doing="", option=""),
+        pytest.raises(InUse, match=r"another process .*table\.tsv"),
+    ):
         evaluate(evaluation)
 
     assert list(table.parent.glob("*table*")) == []

@@ -10,9 +10,10 @@ import pytest
 
 from training.config import CorruptionConfig, FinetuneConfig, LoopConfig, PretrainConfig
 from training.engine import disk
-from training.engine.run_directory import alone_in
-from training.errors import BadCheckpoint, BadConfig, ConfigDiffers, DiskFull, RunInUse
+from training.engine.run_directory import LOCK
+from training.errors import BadCheckpoint, BadConfig, ConfigDiffers, DiskFull, InUse
 from training.finetune import finetune
+from training.locks import alone
 from training.pretrain import pretrain
 
 
@@ -100,8 +101,8 @@ def test_two_processes_do_not_train_in_one_directory(
     pretrain(pretrain_config, tmp_path)
 
     with (
-        alone_in(tmp_path),
-        pytest.raises(RunInUse, match=r"another process is training in .*: wait for it, end it"),
+        alone(tmp_path / LOCK, doing="", option=""),
+        pytest.raises(InUse, match=r"another process is training in .*: wait for it, end it"),
     ):
         pretrain(pretrain_config, tmp_path)
     pretrain(pretrain_config, tmp_path)

@@ -9,8 +9,8 @@ from torchvision.datasets import CIFAR10, CIFAR100
 from torchvision.datasets.utils import check_integrity
 
 from training.config import DataConfig
-from training.data.locks import alone
 from training.errors import BadData
+from training.locks import in_turn
 
 __all__ = ["CIFAR10", "CIFAR100", "read_cifar"]
 
@@ -29,7 +29,7 @@ def read_cifar(
     """
     root = config.path.parent if config.path.name == kind.base_folder else config.path
     if config.download:
-        with alone(config.cache / f"{kind.base_folder}.lock"):
+        with in_turn(config.cache / f"{kind.base_folder}.lock"):
             _download(root, kind)
     wrong = _wrong_files(root, kind)
     if wrong:

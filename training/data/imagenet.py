@@ -6,8 +6,8 @@ from pathlib import Path
 from torchvision.datasets import ImageNet
 
 from training.config import DataConfig
-from training.data.locks import alone
 from training.errors import BadData
+from training.locks import in_turn
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def train_folder(config: DataConfig) -> Path:
     path = config.path
     train = path / "train"
     if all((path / name).is_file() for name in (DEVKIT, TRAIN)):
-        with alone(config.cache / "imagenet.lock"):  # another process may be unpacking them
+        with in_turn(config.cache / "imagenet.lock"):  # another process may be unpacking them
             if not train.is_dir():
                 _unpack(path)
     if any(train.glob("*.tar")):

@@ -15,9 +15,9 @@ from PIL import Image
 
 from training.config import DataConfig
 from training.data.image_set import ImageSet
-from training.data.locks import alone
 from training.data.sources import Source, open_source
 from training.errors import BadData
+from training.locks import in_turn
 from training.progress import reporting
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def open_images(config: DataConfig, *, size: int, source: Source | None = None) 
     source = source or open_source(config)
     path = config.cache / f"{_key(source, side)}.npy"
     if not path.exists():
-        with alone(path.with_suffix(".lock")):
+        with in_turn(path.with_suffix(".lock")):
             if not path.exists():
                 _decode_all(source, path, side)
     images = np.load(path, mmap_mode="r")

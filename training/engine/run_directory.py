@@ -1,11 +1,8 @@
-"""A run's directory belongs to one configuration, and to one process at a time."""
+"""A run's directory belongs to one configuration."""
 
-import fcntl
 import json
-import logging
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +10,10 @@ from training.config import RunConfig, as_json, differences
 from training.config.checks import require
 from training.engine.checkpoints import read_json
 from training.engine.disk import write_whole
-from training.errors import BadCheckpoint, ConfigDiffers, RunInUse
+from training.errors import BadCheckpoint, ConfigDiffers
 from training.hardware import describe_hardware
 
-logger = logging.getLogger(__name__)
-
-CONFIG, ORIGIN = "config.json", "origin.json"
+CONFIG, ORIGIN, LOCK = "config.json", "origin.json", ".lock"
 
 
 def read_settings(run: Path) -> dict[str, Any]:
@@ -90,25 +85,3 @@ def open_run_directory(out: Path, config: RunConfig, origin: Mapping[str, Any]) 
         recorded = {**origin, "hardware": describe_hardware(config.loop.device)}
         write_whole(out / ORIGIN, json.dumps(recorded, indent=1) + "\n")
         write_whole(out / CONFIG, json.dumps(as_json(config), indent=1) + "\n")
-
-
-@contextmanager
-def alone_in(out: Path) -> Iterator[None]:
-    """Keeps other processes from training in a run directory; however this one ends, it is free.
-
-    Two of them would each remove the other's checkpoints.
-
-    Raises:
-        RunInUse: Another process trains there.
-    """
-    with (out / CONFIG).open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RunInUse(
-                f"another process is training in {out}: wait for it, end it, or choose another "
-                "--out"
-            ) from error
-        except OSError as error:
-            logger.warning("%s cannot be locked (%s): train there once at a time", out, error)
-        yield

@@ -20,8 +20,9 @@ from training.engine.distributed import joined
 from training.engine.loop import Run, execute
 from training.engine.optim import MOMENTS, build_optimizers
 from training.engine.precision import use_plain_attention
-from training.engine.run_directory import alone_in, check_run_directory, open_run_directory
+from training.engine.run_directory import LOCK, check_run_directory, open_run_directory
 from training.engine.shares import LossFunction
+from training.locks import alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ def start(
         ConfigDiffers: `out` holds a run of another configuration.
         BadConfig: The configuration does not go with the data or the number of processes, or
             `out` cannot be written to.
-        RunInUse: Another process trains in `out`.
+        InUse: Another process trains in `out`.
         BadData: There is nothing to train on.
         BadCheckpoint: The run to start from, or to resume, does not fit.
         DiskFull: There is no room for checkpoints.
@@ -84,7 +85,8 @@ def start(
             use_plain_attention(model)
         if processes.writes:
             open_run_directory(out, config, {**(origin or {}), "processes": processes.size})
-            stack.enter_context(alone_in(out))
+            doing = f"training in {out}"
+            stack.enter_context(alone(out / LOCK, doing=doing, option="--out"))
         if task.prepare is not None and checkpoints.read_head(out) is None:
             task.prepare(model, images, parts.train)
         execute(

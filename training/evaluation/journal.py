@@ -1,15 +1,13 @@
 """A table being written, with the counts behind it: continued after a kill at any byte."""
 
-import fcntl
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from training.engine.disk import room_for, write_whole
-from training.errors import TableDiffers, TableInUse
+from training.errors import TableDiffers
 from training.evaluation.counts import Counts, parse_counts
 from training.evaluation.table import HEADER, Row, parse_row
 
@@ -34,32 +32,9 @@ def counts_path(table: Path) -> Path:
     return table.with_name(f"{table.name}.counts.jsonl")
 
 
-@contextmanager
-def alone_with(table: Path) -> Iterator[None]:
-    """Keeps other processes from writing a table; however this one ends, it is free.
-
-    Two of them would each write every row that is missing.
-
-    Raises:
-        TableInUse: Another process writes it.
-    """
-    table.parent.mkdir(parents=True, exist_ok=True)
-    # The table itself is replaced when it is continued, and a lock on it would go with it.
-    lock = table.with_name(f".{table.name}.lock")
-    with lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise TableInUse(
-                f"another process is writing {table}: wait for it, end it, or choose another "
-                "--table"
-            ) from error
-        except OSError as error:
-            logger.warning("%s cannot be locked (%s): write it once at a time", table, error)
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
+def lock_path(table: Path) -> Path:
+    """The file whose lock the process has that writes a table, which itself may be replaced."""
+    return table.with_name(f".{table.name}.lock")
 
 
 class Journal:
