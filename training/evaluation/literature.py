@@ -59,34 +59,36 @@ def read_table(path: Path) -> Table:
     separator = "\t" if "\t" in header else "," if "," in header else None
     columns = _columns(path, number, header.split(separator))
     reader = _Reader(path, columns, separator)
-    before = header
-    for number, line in body:
-        if line != header:
-            last = number == body[-1][0]
-            # A last line that does not end may have been cut within its radius.
-            whole = min(len(each.split(separator)) for each in (header, before))
-            ended = text.endswith(("\n", "\r"))
-            reader.read(number, line, last=last, least=whole if last and not ended else 0)
-        before = line
+    rows = [(number, line) for number, line in body if line != header]
+    for number, line in rows[:-1]:
+        reader.read(number, line)
+    if rows:
+        # One that does not end may have been cut within its radius: is it as long as the others?
+        others = (header, *(line for _, line in rows[-2:-1]))
+        whole = min(len(line.split(separator)) for line in others)
+        reader.read_last(*rows[-1], least=0 if text.endswith(("\n", "\r")) else whole)
     return reader.table()
 
 
 class _Reader:
     def __init__(self, path: Path, columns: Mapping[str, int], separator: str | None) -> None:
         self._path, self._columns, self._separator = path, columns, separator
+        self._least = 1 + max(columns[name] for name in _NEEDED)
         self._rows: list[Row] = []
         self._lines: dict[int, int] = {}
         self._told_correct: list[int | None] = []
         self._negative: list[int] = []
         self._notes: list[str] = []
 
-    def read(self, number: int, line: str, *, last: bool, least: int) -> None:
+    def read_last(self, number: int, line: str, *, least: int) -> None:
+        if len(line.split(self._separator)) < max(self._least, least):
+            self._notes.append(f"line {number}, the last, is half written: passed over")
+        else:
+            self.read(number, line)
+
+    def read(self, number: int, line: str) -> None:
         fields = [field.strip() for field in line.split(self._separator)]
-        needed = 1 + max(self._columns[name] for name in _NEEDED)
-        if len(fields) < max(needed, least):
-            if last:
-                self._notes.append(f"line {number}, the last, is half written: passed over")
-                return
+        if len(fields) < self._least:
             raise self._bad(number, f"has {len(fields)} columns: {line!r}")
         try:
             row = self._row(number, {name: fields[at] for name, at in self._present(fields)})
