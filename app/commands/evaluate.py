@@ -1,7 +1,6 @@
 """`dmae evaluate`."""
 # ruff: noqa: PLC0415 - loaded when the command is called, so that all of them start at once
 
-from math import ceil, floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -182,9 +181,8 @@ def _say(status: "EvaluationStatus") -> None:
 
 
 def _row(point: dict[str, float]) -> tuple[str, str, str]:
-    from smoothing.digits import plain
+    from smoothing.digits import percent_interval, plain
 
-    # The ends are rounded outwards.
-    low, high = floor(1e3 * point["low"]) / 10, ceil(1e3 * point["high"]) / 10
+    interval = percent_interval(point["low"], point["high"])
     accuracy = f"{100 * point['accuracy']:.1f} %"
-    return plain(point["radius"]), accuracy, f"{low:.1f} to {high:.1f} %"
+    return plain(point["radius"]), accuracy, interval

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 from app.evaluations.figures import Figures
 from smoothing.accuracy import CertifiedAccuracy, share
 from smoothing.certificate import SmoothingParams
-from smoothing.digits import plain
+from smoothing.digits import percent_interval, plain
 
 WIDTH, HEIGHT = 720, 440
 LEFT, RIGHT, TOP, BOTTOM = 76, 24, 56, 64
@@ -92,9 +92,7 @@ def described_by(
         return f"No image has a result under model {model} and sigma {plain(params.sigma)} yet."
     points = "; ".join(
         f"{100 * point.accuracy:.1f} % at radius {plain(point.radius)} "
-        # The ends are rounded outwards.
-        f"(95 % interval {math.floor(1e3 * point.low) / 10:.1f} to "
-        f"{math.ceil(1e3 * point.high) / 10:.1f} %)"
+        f"(95 % interval {percent_interval(point.low, point.high)})"
         for point in figures.curve
     )
     so_far = " so far" if provisional else ""
