@@ -21,7 +21,7 @@ ALWAYS = (
     *("bad-request", "head-too-large", "head-timeout"),
 )
 OF_AN_IMAGE = (
-    *("malformed-form", "bad-request", "cross-site-request", "body-timeout", "too-many-uploads"),
+    *("malformed-form", "cross-site-request", "body-timeout", "too-many-uploads"),
     *("image-too-large", "unsupported-media-type", "unsupported-image"),
     *("invalid-parameter", "unreadable-image"),
 )

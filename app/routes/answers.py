@@ -82,8 +82,10 @@ def etag(version: int) -> str:
     return f'W/"{version}"'
 
 
-def names_tag(if_none_match: str, tag: str) -> bool:
+def names_tag(if_none_match: str | None, tag: str) -> bool:
     """Whether an If-None-Match header names an entity tag, be it weak or strong (RFC 9110)."""
+    if not if_none_match:
+        return False
     known = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
     return not known.isdisjoint({"*", tag.removeprefix("W/")})
 

@@ -139,7 +139,7 @@ def _download(text: bytes, kind: str, *, name: str, if_none_match: str | None) -
     digest = hashlib.sha256(text).digest()
     tag = f'"{digest.hex()[:32]}"'
     headers = {"ETag": tag, "Vary": "Accept", "Cache-Control": "private, no-cache"}
-    if if_none_match and names_tag(if_none_match, tag):
+    if names_tag(if_none_match, tag):
         return Response(status_code=304, headers=headers)
     suffix = "json" if kind == JSON else "jws"
     headers |= {

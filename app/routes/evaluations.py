@@ -82,7 +82,6 @@ _JSON = {"application/json": {"example": EXAMPLE}}
         },
         **problems(
             "malformed-form",
-            "bad-request",
             "cross-site-request",
             "model-not-found",
             "body-timeout",
@@ -194,7 +193,7 @@ async def get_plot(evaluation_id: EvaluationId, services: ServicesOf, caller: Ca
     responses={
         200: {"headers": {"ETag": ETAG, "Preference-Applied": APPLIED}, "content": _JSON},
         304: {"description": "The evaluation is as it was."},
-        **problems("bad-request", "invalid-parameter", *_MISSING),
+        **problems("invalid-parameter", *_MISSING),
     },
 )
 async def get_evaluation(
@@ -215,7 +214,7 @@ async def get_evaluation(
         enough = partial(has_news, if_none_match=if_none_match)
         waiting = wait_for_evaluation(services, now, seconds=seconds, enough=enough)
         now = await while_connected(waiting, request.receive)
-    if if_none_match and names_tag(if_none_match, etag(now.version)):
+    if names_tag(if_none_match, etag(now.version)):
         return Response(
             status_code=304,
             headers={"ETag": etag(now.version), **headers},

@@ -35,9 +35,7 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=LeanRoute)
     responses={
         200: {"headers": {"ETag": ETAG, "Preference-Applied": APPLIED}},
         304: {"description": "The job is as it was."},
-        **problems(
-            "bad-request", "job-not-found", "job-gone", "invalid-parameter", "store-unavailable"
-        ),
+        **problems("job-not-found", "job-gone", "invalid-parameter", "store-unavailable"),
     },
     openapi_extra={"parameters": [WAIT, PREFER, IF_NONE_MATCH]},
 )
@@ -53,7 +51,7 @@ async def get_job(request: Request, job_id: JobId) -> Response:
         waiting = wait_for_change(services.runner, job, seconds=seconds, enough=enough)
         job = await while_connected(waiting, request.receive)
     headers = {} if preferred is None else {"Preference-Applied": f"wait={int(seconds)}"}
-    if if_none_match and names_tag(if_none_match, etag(job.version)):
+    if names_tag(if_none_match, etag(job.version)):
         return Response(status_code=304, headers={"ETag": etag(job.version), **headers})
     return job_answer(await expected(job, services), request, headers=headers)
 

@@ -52,7 +52,7 @@ class ReportBody(Body):
     "/verify",
     response_model=ReportBody,
     summary="Verify a certificate",
-    responses=problems("bad-request", "cross-site-request", "body-timeout", "too-many-uploads"),
+    responses=problems("cross-site-request", "body-timeout", "too-many-uploads"),
     openapi_extra={
         "requestBody": {
             "required": True,
