@@ -103,7 +103,10 @@ def _read_file(path: Path) -> Image.Image:
 
 
 def _as_served(image: Image.Image) -> Image.Image:
-    """RGB as the service certifies it: upright, on white where there is alpha, 16 bits scaled."""
+    """RGB as the service certifies it: upright, on white where there is alpha, 16 bits scaled.
+
+    Not by the service's own decoder: training sets such as ImageNet have kinds that it refuses.
+    """
     turn = orientation(image.info.get("exif"))
     if image.mode.startswith("I;16"):  # which Pillow would clip
         image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
