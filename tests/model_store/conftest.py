@@ -16,13 +16,13 @@ from PIL import Image
 from model_store import checkpoint
 from model_store.card import (
     Architecture,
-    Evaluation,
     ModelCard,
     Preprocessing,
     Provenance,
     Weights,
 )
 from model_store.classifier import build_vit
+from tests.evidence import FIGURES
 from tests.fuzz.corpus import chunk
 
 PASSES = [
@@ -166,24 +166,7 @@ def card() -> ModelCard:
         ),
         draws_per_s=1000.0,
         measured_on="two cores",
-        evaluations=(
-            Evaluation(
-                sigma=0.25,
-                n0=100,
-                n=1000,
-                alpha=0.001,
-                numerics="sound",
-                images="test set",
-                num_images=10,
-                certified_accuracy=((0.0, 0.7), (0.25, 0.4)),
-                abstention_rate=0.1,
-                average_certified_radius=0.2,
-                radius_ceiling=0.6,
-                command="python -m training evaluate",
-                hardware="two cores",
-                duration_s=12.5,
-            ),
-        ),
+        evaluations=(FIGURES,),
         provenance=Provenance(
             data="CIFAR-10",
             commands=("python -m training pretrain",),

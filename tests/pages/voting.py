@@ -7,32 +7,15 @@ from typing import Any
 from jobs import ledger
 from jobs.advance import interim, shows_early
 from model_store.card import ModelCard
-from model_store.evidence import Evaluation
 from smoothing.certificate import Votes
 from tests.app import acting
+from tests.evidence import FIGURES
 
 FAVOURITE, RIVAL = 3, 5
 
-EVALUATION = Evaluation(
-    sigma=0.25,
-    n0=100,
-    n=1000,
-    alpha=0.001,
-    numerics="sound",
-    images="some pictures",
-    num_images=500,
-    certified_accuracy=((0.0, 0.8), (0.25, 0.6), (0.5, 0.4), (0.75, 0.0)),
-    abstention_rate=0.05,
-    average_certified_radius=0.3,
-    radius_ceiling=0.6158,
-    command="none",
-    hardware="none",
-    duration_s=1,
-)
-
 
 def card(model: str, sigmas: tuple[float, ...]) -> ModelCard:
-    evaluations = (EVALUATION,) if 0.25 in sigmas else ()
+    evaluations = (FIGURES,) if 0.25 in sigmas else ()
     return replace(acting.CARD, id=model, sigmas=sigmas, evaluations=evaluations)
 
 

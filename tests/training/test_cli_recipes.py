@@ -69,30 +69,28 @@ def test_a_recipe_s_model_is_called_by_what_it_is(
     assert [each.id for each in exported] == [model]
 
 
-def test_a_linear_probe_does_not_take_the_place_of_the_fine_tuned_model(
-    finetuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("settings", "model"),
+    [
+        ({"command": "linear-probe"}, "smoke.scratch_s025-probe"),
+        ({"init": "gone/pre"}, "smoke.other_s025"),
+    ],
+)
+def test_neither_a_probe_nor_a_run_of_lost_origin_takes_another_model_s_name(
+    settings: dict[str, str],
+    model: str,
+    finetuned: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     exported: list[configs.ExportConfig] = []
     monkeypatch.setattr(export, "export", exported.append)
-    settings = json.loads((finetuned / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps({**settings, "command": "linear-probe"}))
+    recorded = json.loads((finetuned / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**recorded, **settings}))
 
     main(["export", "--recipe", "smoke", "--run", str(tmp_path)])
 
-    assert [each.id for each in exported] == ["smoke.scratch_s025-probe"]
-
-
-def test_a_model_whose_beginning_is_gone_is_not_called_trained_from_scratch(
-    finetuned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    exported: list[configs.ExportConfig] = []
-    monkeypatch.setattr(export, "export", exported.append)
-    settings = json.loads((finetuned / "config.json").read_text())
-    (tmp_path / "config.json").write_text(json.dumps({**settings, "init": "gone/pre"}))
-
-    main(["export", "--recipe", "smoke", "--run", str(tmp_path)])
-
-    assert [each.id for each in exported] == ["smoke.other_s025"]
+    assert [each.id for each in exported] == [model]
 
 
 def test_a_preview_of_a_named_run_is_written_into_it(

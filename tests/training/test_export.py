@@ -12,7 +12,7 @@ from torch import Tensor
 from model_store.card import dump_card, load_card
 from model_store.classifier import load_classifier
 from model_store.errors import CardInvalid
-from model_store.evidence import Evaluation
+from tests.evidence import FIGURES
 from tests.training.stores import to_store
 from training.config import DataConfig, ExportConfig, FinetuneConfig, PretrainConfig, ProbeConfig
 from training.engine import checkpoints
@@ -24,23 +24,6 @@ from training.network.classifier import build_classifier
 from training.network.probe import fold_probe
 from training.pretrain import pretrain
 from training.streams import stream
-
-FIGURES = Evaluation(
-    sigma=0.25,
-    n0=10,
-    n=20,
-    alpha=0.001,
-    numerics="sound",
-    images="a few",
-    num_images=5,
-    certified_accuracy=((0.0, 0.4),),
-    abstention_rate=0.2,
-    average_certified_radius=0.1,
-    radius_ceiling=0.2,
-    command="evaluate",
-    hardware="a machine",
-    duration_s=1.0,
-)
 
 
 def test_the_stored_classifier_gives_the_runs_logits(

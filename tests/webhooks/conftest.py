@@ -24,6 +24,7 @@ from tests.app.conftest import (  # noqa: F401 - fixtures
     service,
     worker,
 )
+from tests.webhooks.posting import post, running  # noqa: F401 - fixtures
 
 
 @dataclass

@@ -3,15 +3,20 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
+
+from app.background import in_background
 from app.prompt_runner import PromptRunner
 from app.webhooks.courier import Courier, Pace
 from app.webhooks.sender import Sender
 from jobs import deliveries
-from jobs.command import Command
+from jobs.command import AsyncRunner, Command
+from jobs.connection import make_async_redis
 from jobs.deliveries import Delivery, Ended, Message
 
 JOB = "019a9f0e-8c3a-7d11-9b5e-3f1c2a4d5e6f"
@@ -54,3 +59,21 @@ class Post:
                     break
                 await asyncio.sleep(pause_s)
         return found
+
+
+@pytest.fixture
+async def post(redis_url: str, receiver: Any) -> AsyncIterator[Post]:
+    redis = make_async_redis(redis_url)
+    yield Post(PromptRunner(AsyncRunner(redis)), receiver.allow)
+    await redis.aclose()
+
+
+@pytest.fixture
+async def running() -> AsyncIterator[Callable[[Courier], Any]]:
+    """Lets couriers work until the test is over."""
+    async with AsyncExitStack() as at_work:
+
+        async def start(courier: Courier) -> None:
+            await at_work.enter_async_context(in_background([courier.run()], again_s=0.2))
+
+        yield start

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -19,7 +19,16 @@ from jobs.caller import LOCAL
 from jobs.command import Command, SyncRunner
 from jobs.connection import make_redis
 from jobs.errors import StoreUnavailable
-from jobs.record import Chunk, ImageRef, Job, JobSpec, Maker, ModelRef, WorkerInfo
+from jobs.record import (
+    Chunk,
+    ImageRef,
+    Job,
+    JobSpec,
+    Maker,
+    ModelRef,
+    WorkerInfo,
+    WorkerModel,
+)
 from model_store.card import ModelCard
 from smoothing.certificate import SmoothingParams, Votes
 from smoothing.sampler import Draws
@@ -194,15 +203,17 @@ class _World:
         while self.sent:
             self.drawing.draw(self.sent.pop(0))
 
-    def heartbeat(self, name: str) -> None:
+    def heartbeat(
+        self, name: str, *models: WorkerModel, state: Literal["starting", "ready"] = "ready"
+    ) -> None:
         info = WorkerInfo(
             instance=name,
             hostname="h",
-            state="ready",
+            state=state,
             started_at=0,
             threads=1,
             device="cpu",
-            models=(),
+            models=models,
         )
         self._run(ledger.heartbeat(info))
 

@@ -10,7 +10,7 @@ from scipy.stats import beta
 from jobs import ledger, store
 from jobs.errors import StoreUnavailable
 from jobs.keys import commitment
-from jobs.record import JobState, Maker, WorkerInfo, WorkerModel
+from jobs.record import JobState, Maker, WorkerModel
 from smoothing.certificate import Votes
 
 pytestmark = pytest.mark.redis
@@ -112,16 +112,7 @@ def test_a_worker_that_cannot_draw_a_model_leaves_its_jobs_to_one_that_can(
         draws_per_s=1.0,
         batch_size=32,
     )
-    other = WorkerInfo(
-        instance="healthy",
-        hostname="there",
-        state="ready",
-        started_at=0,
-        threads=1,
-        device="cpu",
-        models=(held,),
-    )
-    jobs.run(ledger.heartbeat(other))
+    world.heartbeat("healthy", held)
     world.drawing.admit(jobs.model)
     world.problem = "model tiny cannot be used: DigestMismatch"
 
@@ -141,16 +132,7 @@ def test_it_leaves_them_to_one_that_still_loads_the_model(
     model = WorkerModel(
         id=f"{jobs.model}{serves}", weights_sha256="", draws_per_s=None, batch_size=None
     )
-    loading = WorkerInfo(
-        instance="slower",
-        hostname="there",
-        state="starting",
-        started_at=0,
-        threads=1,
-        device="cpu",
-        models=(model,),
-    )
-    jobs.run(ledger.heartbeat(loading))
+    world.heartbeat("slower", model, state="starting")
     world.drawing.admit(jobs.model)
     world.problem = "model tiny cannot be used: DigestMismatch"
 
