@@ -68,7 +68,8 @@ def list_keys(*, directory: Directory = None, as_json: AsJson = False) -> None:
     say_table(("key", "state", "made"), rows)
 
 
-@group.command()
+# One key's name in 64 begins with a dash: what is no option of this command is the name.
+@group.command(context_settings={"ignore_unknown_options": True})
 def retire(
     kid: Annotated[
         str, typer.Argument(metavar="KID", help="Name of the key, see `dmae keys signing list`.")

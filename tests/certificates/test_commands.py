@@ -199,3 +199,21 @@ def test_keys_are_made_listed_and_retired(
     assert {key["kid"] for key in shown["keys"]} == {first, second}
     assert all("d" not in key for key in shown["keys"])
     assert dmae("keys", "signing", "retire", "nobody").exit_code == 1
+
+
+@pytest.mark.parametrize("start", ["-", "--"])
+def test_a_key_whose_name_begins_with_a_dash_is_retired_by_that_name(
+    tmp_path: Path, start: str
+) -> None:
+    key = next(key for key in iter(lambda: new_key(now=1), None) if key.kid.startswith(start))
+    place = tmp_path / "keys"
+    place.mkdir(mode=0o700)
+    file = place / "one.jwk"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(key.private()))
+
+    retired = dmae("keys", "signing", "retire", key.kid, "--dir", place)
+
+    assert retired.output == f"retired {key.kid}; nothing is signed now\n"
+    assert retired.exit_code == 0
+    assert "d" not in json.loads(file.read_text())
