@@ -10,8 +10,17 @@ from urllib.parse import quote
 import httpx
 
 from app.client.answers import Coverage, EvaluationStatus, ModelInfo, Verification
-from app.client.errors import Gone, NoCertificate, WaitedTooLong
-from app.client.flows import NOT_MODIFIED, Call, Flow, Patience, Pause, answered, asked
+from app.client.errors import Gone, NoCertificate, ServiceUnreachable, WaitedTooLong
+from app.client.flows import (
+    LONGEST_PAUSE_S,
+    NOT_MODIFIED,
+    Call,
+    Flow,
+    Patience,
+    Pause,
+    answered,
+    asked,
+)
 from app.client.forms import file_part, once, text_fields
 from app.client.views import JSON, Certificate, JobStatus
 
@@ -109,7 +118,14 @@ class Calls:
             left = gives_up - clock()
             if left <= 0:
                 raise WaitedTooLong(f"{known.id} did not end within {timeout_s:g} s; it goes on")
-            known = yield from self.next_status(known, held_s=min(left, POLL_S), within_s=left)
+            try:
+                known = yield from self.next_status(known, held_s=min(left, POLL_S), within_s=left)
+            except ServiceUnreachable as error:
+                if clock() + LONGEST_PAUSE_S < gives_up:
+                    raise
+                # Of a service that restarts, the next try may come too late.
+                text = f"{known.id} did not end within {timeout_s:g} s: {error}"
+                raise WaitedTooLong(text) from error
             on_progress(known)
         return known
 

@@ -27,7 +27,8 @@ from app.client.views import Fault
 NOT_MODIFIED = 304
 FIRST_PAUSE_S = 0.25
 MOST_DOUBLINGS = 5
-"""Of the pause between tries: up to 8 s."""
+LONGEST_PAUSE_S = FIRST_PAUSE_S * 2**MOST_DOUBLINGS
+"""Between tries, unless the service names another."""
 
 JITTER = 0.1
 """Share by which a pause that the service named is drawn out, so that clients do not come back

@@ -225,10 +225,29 @@ def test_waiting_has_an_end(theatre: Any, reply: Reply, job_body: Body) -> None:
 def test_a_service_that_is_away_is_waited_for_no_longer_than_the_job(
     theatre: Any, job_body: Body
 ) -> None:
-    with pytest.raises(ServiceUnreachable, match="refused"):
+    with pytest.raises(WaitedTooLong, match=r"did not end within 5 s: the service .* refused"):
         wait(theatre, JobStatus.of(job_body("queued")), httpx.ConnectError("refused"), timeout=5)
 
     assert 2 < sum(theatre.pauses) <= 5
+
+
+def test_a_wait_that_ends_while_the_service_restarts_has_ended_and_no_more(
+    theatre: Any, reply: Reply, job_body: Body
+) -> None:
+    polls = [reply(job_body("running")), httpx.ReadError("reset"), httpx.ConnectError("refused")]
+
+    with pytest.raises(WaitedTooLong) as caught:
+        wait(theatre, JobStatus.of(job_body("queued")), *polls, timeout=11)
+    assert isinstance(caught.value.__cause__, ServiceUnreachable)
+
+
+def test_a_service_that_stays_away_is_no_matter_of_a_long_wait(
+    theatre: Any, job_body: Body
+) -> None:
+    with pytest.raises(ServiceUnreachable, match="refused"):
+        wait(theatre, JobStatus.of(job_body("queued")), httpx.ConnectError("refused"), timeout=300)
+
+    assert sum(theatre.pauses) <= 60
 
 
 def test_a_service_that_holds_no_poll_is_not_asked_without_pause(
