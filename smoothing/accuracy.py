@@ -46,6 +46,11 @@ def radii_of(params: SmoothingParams) -> tuple[float, ...]:
     return radii_up_to(params.radius_ceiling)
 
 
+def ceiling_of(params: SmoothingParams) -> float:
+    """The largest radius that can come out: of a decision, the one that it was asked about."""
+    return params.radius_ceiling if params.radius is None else params.radius
+
+
 def share(hits: int, trials: int, *, radius: float) -> CertifiedAccuracy:
     """The share at a radius with its exact interval.
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from smoothing import SmoothingParams
-from smoothing.accuracy import radii_of
+from smoothing.accuracy import ceiling_of, radii_of
 from training.config import EvaluateConfig
 from training.errors import TableDiffers
 from training.evaluation.card import write_card
@@ -163,10 +163,8 @@ def _again(table: Path, number: int, row: Row, counts: Counts, params: Smoothing
 
 def _sum_up(rows: Sequence[Row], counts: Mapping[int, Counts], params: SmoothingParams) -> Summary:
     mean = sum(counts[row.idx].draws for row in rows) / len(rows) if counts else None
-    # Whatever the draws show, decide claims the radius that it was asked about or none.
-    ceiling = params.radius_ceiling if params.radius is None else params.radius
-    summary = replace(summarise(rows, radii_of(params)), mean_draws=mean)
-    return summary if params.mode == "predict" else replace(summary, radius_ceiling=ceiling)
+    ceiling = None if params.mode == "predict" else ceiling_of(params)
+    return replace(summarise(rows, radii_of(params)), mean_draws=mean, radius_ceiling=ceiling)
 
 
 def _plot(table: Path, rows: Sequence[Row], subject: Subject, summary: Summary) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
 from app.evaluations.figures import Figures
-from smoothing.accuracy import CertifiedAccuracy, share
+from smoothing.accuracy import CertifiedAccuracy, ceiling_of, share
 from smoothing.certificate import SmoothingParams
 from smoothing.digits import percent_interval, plain
 
@@ -54,7 +54,7 @@ def plot(
         model: Name of the base classifier.
         provisional: Whether images are still to come.
     """
-    ceiling = params.radius_ceiling
+    ceiling = ceiling_of(params)
     points = _points(figures, ceiling)
     last = max(1.05 * max(ceiling, points[-1].radius if points else 0.0), 0.1)
     frame = _Frame(last=last)
@@ -99,7 +99,7 @@ def described_by(
     return (
         f"Share of {figures.num_images} images{so_far} that model {model} under noise of sigma "
         f"{plain(params.sigma)} classifies right and certified{_heuristically(params)}, by L2 "
-        f"radius: {points}. No radius above {plain(params.radius_ceiling)} can come out."
+        f"radius: {points}. No radius above {plain(ceiling_of(params))} can come out."
     )
 
 

@@ -10,7 +10,7 @@ from app.bodies import Body, moment
 from app.evaluations.figures import Answer, Figures, answers_of, figures_of, statement
 from app.schemas import JobModelBody
 from jobs.evaluation_record import Child, Evaluation, EvaluationState, Item, ItemError
-from smoothing.accuracy import CertifiedAccuracy
+from smoothing.accuracy import CertifiedAccuracy, ceiling_of
 from smoothing.certificate import SmoothingParams
 
 EXAMPLE_EVALUATION_ID = "019a9f0e-8c3a-7d11-9b5e-3f1c2a4d5e6f"
@@ -77,7 +77,7 @@ class FiguresBody(Body):
     average_certified_radius: float = Field(
         description="Mean radius; a wrong class or an abstention counts as 0."
     )
-    radius_ceiling: float = Field(description="The largest radius that could come out.")
+    radius_ceiling: float = Field(description="The largest radius that can come out.")
     mean_draws: float
 
     @classmethod
@@ -94,7 +94,7 @@ class FiguresBody(Body):
             abstention_rate=figures.num_abstained / figures.num_images,
             wrong=figures.num_wrong,
             average_certified_radius=figures.average_certified_radius,
-            radius_ceiling=params.radius_ceiling,
+            radius_ceiling=ceiling_of(params),
             mean_draws=round(figures.mean_draws, 1),
         )
 

@@ -10,6 +10,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from app.evaluations.figures import Answer, figures_of, statement
 from app.evaluations.plot import described_by, plot
+from app.evaluations.schemas import FiguresBody
 from app.evaluations.table import table
 from jobs.caller import LOCAL
 from jobs.evaluation_record import Evaluation, EvaluationSpec, EvaluationState, Item, Result
@@ -191,7 +192,19 @@ def test_the_words_of_a_plot_claim_no_more_than_its_figures() -> None:
     (low, high) = re.findall(r"at radius 1\.234564 \(95 % interval (\S+) to (\S+) %\)", said)[0]
     assert float(low) <= 100 * point.low < float(low) + 0.1
     assert float(high) - 0.1 < 100 * point.high <= float(high)
-    assert said.endswith(f"No radius above {params.radius_ceiling} can come out.")
+    assert said.endswith("No radius above 1.234564 can come out.")
+
+
+def test_no_decision_comes_out_beyond_the_radius_that_was_asked_about() -> None:
+    params = SmoothingParams(sigma=0.5, mode="decide", n=5000, radius=0.4)
+    figures = figures_of([answer(0, 0, 0, 0.4), answer(1, 0, None, 0.0)], params)
+    assert figures is not None
+
+    picture = plot(figures, params, name="", model="tiny", provisional=False)
+    body = FiguresBody.of(figures, params, left_out=0, provisional=False)
+
+    assert ">ceiling 0.4<" in picture
+    assert body.radius_ceiling == 0.4
 
 
 def test_the_plotted_line_goes_down_to_zero_at_the_largest_radius() -> None:
