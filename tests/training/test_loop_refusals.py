@@ -108,6 +108,19 @@ def test_two_processes_do_not_train_in_one_directory(
     pretrain(pretrain_config, tmp_path)
 
 
+def test_who_is_refused_a_directory_writes_nothing_into_it_and_decodes_no_images(
+    pretrain_config: PretrainConfig, tmp_path: Path
+):
+    run, cache = tmp_path / "run", tmp_path / "never written"
+    config = replace(pretrain_config, data=replace(pretrain_config.data, cache=cache))
+
+    with alone(run / LOCK, doing="", option=""), pytest.raises(InUse):
+        pretrain(config, run)
+
+    assert list(run.iterdir()) == []
+    assert not cache.exists()
+
+
 def test_a_run_does_not_go_on_with_other_images(pretrain_config: PretrainConfig, tmp_path: Path):
     folder = shutil.copytree(pretrain_config.data.path, tmp_path / "images")
     config = replace(pretrain_config, data=replace(pretrain_config.data, path=folder))

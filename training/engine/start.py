@@ -80,13 +80,13 @@ def start(
         model = task.build(len(source.classes)).to(loop.device)
         if processes.writes:
             require_checkpoint_room(out, model, config.optim)
+            doing = f"training in {out}"
+            stack.enter_context(alone(out / LOCK, doing=doing, option="--out"))
         images = open_images(config.data, size=config.architecture.image_size, source=source)
         if loop.on_cpu:
             use_plain_attention(model)
         if processes.writes:
             open_run_directory(out, config, {**(origin or {}), "processes": processes.size})
-            doing = f"training in {out}"
-            stack.enter_context(alone(out / LOCK, doing=doing, option="--out"))
         if task.prepare is not None and checkpoints.read_head(out) is None:
             task.prepare(model, images, parts.train)
         execute(
