@@ -2,6 +2,7 @@
 
 import fcntl
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,7 +53,8 @@ def alone(path: Path, *, doing: str, option: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         try:
-            free = _taken(file)
+            # Where its last holder has just removed the file, this lock would keep nobody out.
+            free = _taken(file) and os.fstat(file.fileno()).st_nlink > 0
         except OSError as error:
             logger.warning(
                 "%s cannot be locked (%s): nothing keeps others from %s", path, error, doing
