@@ -13,7 +13,7 @@ from model_store.runtimes.quantise import quantise_model
 from training.config import ExportConfig
 from training.errors import BadConfig
 from training.exchange.calibration import calibration_batches
-from training.exchange.cards import write_model
+from training.exchange.cards import measured_before, write_model
 from training.exchange.formats import write_official, write_timm
 from training.hardware import describe_hardware
 from training.sampling import open_sampler
@@ -65,9 +65,10 @@ def _quantised(config: ExportConfig) -> ModelCard:
         target.mkdir(parents=True, exist_ok=True)
         try:
             with redirect_stdout(sys.stderr):  # nncf draws its progress; ours says the path only
-                return quantise_model(
+                card = quantise_model(
                     exact, Path(store) / exact.id, batches, model_id=model, target=target
                 )
         except ImportError as error:
             message = f"--precision int8 needs OpenVINO and nncf, which are not here: {error}"
             raise BadConfig(message) from error
+    return replace(card, evaluations=measured_before(card, target / CARD_FILE))

@@ -43,6 +43,16 @@ def test_a_quantised_export_is_a_model_of_its_own(quantised: Path, finetuned: Pa
     assert card.draws_per_s > 1
 
 
+def test_a_model_that_a_quantised_export_replaces_is_named(
+    finetuned: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    target = export(to_store(finetuned, tmp_path))
+
+    export(to_store(finetuned, tmp_path, precision="int8"))
+
+    assert f"{target} held another classifier, which is replaced" in caplog.text
+
+
 def test_a_quantised_model_is_evaluated_like_any_other(
     quantised: Path, image_folder: Path, tmp_path: Path
 ):

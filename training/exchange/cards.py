@@ -86,7 +86,7 @@ def write_model(config: ExportConfig) -> ModelCard:
         sha256 = checkpoint.save(path, tensors, stored_as=config.stored_as)
     weights = replace(card.weights, sha256=sha256, num_bytes=path.stat().st_size)
     card = replace(card, weights=weights)
-    card = replace(card, evaluations=_measured_before(card, target / CARD_FILE))
+    card = replace(card, evaluations=measured_before(card, target / CARD_FILE))
     with room_for(target / CARD_FILE, needed=CARD_BYTES):
         dump_card(card, target / CARD_FILE)
     return card
@@ -123,7 +123,7 @@ def _stated_sigma(config: ExportConfig, settings: Mapping[str, Any]) -> float:
     return sigma
 
 
-def _measured_before(card: ModelCard, path: Path) -> tuple[Evaluation, ...]:
+def measured_before(card: ModelCard, path: Path) -> tuple[Evaluation, ...]:
     """Figures on the card that is there, where it is of the same classifier."""
     try:
         there = load_card(path)
