@@ -106,7 +106,7 @@ def cancel(
 def delete(
     job_ids: JobIds, *, url: Url = None, api_key: ApiKey = None, as_json: AsJson = False
 ) -> None:
-    """Erase jobs with their images and certificates, and stop them if need be."""
+    """Erase jobs with their images, and stop them if need be."""
     _each(job_ids, url, api_key, _delete, as_json=as_json)
 
 
