@@ -107,7 +107,7 @@ class Document(_Strict):
     radius_original: _Radius = Field(description="For the pixels of the upload.")
     radius_ceiling: _Radius = Field(description="The most that these parameters could have given.")
     radius_linf: float = Field(ge=0, description="What the radius implies for the largest change.")
-    l0_pixels: int = Field(ge=0, description="Pixels that may change at will.")
+    l0_pixels: int = Field(ge=0, description="Pixels that may change by up to 1 in every channel.")
     p_lower: _Probability
     p_runner_up_upper: _Probability | None
     counts: dict[Literal["selection", "estimation"], dict[_Winner, _Draws]]

@@ -12,7 +12,7 @@ ClientError
     +-- Unauthorized         401: a key is missing, wrong or revoked
     +-- Forbidden            403: the key may not do this
     +-- NotFound             404: there is none, or it is another key's
-    +-- Conflict             409: it has ended, or the idempotency key was used for something else
+    +-- Conflict             409: it has ended otherwise, or not yet
     +-- Gone                 410: it was there, and was deleted or has expired
     +-- TooManyRequests      429: a limit of the key; `.retry_after_s`
     +-- ServiceUnavailable   502, 503, 504: full, starting or away; `.retry_after_s`
@@ -114,7 +114,7 @@ class NotFound(ProblemAnswer):
 
 
 class Conflict(ProblemAnswer):
-    """It has ended, or the idempotency key was used for something else."""
+    """It has ended otherwise, or not yet."""
 
 
 class Gone(ProblemAnswer):
