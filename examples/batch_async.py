@@ -22,7 +22,7 @@ async def certify(client: AsyncClient, picture: Path, room: asyncio.Semaphore) -
             certificate = await job.wait()
         except ClientError as error:
             return f"{picture.name}: {error}"
-    return f"{picture.name}: {certificate.label or 'abstained'} {certificate.radius:.3f}"
+    return f"{picture.name}: {certificate.label or 'abstained'} {certificate.radius}"
 
 
 async def main(pictures: list[Path]) -> None:

@@ -15,7 +15,7 @@ with Client() as client:
     )
 
 if certificate.certified:
-    print(f"{certificate.label!r}, whatever changes by less than {certificate.radius:.3f} (L2)")
+    print(f"{certificate.label!r}, whatever changes by less than {certificate.radius} (L2)")
 else:
     print(certificate.document["abstention"]["explanation"])
 print(certificate.statement)

@@ -22,7 +22,7 @@ except ClientError as error:
 
 draws = job.status.draws_done
 if certificate.certified:
-    print(f"yes: {certificate.label!r} holds within {radius:g}, shown by {draws} draws")
+    print(f"yes: {certificate.label!r} holds within {certificate.radius}, shown by {draws} draws")
 else:
     print(f"no: not shown by {draws} draws; {certificate.document['abstention']['explanation']}")
     sys.exit(1)

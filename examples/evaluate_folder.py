@@ -16,7 +16,7 @@ with Client() as client:
     status = evaluation.wait(on_progress=lambda it: print(f"  {it.items_done} of {it.items}"))
     for point in status.curve:
         interval = f"[{point.low:.3f}, {point.high:.3f}]"
-        print(f"radius {point.radius:.2f}: certified accuracy {point.accuracy:.3f} {interval}")
+        print(f"radius {point.radius}: certified accuracy {point.accuracy:.3f} {interval}")
     for item in status.body["items"]:
         if item["error"]:
             print(f"{item['name']}: {item['error']['message']}")

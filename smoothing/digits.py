@@ -1,5 +1,6 @@
 """Numbers in words and commands."""
 
+from decimal import ROUND_FLOOR, Decimal
 from math import ceil, floor
 
 
@@ -9,6 +10,11 @@ def plain(value: float) -> str:
     Rounded, a probability would claim too much, and a noise level be another one.
     """
     return repr(float(value)).removesuffix(".0")
+
+
+def six_decimals(radius: float) -> str:
+    """A radius, never rounded up: one that mode decide was asked about may have more digits."""
+    return str(Decimal(repr(float(radius))).quantize(Decimal("0.000001"), ROUND_FLOOR))
 
 
 def percent_interval(low: float, high: float) -> str:

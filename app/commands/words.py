@@ -8,7 +8,7 @@ from typing import Any
 from app.certificates.words import with_labels
 from app.client import Client, ClientError
 from app.commands.common import WIDTH, folded
-from smoothing.digits import plain
+from smoothing.digits import plain, six_decimals
 
 
 def known_labels(client: Client, certificate: Mapping[str, Any]) -> tuple[str, ...]:
@@ -45,12 +45,13 @@ def _headline(certificate: Mapping[str, Any]) -> str:
     mode, predicted = certificate["mode"], certificate["predicted"]
     if predicted is None:
         if mode == "decide":
-            return f"no: a radius of {certificate['radius_asked']:.6f} was not shown"
+            return f"no: a radius of {plain(certificate['radius_asked'])} was not shown"
         return f"abstained: no class can be {'told' if mode == 'predict' else 'certified'}"
     if mode == "predict":
         return f"predicted {predicted['label']!r}, without a radius"
     yes = "yes: " if mode == "decide" else ""
-    return f"{yes}certified {predicted['label']!r} within L2 radius {certificate['radius']:.6f}"
+    radius = six_decimals(certificate["radius"])
+    return f"{yes}certified {predicted['label']!r} within L2 radius {radius}"
 
 
 def _body(certificate: Mapping[str, Any], labels: Sequence[str]) -> list[tuple[str, str]]:
@@ -67,7 +68,10 @@ def _certified(certificate: Mapping[str, Any]) -> list[tuple[str, str]]:
     most = f"{ceiling:.6f} is the most that n = {certificate['n']:,} draws can show"
     early = certificate["stop_reason"] == "interim"
     return [
-        ("radius", f"{radius:.6f} with pixels in 0..1, {radius_255:.6f} in 0..255"),
+        (
+            "radius",
+            f"{six_decimals(radius)} with pixels in 0..1, {six_decimals(radius_255)} in 0..255",
+        ),
         ("in the upload", upload),
         ("ceiling", most),
         *([("read early", "more draws may show a larger radius")] if early else []),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from app.evaluations.figures import Answer
+from smoothing.digits import six_decimals
 
 HEADER = "idx\tlabel\tpredict\tradius\tcorrect\ttime"
 ABSTAINED = -1
@@ -21,7 +22,7 @@ def _row(answer: Answer) -> str:
     result = answer.result
     predicted = ABSTAINED if result.predicted is None else result.predicted
     return (
-        f"{answer.index}\t{answer.label}\t{predicted}\t{result.radius:.6f}\t"
+        f"{answer.index}\t{answer.label}\t{predicted}\t{six_decimals(result.radius)}\t"
         f"{int(answer.correct)}\t{_clock(result.seconds)}"
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.certificates.printed import Printed, printed
+from app.certificates.words import headline, tables
 from app.commands.words import describe
 
 LABELS = ("cat", "bird", "ship")
@@ -37,3 +38,13 @@ def test_classes_keep_their_numbers_where_nobody_knows_their_names(
     make_document: Callable[..., dict[str, Any]],
 ) -> None:
     assert "class 0 won" in " ".join(describe(make_document("fixed, abstained")).split())
+
+
+def test_a_radius_with_many_digits_is_never_rounded_up(
+    make_document: Callable[..., dict[str, Any]],
+) -> None:
+    document = make_document("decide, yes") | {"radius": 0.1234567, "radius_asked": 0.1234567}
+
+    said = [describe(document), headline(document), repr(tables(document, LABELS))]
+
+    assert all("0.123456" in text and "0.123457" not in text for text in said)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from smoothing.digits import plain
+from smoothing.digits import plain, six_decimals
 
 
 @pytest.mark.parametrize(
@@ -12,3 +12,11 @@ from smoothing.digits import plain
 def test_a_number_is_said_with_all_its_digits(number: float, said: str) -> None:
     assert plain(number) == said
     assert float(said) == number
+
+
+@pytest.mark.parametrize(
+    ("radius", "said"),
+    [(0.1234567, "0.123456"), (0.525205, "0.525205"), (0.5, "0.500000"), (4e-7, "0.000000")],
+)
+def test_a_radius_is_cut_and_never_rounded_up(radius: float, said: str) -> None:
+    assert six_decimals(radius) == said

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from math import isfinite
 
+from smoothing.digits import six_decimals
+
 COLUMNS = ("idx", "label", "predict", "radius", "correct", "time")
 HEADER = "\t".join(COLUMNS)
 ABSTAINED = -1
@@ -29,9 +31,9 @@ class Row:
     time_s: float
 
     def line(self) -> str:
-        """The row as text, without the newline. Radii come floored to 6 decimals already."""
+        """The row as text, without the newline."""
         return (
-            f"{self.idx}\t{self.label}\t{self.predict}\t{self.radius:.6f}\t"
+            f"{self.idx}\t{self.label}\t{self.predict}\t{six_decimals(self.radius)}\t"
             f"{int(self.correct)}\t{_clock(self.time_s)}"
         )
 
