@@ -15,6 +15,8 @@ LONGEST_KEY = 255
 _KEY = re.compile(f"[!-~]{{1,{LONGEST_KEY}}}")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 """Of the files that are taken from a folder."""
+CLASS_FOLDERS = "*/**/*"
+"""What may lie in a folder of class folders; a picture beside them is of no class."""
 
 Image = str | os.PathLike[str] | bytes
 """A file's path, or the bytes of a PNG, JPEG or WebP file."""
@@ -86,7 +88,7 @@ def read_archive(source: Image) -> bytes:
     if isinstance(source, bytes) or not Path(source).is_dir():
         return read_image(source)
     folder = Path(source)
-    files = pictures_below(folder, "*/**/*")
+    files = pictures_below(folder, CLASS_FOLDERS)
     if not files:
         raise InvalidArgument(f"{folder} has no folders of pictures; name each after its class")
     content = BytesIO()
@@ -99,8 +101,22 @@ def read_archive(source: Image) -> bytes:
 
 def pictures_below(folder: Path, pattern: str = "**/*") -> list[Path]:
     """The files of a folder and of those below it that are taken for pictures, in order."""
+    return [file for file in _files_below(folder, pattern) if file.suffix.lower() in SUFFIXES]
+
+
+def passed_over(folder: Path, pattern: str = "**/*") -> list[Path]:
+    """The files of a folder and of those below it that `pictures_below` leaves out, in order."""
+    taken = set(pictures_below(folder, pattern))
+    return [file for file in _files_below(folder, "**/*") if file not in taken]
+
+
+def _files_below(folder: Path, pattern: str) -> list[Path]:
+    """All but hidden ones: `._cat.jpg` is what macOS knows about a picture, and none."""
     return sorted(
-        file for file in folder.glob(pattern) if file.suffix.lower() in SUFFIXES and file.is_file()
+        file
+        for file in folder.glob(pattern)
+        if file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
     )
 
 

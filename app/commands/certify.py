@@ -20,6 +20,7 @@ from app.commands.common import (
     in_words,
     say_error,
     say_json,
+    say_passed_over,
     say_table,
 )
 
@@ -40,7 +41,8 @@ Ctrl-C cancels what is under way; a job of mode anytime then ends with the certi
   dmae certify photos/ --sigma 0.25 --n 1000 --out certificates
   dmae certify cat.jpg --sigma 0.25 --json > cat.json && dmae verify cat.json
 
-{EXIT_CODES} 0 means that every picture has its certificate.
+{EXIT_CODES} 0 means that every picture has its certificate; how many
+files of a folder were taken for none is said on standard error.
 """
 
 
@@ -146,6 +148,8 @@ def _pictures(paths: list[Path]) -> list["Picture"]:
         files = [path] if path.is_file() else pictures_below(path)
         if not files:
             raise typer.BadParameter(f"there is no {', '.join(sorted(SUFFIXES))} in {path}")
+        if path.is_dir():
+            say_passed_over(path)
         for file in files:
             name = file.name if file == path else file.relative_to(path).as_posix()
             if name in found:
@@ -190,9 +194,11 @@ def _say_all(outcomes: list["Outcome"], *, as_json: bool) -> None:
 
 
 def _row(outcome: "Outcome") -> tuple[str, ...]:
+    from smoothing.digits import six_decimals
+
     certificate, job = outcome.certificate, outcome.job
     proved = ("no certificate", "-", "-")
     if certificate is not None:
-        proved = (certificate.verdict, certificate.label or "-", f"{certificate.radius:.6f}")
+        proved = (certificate.verdict, certificate.label or "-", six_decimals(certificate.radius))
     asked = ("-", "-") if job is None else (f"{job.draws_done:,}", job.id)
     return (outcome.picture.name, *proved, *asked)

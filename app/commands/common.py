@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -77,6 +78,20 @@ def say_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in table:
         cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
         typer.echo("  ".join(cells).rstrip())
+
+
+def say_passed_over(folder: Path, pattern: str = "**/*") -> None:
+    """Say on standard error which files of a folder nothing is asked about."""
+    from app.client.forms import CLASS_FOLDERS, SUFFIXES, passed_over
+
+    left = passed_over(folder, pattern)
+    if left:
+        where = " in folders of classes" if pattern == CLASS_FOLDERS else ""
+        typer.echo(
+            f"{folder}: {len(left)} files passed over, such as {left[0].relative_to(folder)}; "
+            f"taken are {', '.join(sorted(SUFFIXES))}{where}",
+            err=True,
+        )
 
 
 def folded(text: str) -> str:

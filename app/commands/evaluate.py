@@ -20,6 +20,7 @@ from app.commands.common import (
     in_words,
     say,
     say_json,
+    say_passed_over,
     say_table,
 )
 
@@ -134,8 +135,12 @@ def _require_one_meaning(source: Path | None, resume: str | None, asked: dict[st
 def _begin(
     client: "Client", source: Path | None, resume: str | None, asked: dict[str, Any]
 ) -> "Evaluation":
+    from app.client.forms import CLASS_FOLDERS
+
     if source is None:
         return client.evaluation(resume or "")
+    if source.is_dir():
+        say_passed_over(source, CLASS_FOLDERS)
     return client.evaluate(source, **asked)
 
 

@@ -42,6 +42,18 @@ def test_a_folder_becomes_a_table_and_a_folder_of_certificates(
 
 
 @pytest.mark.usefixtures("working")
+def test_files_of_a_folder_that_are_not_asked_about_are_told(dmae: Any, folder: Path) -> None:
+    (folder / "more" / "photo.HEIC").write_bytes(b"of a telephone")
+    (folder / "._a.png").write_bytes(b"what macOS knows about a picture")
+
+    result = dmae("certify", folder, "--sigma", 0.25, "--n", 300)
+
+    assert result.exit_code == 0, result.output
+    assert len(result.stdout.splitlines()) == 1 + 3
+    assert "2 files passed over, such as more/photo.HEIC; taken are .jpeg" in result.stderr
+
+
+@pytest.mark.usefixtures("working")
 def test_one_bad_picture_keeps_no_other_from_its_certificate(dmae: Any, folder: Path) -> None:
     (folder / "broken.png").write_bytes(b"no picture")
 

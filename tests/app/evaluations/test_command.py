@@ -57,6 +57,17 @@ def test_a_folder_of_classes_becomes_a_table_a_file_and_a_picture(
     assert plot.read_text().startswith("<svg")
 
 
+@pytest.mark.usefixtures("worker")
+def test_pictures_that_lie_in_no_class_folder_are_told(dmae: Any, classes: Path) -> None:
+    (classes / "stray.png").write_bytes((classes / "cat" / "a.png").read_bytes())
+    (classes / "cat" / "photo.bmp").write_bytes(b"of another kind")
+
+    result = dmae("evaluate", classes, "--sigma", 0.25, "--detach")
+
+    assert "2 files passed over, such as cat/photo.bmp; taken are" in result.stderr
+    assert "in folders of classes" in result.stderr
+
+
 @pytest.mark.usefixtures("working")
 def test_an_evaluation_that_was_left_alone_is_come_back_to(dmae: Any, classes: Path) -> None:
     left = dmae("evaluate", classes, "--sigma", 0.25, "--n", 300, "--detach")
