@@ -1,6 +1,7 @@
 """From what an image is labelled with to the index of a class."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -19,9 +20,9 @@ class Labels:
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._names = tuple(names)
-        self._indices = {name: index for index, name in enumerate(names)}
-        self._ambiguous = {name for name, count in Counter(names).items() if count > 1}
+        self._names = tuple(map(_composed, names))
+        self._indices = {name: index for index, name in enumerate(self._names)}
+        self._ambiguous = {name for name, count in Counter(self._names).items() if count > 1}
         self._known: dict[str, int | ItemError] = {}
 
     def index(self, text: str) -> int | ItemError:
@@ -30,7 +31,7 @@ class Labels:
         Names that several classes share do not tell which is meant; their numbers do.
         """
         if text not in self._known:  # what a wrong name may have meant takes milliseconds to find
-            self._known[text] = self._look_up(text)
+            self._known[text] = self._look_up(_composed(text))
         return self._known[text]
 
     def _look_up(self, text: str) -> int | ItemError:
@@ -45,6 +46,11 @@ class Labels:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         most = len(self._names) - 1
         return _unknown(f"{echo(text)!r} is no label of the model, nor a number up to {most}{hint}")
+
+
+def _composed(name: str) -> str:
+    """A name in one form: macOS packs a folder `Bär` with the dots behind the a."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _unknown(message: str) -> ItemError:
