@@ -41,6 +41,17 @@ class Report:
         return self.claim if vouched and self.outcome != "invalid" else None
 
     @property
+    def picture_compared(self) -> bool:
+        """Whether it was asked if a picture is the one that was certified."""
+        return any(check.name == "upload" for check in self.checks)
+
+    @property
+    def of_another_picture(self) -> bool:
+        """Whether it is genuine, and all that is wrong is the picture that was given."""
+        genuine = any(check.name == "signature" and check.passed for check in self.checks)
+        return genuine and [it.name for it in self.checks if it.passed is False] == ["upload"]
+
+    @property
     def outcome(self) -> Literal["valid", "invalid", "unchecked"]:
         """invalid: something is wrong; unchecked: nothing is, and something could not be told."""
         answers = {check.passed for check in self.checks}

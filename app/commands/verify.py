@@ -91,11 +91,14 @@ def _say(report: "Report", *, as_json: bool) -> None:
     if as_json:
         say_json(report.as_json())
         return
-    say(_WORDS[report.outcome])
+    another = "INVALID for this picture: it is genuine, and about another file"
+    say(another if report.of_another_picture else _WORDS[report.outcome])
     if report.statement is not None:
         say(f"\n{folded(report.statement)}\n")
     rows = [(check.name, _MARKS[check.passed], check.detail) for check in report.checks]
     say_table(("check", "ok", "because"), rows)
+    if report.outcome != "invalid" and not report.picture_compared:
+        say("\nWhich picture it is about was not checked: --image FILE does that.")
 
 
 def _keys(key: str | None, state_dir: Path | None) -> "Keys | None":

@@ -56,10 +56,15 @@ def test_another_picture_is_told(
     page = visit("/ui/verify")
 
     page.set_input_files("#certificate", file(certificate))
+    page.get_by_role("button", name="Verify").click()
+    expect(page.locator("main")).to_contain_text("Which picture it is about was not checked")
+
+    page.set_input_files("#certificate", file(certificate))
     page.set_input_files("#image", file(picture(22), "image.png"))
     page.get_by_role("button", name="Verify").click()
 
-    expect(page.locator("#outcome")).to_have_text("Do not rely on it")
+    expect(page.locator("#outcome")).to_have_text("It is genuine, but about another file")
+    expect(page.locator(".lead")).to_have_count(0)
     expect(row(page, "upload")).to_contain_text("no")
 
 
