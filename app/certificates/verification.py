@@ -1,5 +1,6 @@
 """Is a certificate genuine, and does it prove what it says? A function of bytes and public keys."""
 
+import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -53,14 +54,14 @@ def read(content: bytes) -> Read:
     Raises:
         Malformed: It is neither.
     """
-    text = content.strip()
+    text = _utf8(content).strip()
     if not text.startswith(b"{"):
         signed = read_compact(text)
         document = parse(signed.payload)
         if "signature" in document:
             raise Malformed("a signed document has no member signature of its own")
         return Read(document=document, signed=signed, exact=text == content)
-    whole = parse(content)
+    whole = parse(text)
     exact = written(whole) == content
     document = {name: value for name, value in whole.items() if name != "signature"}
     if "signature" not in whole:
@@ -96,6 +97,13 @@ def verify(
         claim = str(found.document["statement"])
         checks += _evidence(found.document, image, store)
     return Report(checks=tuple(checks), claim=claim)
+
+
+def _utf8(content: bytes) -> bytes:
+    """The text as Windows may have kept it, in UTF-8 and without a byte order mark."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", "replace").encode()
+    return content.removeprefix(codecs.BOM_UTF8)
 
 
 def _signature(found: Read, keys: Keys | None) -> Check:

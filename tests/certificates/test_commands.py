@@ -116,6 +116,36 @@ def test_rewriting_restores_the_very_bytes(files: dict[str, Path], tmp_path: Pat
     assert dmae("verify", files["json"], "--rewrite", tmp_path / "no" / "way").exit_code == 2
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_what_windows_kept_in_its_own_encoding_is_reformatted_and_restored(
+    files: dict[str, Path], tmp_path: Path, encoding: str
+) -> None:
+    kept, out = tmp_path / "kept", tmp_path / "exact"
+    kept.write_bytes(files["json"].read_text().replace("\n", "\r\n").encode(encoding))
+
+    result = dmae("verify", kept, "--key", files["keys"])
+    restored = dmae("verify", kept, "--key", files["keys"], "--rewrite", out)
+
+    assert result.exit_code == 1
+    assert "reformatted" in result.output
+    assert restored.exit_code == 0
+    assert out.read_bytes() == files["json"].read_bytes()
+
+
+def test_a_genuine_certificate_is_not_called_forged_for_a_wrong_picture(
+    files: dict[str, Path],
+) -> None:
+    alone = dmae("verify", files["json"], "--key", files["keys"])
+    wrong = dmae("verify", files["json"], "--key", files["keys"], "--image", files["pretty"])
+    forged = dmae("verify", files["forged"], "--key", files["keys"], "--image", files["pretty"])
+
+    assert "Which picture it is about was not checked" in alone.output
+    assert wrong.exit_code == 1
+    assert wrong.output.startswith("INVALID for this picture: it is genuine")
+    assert "Except with" not in wrong.output
+    assert forged.output.startswith("INVALID\n")
+
+
 def test_an_image_that_was_not_uploaded_is_told(files: dict[str, Path]) -> None:
     result = dmae("verify", files["json"], "--key", files["keys"], "--image", files["pretty"])
 
