@@ -65,8 +65,9 @@ def plot(
         f'<title id="title">{escape(title)}</title>',
         f'<desc id="desc">{escape(described)}</desc>',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-        _text(LEFT, 26, title[:70], size=17),
-        _text(LEFT, 44, _below_title(figures, params, model, provisional=provisional), size=12),
+        _text(LEFT, 20, title[:70], size=17),
+        _text(LEFT, 36, _question(params, model), size=12),
+        _text(LEFT, 50, _sample(figures, provisional=provisional), size=12),
         *_axes(frame),
         *_curve(frame, points),
         *_ceiling(frame, ceiling),
@@ -103,15 +104,17 @@ def described_by(
     )
 
 
-def _below_title(
-    figures: Figures | None, params: SmoothingParams, model: str, *, provisional: bool
-) -> str:
-    count = 0 if figures is None else figures.num_images
-    so_far = " so far" if provisional else ""
+def _question(params: SmoothingParams, model: str) -> str:
     return (
         f"{model}, sigma {plain(params.sigma)}, {params.mode}{_heuristically(params)}, "
-        f"alpha {plain(params.alpha)}; {count} images{so_far}, with exact 95 % intervals"
+        f"alpha {plain(params.alpha)}"
     )
+
+
+def _sample(figures: Figures | None, *, provisional: bool) -> str:
+    count = 0 if figures is None else figures.num_images
+    so_far = " so far" if provisional else ""
+    return f"{count} images{so_far}, with exact 95 % intervals"
 
 
 def _heuristically(params: SmoothingParams) -> str:

@@ -9,7 +9,7 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from app.evaluations.figures import Answer, figures_of, statement
-from app.evaluations.plot import described_by, plot
+from app.evaluations.plot import LEFT, TOP, WIDTH, described_by, plot
 from app.evaluations.schemas import FiguresBody
 from app.evaluations.table import table
 from jobs.caller import LOCAL
@@ -161,6 +161,20 @@ def test_what_is_said_of_heuristic_certificates_calls_them_that() -> None:
         evaluation(20, numerics="fast")
     )
     assert "heuristic" not in statement(evaluation(20))
+
+
+def test_the_words_above_a_plot_end_before_its_edge() -> None:
+    params = SmoothingParams(sigma=0.25, n=1000, numerics="fast")
+    figures = figures_of(answers(500), params)
+    model = "vit_tiny_patch4_32.dmae_cifar10_s025"
+
+    picture = plot(figures, params, name="n" * 100, model=model, provisional=True)
+
+    texts = ET.fromstring(picture).findall(f"{SVG}text")  # noqa: S314 - our own
+    above = [each for each in texts if float(each.get("y", TOP)) < TOP]
+    widths = [0.51 * float(each.attrib["font-size"]) * len(each.text or "") for each in above]
+    assert max(widths) < WIDTH - LEFT
+    assert "500 images so far, with exact 95 % intervals" in [each.text for each in above]
 
 
 @pytest.mark.parametrize("count", [0, 1, 300])
