@@ -1,6 +1,5 @@
 """Numbers in words and commands."""
 
-from decimal import ROUND_FLOOR, Decimal
 from math import ceil, floor
 
 
@@ -12,9 +11,13 @@ def plain(value: float) -> str:
     return repr(float(value)).removesuffix(".0")
 
 
-def six_decimals(radius: float) -> str:
-    """A radius, never rounded up: one that mode decide was asked about may have more digits."""
-    return str(Decimal(repr(float(radius))).quantize(Decimal("0.000001"), ROUND_FLOOR))
+def unrounded(radius: float) -> str:
+    """A radius with six decimals, or all that it has: mode decide may be asked about any.
+
+    Rounded, it could claim too much, and be another one where a table is read again.
+    """
+    padded = f"{radius:.6f}"
+    return padded if float(padded) == radius else plain(radius)
 
 
 def percent_interval(low: float, high: float) -> str:

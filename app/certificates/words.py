@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from smoothing import Votes
-from smoothing.digits import plain, six_decimals
+from smoothing.digits import plain, unrounded
 from smoothing.votes import INVALID
 
 SHOWN_CLASSES = 5
@@ -54,7 +54,7 @@ def headline(document: dict[str, Any]) -> str:
     label = predicted["label"]
     if document["mode"] == "predict":
         return f"Classified {label!r}, without a radius"
-    return f"Certified {label!r} within an L2 radius of {six_decimals(document['radius'])}"
+    return f"Certified {label!r} within an L2 radius of {unrounded(document['radius'])}"
 
 
 def with_labels(text: str, labels: Sequence[str]) -> str:
@@ -122,7 +122,7 @@ def _figures(document: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(("Certificates that share alpha", f"{document['family_size']:,}"))
     if document["predicted"] is not None and document["mode"] != "predict":
         rows += [
-            ("Certified L2 radius, pixels in 0..1", six_decimals(document["radius"])),
+            ("Certified L2 radius, pixels in 0..1", unrounded(document["radius"])),
             ("The same, pixels in 0..255", repr(document["radius_255"])),
             ("For the pixels of the upload, in 0..1", f"{document['radius_original']:.6f}"),
             ("Largest change of all pixels at once that it covers", repr(document["radius_linf"])),

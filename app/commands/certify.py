@@ -194,11 +194,11 @@ def _say_all(outcomes: list["Outcome"], *, as_json: bool) -> None:
 
 
 def _row(outcome: "Outcome") -> tuple[str, ...]:
-    from smoothing.digits import six_decimals
+    from smoothing.digits import unrounded
 
     certificate, job = outcome.certificate, outcome.job
     proved = ("no certificate", "-", "-")
     if certificate is not None:
-        proved = (certificate.verdict, certificate.label or "-", six_decimals(certificate.radius))
+        proved = (certificate.verdict, certificate.label or "-", unrounded(certificate.radius))
     asked = ("-", "-") if job is None else (f"{job.draws_done:,}", job.id)
     return (outcome.picture.name, *proved, *asked)

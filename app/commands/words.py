@@ -8,7 +8,7 @@ from typing import Any
 from app.certificates.words import with_labels
 from app.client import Client, ClientError
 from app.commands.common import WIDTH, folded
-from smoothing.digits import plain, six_decimals
+from smoothing.digits import plain, unrounded
 
 
 def known_labels(client: Client, certificate: Mapping[str, Any]) -> tuple[str, ...]:
@@ -50,7 +50,7 @@ def _headline(certificate: Mapping[str, Any]) -> str:
     if mode == "predict":
         return f"predicted {predicted['label']!r}, without a radius"
     yes = "yes: " if mode == "decide" else ""
-    radius = six_decimals(certificate["radius"])
+    radius = unrounded(certificate["radius"])
     return f"{yes}certified {predicted['label']!r} within L2 radius {radius}"
 
 
@@ -70,7 +70,7 @@ def _certified(certificate: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         (
             "radius",
-            f"{six_decimals(radius)} with pixels in 0..1, {six_decimals(radius_255)} in 0..255",
+            f"{unrounded(radius)} with pixels in 0..1, {unrounded(radius_255)} in 0..255",
         ),
         ("in the upload", upload),
         ("ceiling", most),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from app.evaluations.figures import Answer
-from smoothing.digits import six_decimals
+from smoothing.digits import unrounded
 
 HEADER = "idx\tlabel\tpredict\tradius\tcorrect\ttime"
 ABSTAINED = -1
@@ -22,7 +22,7 @@ def _row(answer: Answer) -> str:
     result = answer.result
     predicted = ABSTAINED if result.predicted is None else result.predicted
     return (
-        f"{answer.index}\t{answer.label}\t{predicted}\t{six_decimals(result.radius)}\t"
+        f"{answer.index}\t{answer.label}\t{predicted}\t{unrounded(result.radius)}\t"
         f"{int(answer.correct)}\t{_clock(result.seconds)}"
     )
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from smoothing.digits import plain, six_decimals
+from smoothing.digits import plain, unrounded
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,8 @@ def test_a_number_is_said_with_all_its_digits(number: float, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("radius", "said"),
-    [(0.1234567, "0.123456"), (0.525205, "0.525205"), (0.5, "0.500000"), (4e-7, "0.000000")],
+    [(0.1234567, "0.1234567"), (0.525205, "0.525205"), (0.5, "0.500000"), (4e-7, "4e-07")],
 )
-def test_a_radius_is_cut_and_never_rounded_up(radius: float, said: str) -> None:
-    assert six_decimals(radius) == said
+def test_a_radius_is_never_rounded(radius: float, said: str) -> None:
+    assert unrounded(radius) == said
+    assert float(said) == radius

@@ -1,5 +1,7 @@
 """The table's format."""
 
+from dataclasses import replace
+
 import pytest
 
 from training.evaluation.table import HEADER, Row, parse_clock, parse_row
@@ -31,6 +33,12 @@ def test_any_time_can_be_read_back(seconds: float):
 
 def test_a_row_can_be_read_back():
     assert parse_row(LINE) == ROW
+
+
+def test_a_row_of_a_decision_keeps_all_digits_of_the_radius_that_was_asked_about() -> None:
+    row = replace(ROW, radius=0.1234567)
+
+    assert parse_row(row.line()) == row
 
 
 @pytest.mark.parametrize(

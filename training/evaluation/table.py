@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import isfinite
 
-from smoothing.digits import six_decimals
+from smoothing.digits import unrounded
 
 COLUMNS = ("idx", "label", "predict", "radius", "correct", "time")
 HEADER = "\t".join(COLUMNS)
@@ -33,7 +33,7 @@ class Row:
     def line(self) -> str:
         """The row as text, without the newline."""
         return (
-            f"{self.idx}\t{self.label}\t{self.predict}\t{six_decimals(self.radius)}\t"
+            f"{self.idx}\t{self.label}\t{self.predict}\t{unrounded(self.radius)}\t"
             f"{int(self.correct)}\t{_clock(self.time_s)}"
         )
 
