@@ -29,7 +29,8 @@ class ImportConfig:
         normalisation: Mean and standard deviation that the network expects, by name.
         mean: Channel means of [0, 1] pixels, instead of a name.
         std: Channel standard deviations of [0, 1] pixels, instead of a name.
-        labels: File with the name of a class on each line, or the number of classes.
+        labels: File with the name of a class on each line, in the order of the head, or the
+            number of classes.
         num_heads: Attention heads; taken from the usual one for the width by default.
         decoder_num_heads: Attention heads of a pre-training's decoder, likewise.
         size: Side of the images that the noise is added to, before the network enlarges them.
