@@ -131,6 +131,21 @@ def test_a_run_does_not_go_on_with_other_images(pretrain_config: PretrainConfig,
         pretrain(config, tmp_path / "run")
 
 
+def test_other_images_are_refused_before_they_are_decoded(
+    finetune_config: FinetuneConfig, tmp_path: Path
+):
+    folder = shutil.copytree(finetune_config.data.path, tmp_path / "images")
+    config = replace(finetune_config, data=replace(finetune_config.data, path=folder))
+    finetune(config, tmp_path / "run")
+    shutil.rmtree(next(each for each in sorted(folder.iterdir()) if each.is_dir()))
+    elsewhere = replace(config.data, cache=tmp_path / "never written")
+
+    with pytest.raises(ConfigDiffers, match=r"images of 3 classes, .* now has .* of 2"):
+        finetune(replace(config, data=elsewhere), tmp_path / "run")
+
+    assert not (tmp_path / "never written").exists()
+
+
 def test_a_run_goes_on_with_copies_of_its_images_only(
     pretrain_config: PretrainConfig, tmp_path: Path
 ):

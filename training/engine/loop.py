@@ -22,7 +22,7 @@ from training.engine.distributed import ALONE, Processes
 from training.engine.records import Records, Row
 from training.engine.shares import Batch
 from training.engine.steps import Figures, Stepper, batches_of
-from training.errors import ConfigDiffers, NotFinite
+from training.errors import NotFinite
 from training.progress import Reporter, reporting
 
 logger = logging.getLogger(__name__)
@@ -72,13 +72,10 @@ def execute(run: Run) -> None:
     Raises:
         NotFinite: The loss or its gradient became infinite or NaN.
         BadCheckpoint: The directory's checkpoint does not fit.
-        ConfigDiffers: The checkpoint was trained on other images.
         DiskFull: There is no room for a checkpoint; the one before is intact.
     """
     head = checkpoints.restore(run.out, model=run.model, optimizers=run.optimizers)
     start, seconds = (int(head["step"]), float(head["seconds"])) if head else (0, 0.0)
-    if head:
-        _check_images(run, head)
     if start < run.steps:
         logger.info(
             "%s from step %d of %d, %d images a step; curves: tensorboard --logdir %s",
@@ -187,23 +184,6 @@ def _source(run: Run, shares: range) -> BatchSource:
     return BatchSource(
         run.images, run.candidates, run.data, run.loop, device=run.loop.device, mine=shares
     )
-
-
-def _check_images(run: Run, head: dict[str, Any]) -> None:
-    before, now = head.get("training_images", len(run.candidates)), len(run.candidates)
-    if before != now or tuple(head["classes"]) != run.images.classes:
-        raise ConfigDiffers(
-            f"{run.out} was trained on {before} images of {len(head['classes'])} classes, "
-            f"{run.data.path} now has {now} of {len(run.images.classes)}; restore them, or choose "
-            "another --out",
-            fields=("data.path",),
-        )
-    if head.get("content", run.content) != run.content:
-        raise ConfigDiffers(
-            f"{run.out} was trained on other images than {run.data.path} has now: files of it were "
-            "renamed or have other sizes; restore them, or choose another --out",
-            fields=("data.path",),
-        )
 
 
 def _stop(run: Run, bad: Figures) -> None:

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from training.config import LoopConfig, OptimConfig, RunConfig
+from training.config import DataConfig, LoopConfig, OptimConfig, RunConfig
 from training.data import ImageSet, open_images, split
-from training.data.sources import open_source
+from training.data.sources import Source, open_source
 from training.engine import checkpoints
 from training.engine.disk import RECORDS_BYTES, require_room
 from training.engine.distributed import joined
@@ -22,6 +22,7 @@ from training.engine.optim import MOMENTS, build_optimizers
 from training.engine.precision import use_plain_attention
 from training.engine.run_directory import LOCK, check_run_directory, open_run_directory
 from training.engine.shares import LossFunction
+from training.errors import ConfigDiffers
 from training.locks import alone
 
 
@@ -60,7 +61,7 @@ def start(
         origin: How the run was asked for; recorded, and named in an exported card.
 
     Raises:
-        ConfigDiffers: `out` holds a run of another configuration.
+        ConfigDiffers: `out` holds a run of another configuration, or of other images.
         BadConfig: The configuration does not go with the data or the number of processes, or
             `out` cannot be written to.
         InUse: Another process trains in `out`.
@@ -76,6 +77,7 @@ def start(
         check_run_directory(out, config)
         source = open_source(config.data)
         parts = split(len(source.labels), every=config.data.validation_every)
+        check_images(out, config.data, source, len(parts.train))
         steps = loop.total_steps(len(parts.train))
         model = task.build(len(source.classes)).to(loop.device)
         if processes.writes:
@@ -113,6 +115,36 @@ def set_threads(loop: LoopConfig) -> None:
     """Gives torch the threads that the configuration asks for, if it does."""
     if loop.threads:
         torch.set_num_threads(loop.threads)
+
+
+def check_images(out: Path, data: DataConfig, source: Source, training_images: int) -> None:
+    """Refuses to go on with a run on other images than it was begun with.
+
+    Args:
+        out: Run directory.
+        data: Says where the images are, for the message.
+        source: The images as they are now.
+        training_images: How many of them are trained on.
+
+    Raises:
+        ConfigDiffers: Its checkpoint was trained on others.
+        BadCheckpoint: The checkpoint cannot be read.
+    """
+    head = checkpoints.read_head(out) or {}
+    before = head.get("training_images", training_images)
+    classes = tuple(head.get("classes", source.classes))
+    if before != training_images or classes != source.classes:
+        raise ConfigDiffers(
+            f"{out} was trained on {before} images of {len(classes)} classes, {data.path} now has "
+            f"{training_images} of {len(source.classes)}; restore them, or choose another --out",
+            fields=("data.path",),
+        )
+    if head.get("content", source.content) != source.content:
+        raise ConfigDiffers(
+            f"{out} was trained on other images than {data.path} has now: files of it were "
+            "renamed or have other sizes; restore them, or choose another --out",
+            fields=("data.path",),
+        )
 
 
 def require_checkpoint_room(out: Path, model: nn.Module, optim: OptimConfig) -> None:
