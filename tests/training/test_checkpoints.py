@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,12 +14,13 @@ from safetensors import SafetensorError
 from torch import nn
 
 from training.config import OptimConfig
-from training.engine import checkpoints, disk
+from training.engine import checkpoints, disk, tensor_files
 from training.engine.optim import MOMENTS, build_optimizers, parameter_groups
 from training.engine.start import require_checkpoint_room
 from training.errors import BadCheckpoint, DiskFull
 from training.streams import stream
 
+TENSORS = "checkpoint-0000001.safetensors"
 SCALARS = {"seconds": 1.5, "epochs": 1, "classes": []}
 
 
@@ -80,6 +82,44 @@ def test_a_half_written_checkpoint_does_not_hide_the_one_before(tmp_path: Path):
     assert torch.equal(weights["weight"], saved.weight)
 
 
+def test_what_a_kill_left_of_a_checkpoint_is_removed_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def killed(_: Any, path: Path, __: Any) -> NoReturn:
+        (path.parent / ".tmpjhnR7j").write_bytes(b"half")  # safetensors' own, beside its target
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tensor_files, "save_file", killed)
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)  # a kill cleans nothing up
+        with pytest.raises(KeyboardInterrupt):
+            write(tmp_path, 1)
+    write(tmp_path, 2)
+
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["checkpoint-0000002.safetensors", "checkpoint.json"]
+
+
+def test_who_may_read_a_run_may_read_its_checkpoint(tmp_path: Path):
+    write(tmp_path, 1)
+
+    assert len({path.stat().st_mode for path in tmp_path.iterdir()}) == 1
+
+
+def test_a_checkpoint_that_this_user_may_not_read_is_not_called_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    write(tmp_path, 1)
+
+    def denied(self: Path, *_: Any, **__: Any) -> NoReturn:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    monkeypatch.setattr(Path, "open", denied)
+    monkeypatch.setattr(checkpoints, "read_head", lambda _: {"tensors": TENSORS})
+    with pytest.raises(BadCheckpoint, match=r"0000001\.safetensors cannot be read: Permission"):
+        checkpoints.load_weights(tmp_path)
+
+
 def test_a_directory_without_a_checkpoint_is_named(tmp_path: Path):
     with pytest.raises(BadCheckpoint, match="holds no checkpoint"):
         checkpoints.load_weights(tmp_path)
@@ -136,7 +176,7 @@ def full_for_tensors(*_: Any) -> NoReturn:
     raise SafetensorError("Error while serializing: I/O error: No space left (os error 28)")
 
 
-def full_half_way(_: Any, partial: Path) -> NoReturn:
+def full_half_way(_: Any, partial: Path, __: Any) -> NoReturn:
     """A disk that is full after some bytes."""
     partial.write_bytes(b"half")
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -148,7 +188,7 @@ def test_a_full_disk_is_named_and_leaves_the_last_checkpoint(
 ):
     saved = write(tmp_path, 1)
     before = sorted(path.name for path in tmp_path.iterdir())
-    monkeypatch.setattr(checkpoints, "save_file", full)
+    monkeypatch.setattr(tensor_files, "save_file", full)
 
     with pytest.raises(DiskFull, match=r"no room for .*0000002\.safetensors: it needs 104 bytes"):
         write(tmp_path, 2)
@@ -185,7 +225,7 @@ def test_a_file_that_the_system_does_not_let_grow_is_named(
         raise SafetensorError("Error while serializing: I/O error: File too large (os error 27)")
 
     saved = write(tmp_path, 1)
-    monkeypatch.setattr(checkpoints, "save_file", too_large)
+    monkeypatch.setattr(tensor_files, "save_file", too_large)
 
     with pytest.raises(OSError, match=r"0000002\.safetensors cannot be written: .*too large"):
         write(tmp_path, 2)

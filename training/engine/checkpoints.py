@@ -6,16 +6,18 @@ the JSON names a complete file.
 """
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from training.engine.disk import write_whole, written_whole
+from training.engine.disk import write_whole
+from training.engine.tensor_files import save_tensors
 from training.errors import BadCheckpoint
 
 HEAD = "checkpoint.json"
@@ -49,12 +51,13 @@ def save(
         tensors.update(_optimizer_tensors(f"optimizer.{index}.", optimizer))
     plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     name = f"checkpoint-{step:07d}.safetensors"
-    with written_whole(out / name, needed=sum(map(_bytes, plain.values()))) as partial:
-        save_file(plain, partial)
+    save_tensors(out / name, plain)
     head = {"step": step, "tensors": name, **scalars}
     write_whole(out / HEAD, json.dumps(head, indent=1) + "\n")
     for stale in out.glob("checkpoint-*.safetensors*"):
-        if stale.name != name:
+        if stale.is_dir():  # of a save that was killed
+            shutil.rmtree(stale)
+        elif stale.name != name:
             stale.unlink()
 
 
@@ -136,7 +139,12 @@ def _tensors(out: Path, head: Mapping[str, Any]) -> dict[str, Tensor]:
     if not path.is_file():
         raise BadCheckpoint(f"{path} is missing, though {out / HEAD} names it: {RESTORE}")
     try:
-        return load_file(path)
+        with path.open("rb"):  # safetensors says of whatever it cannot open that it is missing
+            return load_file(path)
+    except OSError as error:
+        raise BadCheckpoint(
+            f"{path} cannot be read: {error.strerror}; let this user read it, or {RESTORE}"
+        ) from error
     except SafetensorError as error:
         raise BadCheckpoint(
             f"{path} was damaged, or is cut short ({path.stat().st_size:,} bytes): {error}; "

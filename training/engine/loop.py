@@ -10,18 +10,17 @@ from typing import Any
 
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from training.config import DataConfig, LoopConfig, OptimConfig
 from training.data import BatchSource, ImageSet
 from training.engine import checkpoints
 from training.engine.curves import CURVES, draw_curves
-from training.engine.disk import written_whole
 from training.engine.distributed import ALONE, Processes
 from training.engine.records import Records, Row
 from training.engine.shares import Batch
 from training.engine.steps import Figures, Stepper, batches_of
+from training.engine.tensor_files import save_tensors
 from training.errors import NotFinite
 from training.progress import Reporter, reporting
 
@@ -206,9 +205,7 @@ def _stop(run: Run, bad: Figures) -> None:
             "loss": repr(bad.loss),
             "gradient_norm": repr(bad.gradient_norm),
         }
-        size = sum(tensor.numel() * tensor.element_size() for tensor in batch.values())
-        with written_whole(path, needed=size) as partial:
-            save_file(batch, partial, metadata)
+        save_tensors(path, batch, metadata)
     run.processes.wait()  # torchrun ends the others as soon as one has gone
     raise NotFinite(
         f"at step {bad.step} the loss is {bad.loss} and the gradient's norm {bad.gradient_norm}; "

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor
 
 from training.config import RunConfig, as_json
 from training.engine.checkpoints import HEAD
 from training.engine.run_directory import CONFIG, ORIGIN
+from training.engine.tensor_files import save_tensors
 from training.errors import BadCheckpoint
 
 TENSORS = "checkpoint-0000000.safetensors"
@@ -48,6 +47,7 @@ def write_run(
 
     Raises:
         BadCheckpoint: The directory cannot be written.
+        DiskFull: There is no room.
     """
     check_vacant(out)
     head = {"step": 0, "tensors": TENSORS, "seconds": 0.0, "images": 0, "epochs": 0.0}
@@ -57,12 +57,12 @@ def write_run(
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as beside:
             run = Path(beside) / "run"
             run.mkdir()
-            save_file(weights, run / TENSORS)
+            save_tensors(run / TENSORS, weights)
             _write_json(run / HEAD, {**head, "classes": list(classes)})
             _write_json(run / ORIGIN, origin)
             _write_json(run / CONFIG, as_json(config))
             run.replace(out)
-    except (OSError, SafetensorError) as error:
+    except OSError as error:
         raise BadCheckpoint(f"{out} cannot be written: {error}") from error
 
 
