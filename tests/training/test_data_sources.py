@@ -2,6 +2,8 @@
 
 import errno
 import hashlib
+import os
+import re
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -64,6 +66,25 @@ def test_a_link_to_nothing_is_named(tmp_path: Path):
 
     with pytest.raises(BadData, match=r"zz\.png cannot be read: .*; replace or remove it"):
         open_source(DataConfig(path=tmp_path))
+
+
+@pytest.mark.parametrize("closed", [".", "b", "b/more"])
+def test_a_folder_that_cannot_be_read_is_named_and_not_passed_over(
+    closed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("a/0.png", "b/0.png", "b/more/1.png"):
+        write_image(tmp_path / name)
+    scan = os.scandir
+
+    def guarded(path: str | Path) -> object:
+        if Path(path) == tmp_path / closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    named = re.escape(str(tmp_path / closed))
+    with pytest.raises(BadData, match=rf"{named} cannot be read: Permission denied; let this"):
+        list_images(tmp_path)
 
 
 def test_one_class_is_refused(tmp_path: Path):

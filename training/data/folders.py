@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
@@ -12,14 +13,16 @@ def list_images(folder: Path) -> list[tuple[Path, int, str]]:
     """(path, class index, class name) of each image.
 
     Raises:
-        BadData: The folder is missing or empty, has one class only, or a class without images.
+        BadData: The folder is missing or empty, has one class only, or a class without images; or a
+            folder in it cannot be read.
     """
     if not folder.is_dir():
         raise BadData(
             f"{folder} is not a folder; it should hold one folder of images a class "
             "(--data.path says where it is)"
         )
-    classes = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
+    _, found, _ = next(os.walk(folder, onerror=_refuse))
+    classes = sorted(found)
     if not classes:
         raise BadData(f"{folder} holds no class folders; put one folder of images a class into it")
     if len(classes) == 1:
@@ -39,7 +42,14 @@ def list_images(folder: Path) -> list[tuple[Path, int, str]]:
 def _images_below(folder: Path) -> list[Path]:
     return [
         Path(root, name)
-        for root, _, names in sorted(os.walk(folder, followlinks=True))
+        for root, _, names in sorted(os.walk(folder, followlinks=True, onerror=_refuse))
         for name in sorted(names)
         if name.lower().endswith(IMG_EXTENSIONS)
     ]
+
+
+def _refuse(error: OSError) -> NoReturn:
+    """Without it a folder that cannot be read would be passed over."""
+    raise BadData(
+        f"{error.filename} cannot be read: {error.strerror}; let this user read it, or remove it"
+    ) from error
