@@ -70,7 +70,7 @@ def spelt_out(weights: dict[str, Tensor], pixels: Tensor) -> Tensor:
 
 def stored_logits(run: Path, store: Path, pixels: Tensor) -> Tensor:
     """What the service would say."""
-    target = export(ExportConfig(run=run, store=store, stored_as="float32", measure_s=0.0))
+    target = export(ExportConfig(run=run, store=store, measure_s=0.0))
     return load_classifier(load_card(target / "card.json"), target)(pixels)
 
 

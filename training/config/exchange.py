@@ -97,7 +97,8 @@ class ExportConfig:
         data: What the run was trained on, in words.
         licence: Of the weights; Apache-2.0 by default, or not known where they were imported.
         notes: What a reader of the card should know besides.
-        stored_as: Type of the numbers in the store's file; they are run in float32 either way.
+        stored_as: Type of the numbers in the store's file; else float16, or float32 where they were
+            imported, so as not to round them. They are run in float32 either way.
         precision: `int8` makes a quantised network, a model of its own that runs on OpenVINO only.
         calibrate_on: Where the training images are whose range it learns, for int8; else where the
             run had them.
@@ -114,7 +115,7 @@ class ExportConfig:
     data: str = ""
     licence: str = ""
     notes: tuple[str, ...] = ()
-    stored_as: Literal["float16", "float32"] = "float16"
+    stored_as: Literal["float16", "float32"] | None = None
     precision: Literal["float32", "int8"] = "float32"
     calibrate_on: Path | None = None
     measure_s: float = 5.0

@@ -78,13 +78,16 @@ def write_model(config: ExportConfig) -> ModelCard:
     """
     settings = read_settings(config.run)
     tensors = classifier_tensors(config.run)
+    imported = "imported" in read_origin(config.run)
+    stored_as = config.stored_as or ("float32" if imported else "float16")
     card = _card(config, settings)  # refused, if at all, before what is there is replaced
     target = config.store / card.id
     target.mkdir(parents=True, exist_ok=True)
     path = target / WEIGHTS_FILE
     with room_for(path, needed=sum(tensor.nbytes for tensor in tensors.values())):
-        sha256 = checkpoint.save(path, tensors, stored_as=config.stored_as)
-    weights = replace(card.weights, sha256=sha256, num_bytes=path.stat().st_size)
+        sha256 = checkpoint.save(path, tensors, stored_as=stored_as)
+    size = path.stat().st_size
+    weights = replace(card.weights, sha256=sha256, num_bytes=size, stored_as=stored_as)
     card = replace(card, weights=weights)
     card = replace(card, evaluations=measured_before(card, target / CARD_FILE))
     with room_for(target / CARD_FILE, needed=CARD_BYTES):
@@ -141,7 +144,7 @@ def measured_before(card: ModelCard, path: Path) -> tuple[Evaluation, ...]:
 
 
 def _card(config: ExportConfig, settings: Mapping[str, Any]) -> ModelCard:
-    """The card, but for the digest and the length of the weights, and for what is measured."""
+    """The card, but for what the weights' file is like, and for what is measured."""
     head = checkpoints.read_head(config.run) or {}
     return ModelCard(
         id=config.id or default_id(config.run, settings),
@@ -150,9 +153,7 @@ def _card(config: ExportConfig, settings: Mapping[str, Any]) -> ModelCard:
         labels=tuple(head["classes"]),
         preprocessing=_preprocessing(settings),
         sigmas=(_stated_sigma(config, settings),),
-        weights=Weights(
-            file=WEIGHTS_FILE, sha256="0" * 64, num_bytes=1, stored_as=config.stored_as
-        ),
+        weights=Weights(file=WEIGHTS_FILE, sha256="0" * 64, num_bytes=1, stored_as="float32"),
         draws_per_s=1.0,
         measured_on=describe_hardware(),
         evaluations=(),
