@@ -91,9 +91,8 @@ def _pretrain(words: Sequence[str]) -> None:
 
 def _finetune(words: Sequence[str]) -> None:
     recipe, words = _recipe(recipes.FINETUNE, words)
-    default = recipes.FINETUNE[recipe]()
-    words = _with_init(words, RUNS / recipe / "pretrain")
-    asked = _ask("finetune", default, recipe, words)
+    default = replace(recipes.FINETUNE[recipe](), init=RUNS / recipe / "pretrain")
+    asked = _ask("finetune", default, recipe, _with_init(words, default.init))
     from training.finetune import finetune
 
     _begin(asked)
@@ -102,9 +101,8 @@ def _finetune(words: Sequence[str]) -> None:
 
 def _linear_probe(words: Sequence[str]) -> None:
     recipe, words = _recipe(recipes.PROBE, words)
-    default = recipes.PROBE[recipe]()
-    words = _with_init(words, RUNS / recipe / "pretrain")
-    asked = _ask("linear-probe", default, recipe, words)
+    default = replace(recipes.PROBE[recipe](), init=RUNS / recipe / "pretrain")
+    asked = _ask("linear-probe", default, recipe, _with_init(words, default.init))
     from training.linear_probe import linear_probe
 
     _begin(asked)

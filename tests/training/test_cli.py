@@ -82,6 +82,13 @@ def test_the_help_with_a_recipe_has_that_recipe_s_values(capsys: pytest.CaptureF
     assert "(default: 2800)" in text
 
 
+@pytest.mark.parametrize("command", ["finetune", "linear-probe"])
+def test_the_help_says_which_run_is_started_from(command: str, capsys: pytest.CaptureFixture[str]):
+    _, text = run(capsys, command, "--recipe", "smoke", "--help")
+
+    assert "(default: runs/smoke/pretrain)" in " ".join(text.replace("│", " ").split())
+
+
 def test_no_words_are_answered_with_the_help(capsys: pytest.CaptureFixture[str]):
     assert run(capsys)[0] == 0
 
