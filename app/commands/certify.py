@@ -2,6 +2,7 @@
 # ruff: noqa: PLC0415 - loaded when the command is called, so that all of them start at once
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ from app.commands.common import (
     errors_in_words,
     in_words,
     say_error,
+    say_if_nobody_works,
     say_json,
     say_passed_over,
     say_table,
@@ -119,11 +121,13 @@ def certify(
 
 def _run(batch: "Batch", url: str | None, api_key: str | None) -> bool:
     """Certifies all; whether it was interrupted."""
-    from app.client import AsyncClient
+    from app.client import AsyncClient, ProblemAnswer
     from app.commands.progress import shown_bars
 
     async def run() -> None:
         async with AsyncClient(url, api_key=api_key) as client:
+            with suppress(ProblemAnswer):  # it will be answered to the question itself
+                say_if_nobody_works(await client.models(), batch.question["model"])
             with shown_bars(len(batch.pictures)) as bars:
                 await batch.run(client, bars)
 

@@ -14,6 +14,7 @@ import typer
 
 if TYPE_CHECKING:
     from app.client import Client, ProblemAnswer
+    from app.client.answers import ModelInfo
     from app.client.errors import ServiceUnreachable
     from app.client.views import Fault
 
@@ -90,6 +91,22 @@ def say_passed_over(folder: Path, pattern: str = "**/*") -> None:
         typer.echo(
             f"{folder}: {len(left)} files passed over, such as {left[0].relative_to(folder)}; "
             f"taken are {', '.join(sorted(SUFFIXES))}{where}",
+            err=True,
+        )
+
+
+def say_if_nobody_works(models: "Sequence[ModelInfo]", model: str | None) -> None:
+    """Say on standard error that a question will wait, before it seems to hang.
+
+    Args:
+        models: Those of the service.
+        model: The one that is asked about; None for the default.
+    """
+    asked = [it for it in models if it.id == model or (model is None and it.default)]
+    for idle in (it for it in asked if not it.workers_ready):
+        typer.echo(
+            f"no worker is ready for {idle.id}: this waits until one is; `dmae doctor` says "
+            "what is wrong, unless the service has just been started",
             err=True,
         )
 

@@ -1,6 +1,7 @@
 """`dmae evaluate`."""
 # ruff: noqa: PLC0415 - loaded when the command is called, so that all of them start at once
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ from app.commands.common import (
     folded,
     in_words,
     say,
+    say_if_nobody_works,
     say_json,
     say_passed_over,
     say_table,
@@ -135,12 +137,15 @@ def _require_one_meaning(source: Path | None, resume: str | None, asked: dict[st
 def _begin(
     client: "Client", source: Path | None, resume: str | None, asked: dict[str, Any]
 ) -> "Evaluation":
+    from app.client import ProblemAnswer
     from app.client.forms import CLASS_FOLDERS
 
     if source is None:
         return client.evaluation(resume or "")
     if source.is_dir():
         say_passed_over(source, CLASS_FOLDERS)
+    with suppress(ProblemAnswer):  # it will be answered to the question itself
+        say_if_nobody_works(client.models(), asked["model"])
     return client.evaluate(source, **asked)
 
 

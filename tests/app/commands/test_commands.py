@@ -50,7 +50,17 @@ def test_files_of_a_folder_that_are_not_asked_about_are_told(dmae: Any, folder: 
 
     assert result.exit_code == 0, result.output
     assert len(result.stdout.splitlines()) == 1 + 3
+    assert "no worker" not in result.stderr
     assert "2 files passed over, such as more/photo.HEIC; taken are .jpeg" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["certify", "evaluate"])
+def test_a_question_that_waits_for_a_worker_says_so(dmae: Any, folder: Path, command: str) -> None:
+    leave = ("--detach",) if command == "evaluate" else ("--timeout", 0)
+
+    result = dmae(command, folder, "--sigma", 0.25, *leave)
+
+    assert "no worker is ready for tiny.colours: this waits" in result.stderr
 
 
 @pytest.mark.usefixtures("working")
@@ -219,6 +229,7 @@ def test_a_key_is_taken_from_the_environment_or_the_command_line(
     assert json.loads(told.stdout)[0]["id"] == "tiny.colours"
 
 
+@pytest.mark.usefixtures("worker")
 def test_what_is_refused_is_said_once(dmae: Any, picture_file: Path) -> None:
     one = dmae("certify", picture_file, "--sigma", "0.25", "--mode", "decide")
     two = dmae("certify", picture_file, "--sigma", "0.25", "--alpha", "0", "--n", "0")
