@@ -67,7 +67,7 @@ def test_a_visitor_without_scripts_gets_a_certificate(
     # The page looks again by itself, after 2 to 15 seconds: as long as the service thinks it takes,
     # which may still count what waited a second ago.
     expect(page.locator("h1")).to_have_text("cat", timeout=20_000)
-    expect(page.locator(".lead")).to_contain_text("No change of L2 length up to 0.3")
+    expect(page.locator(".lead")).to_contain_text("no change of L2 length up to 0.3")
 
 
 def test_a_page_on_plain_http_under_another_name_works_too(visit: Visit, site: Any) -> None:
