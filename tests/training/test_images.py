@@ -2,6 +2,8 @@
 
 import hashlib
 import pickle
+import shutil
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +61,17 @@ def test_a_start_beyond_the_images_is_told(image_folder: Path):
 def test_classes_the_model_does_not_know_are_named(image_folder: Path):
     with pytest.raises(BadData, match="does not know: blue, red"):
         choose_images(config(), image_folder, ("green", "grey"))
+
+
+def test_a_class_is_known_however_its_accents_are_written(image_folder: Path, tmp_path: Path):
+    picture = next(image_folder.glob("*/*.png"))
+    for name in (unicodedata.normalize("NFD", "Bär"), "Kuh"):
+        (tmp_path / name).mkdir()
+        shutil.copy(picture, tmp_path / name)
+
+    images = choose_images(config(), tmp_path, ("Kuh", unicodedata.normalize("NFC", "Bär")))
+
+    assert [image.label for image in images] == [1, 0]
 
 
 def test_cifar_is_read_in_its_own_order(cifar: Path):

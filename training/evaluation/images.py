@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,13 +67,14 @@ def choose_images(config: EvaluateConfig, data: Path, labels: Sequence[str]) -> 
         BadData: The data set is not there, has a class that is none of the labels, or has no
             image from `start` on.
     """
-    listed = _test_images(config, data)
-    strangers = sorted({name for _, name in listed} - set(labels))
+    # macOS writes the accents of a file's name apart from their letters.
+    listed = [(source, normalize("NFC", name)) for source, name in _test_images(config, data)]
+    numbers = {normalize("NFC", label): number for number, label in enumerate(labels)}
+    strangers = sorted({name for _, name in listed} - numbers.keys())
     if strangers:
         raise BadData(f"{data} has classes the model does not know: {', '.join(strangers[:10])}")
     if config.start >= len(listed):
         raise BadData(f"{data} has {len(listed)} images; --start {config.start} is beyond them")
-    numbers = {name: number for number, name in enumerate(labels)}
     chosen = range(config.start, len(listed), config.stride)[: config.max_images]
     return [
         LabelledImage(index=index, label=numbers[listed[index][1]], source=listed[index][0])
