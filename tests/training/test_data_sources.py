@@ -8,6 +8,7 @@ import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -124,6 +125,19 @@ def test_shapes_are_the_same_each_time_and_differ_from_the_test_images(tmp_path:
 
     assert one == other
     assert not set(one) & set(test)
+
+
+def test_shapes_that_find_no_room_are_told_with_their_folder(
+    config: DataConfig, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # Pillow names no file
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(BadData, match=rf"into {config.path.parent}: No space left .*--data\.path"):
+        open_source(replace(config, source="shapes"))
+
+    assert not config.path.exists()
 
 
 def test_shapes_leave_an_existing_folder_alone(image_folder: Path, config: DataConfig):

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from training.errors import BadData
+
 logger = logging.getLogger(__name__)
 
 SIDE = 32
@@ -28,13 +30,22 @@ def draw_shapes(train: Path) -> None:
 
     The same pictures each time: 4 classes, each with `TRAIN_IMAGES` and `TEST_IMAGES` of `SIDE` x
     `SIDE` pixels, of which place, size, angle and colours vary.
+
+    Raises:
+        BadData: They cannot be written.
     """
     if train.exists():
         return
     logger.info("drawing %d pictures into %s", len(CLASSES) * TRAIN_IMAGES, train)
     # The training images come last: where they are, the others are too.
-    _draw_folder(train.with_name("test"), images=TEST_IMAGES, seed=1)
-    _draw_folder(train, images=TRAIN_IMAGES, seed=0)
+    try:
+        _draw_folder(train.with_name("test"), images=TEST_IMAGES, seed=1)
+        _draw_folder(train, images=TRAIN_IMAGES, seed=0)
+    except OSError as error:
+        raise BadData(
+            f"the pictures cannot be drawn into {train.parent}: {error.strerror}; make room there, "
+            "or choose another --data.path"
+        ) from error
 
 
 def _draw_folder(folder: Path, *, images: int, seed: int) -> None:
