@@ -209,6 +209,6 @@ def _stop(run: Run, bad: Figures) -> None:
     run.processes.wait()  # torchrun ends the others as soon as one has gone
     raise NotFinite(
         f"at step {bad.step} the loss is {bad.loss} and the gradient's norm {bad.gradient_norm}; "
-        f"the step's batch is in {path}, the last checkpoint is intact. A lower --optim.lr, "
+        f"the step's batch is in {path}, what was saved before it is intact. A lower --optim.lr, "
         "a longer --optim.warmup or --loop.precision float32 may help"
     )
