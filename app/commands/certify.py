@@ -2,7 +2,6 @@
 # ruff: noqa: PLC0415 - loaded when the command is called, so that all of them start at once
 
 import asyncio
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -103,6 +102,7 @@ def certify(
     with errors_in_words(as_json=as_json):
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
+        say_if_nobody_works(url, api_key, model)
         interrupted = _run(batch, url, api_key)
         if batch.ended_by is not None and not any(each.certificate for each in batch.outcomes):
             raise batch.ended_by
@@ -121,13 +121,11 @@ def certify(
 
 def _run(batch: "Batch", url: str | None, api_key: str | None) -> bool:
     """Certifies all; whether it was interrupted."""
-    from app.client import AsyncClient, ProblemAnswer
+    from app.client import AsyncClient
     from app.commands.progress import shown_bars
 
     async def run() -> None:
         async with AsyncClient(url, api_key=api_key) as client:
-            with suppress(ProblemAnswer):  # it will be answered to the question itself
-                say_if_nobody_works(await client.models(), batch.question["model"])
             with shown_bars(len(batch.pictures)) as bars:
                 await batch.run(client, bars)
 

@@ -14,7 +14,6 @@ import typer
 
 if TYPE_CHECKING:
     from app.client import Client, ProblemAnswer
-    from app.client.answers import ModelInfo
     from app.client.errors import ServiceUnreachable
     from app.client.views import Fault
 
@@ -95,20 +94,26 @@ def say_passed_over(folder: Path, pattern: str = "**/*") -> None:
         )
 
 
-def say_if_nobody_works(models: "Sequence[ModelInfo]", model: str | None) -> None:
+def say_if_nobody_works(url: str | None, api_key: str | None, model: str | None) -> None:
     """Say on standard error that a question will wait, before it seems to hang.
 
+    What keeps this from being known is left to the question itself to meet.
+
     Args:
-        models: Those of the service.
+        url: Of the service.
+        api_key: Who asks.
         model: The one that is asked about; None for the default.
     """
-    asked = [it for it in models if it.id == model or (model is None and it.default)]
-    for idle in (it for it in asked if not it.workers_ready):
-        typer.echo(
-            f"no worker is ready for {idle.id}: this waits until one is; `dmae doctor` says "
-            "what is wrong, unless the service has just been started",
-            err=True,
-        )
+    from app.client import Client, ClientError
+
+    with suppress(ClientError), Client(url, api_key=api_key, patience_s=0) as client:
+        asked = [it for it in client.models() if it.id == model or (not model and it.default)]
+        for idle in (it for it in asked if not it.workers_ready):
+            typer.echo(
+                f"no worker is ready for {idle.id}: what is not known already waits for one "
+                "(`dmae doctor` says why, if none comes)",
+                err=True,
+            )
 
 
 def folded(text: str) -> str:

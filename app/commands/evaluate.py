@@ -1,7 +1,6 @@
 """`dmae evaluate`."""
 # ruff: noqa: PLC0415 - loaded when the command is called, so that all of them start at once
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -110,6 +109,8 @@ def evaluate(
         raise typer.BadParameter("--detach leaves before there is anything to write")
     _require_one_meaning(source, resume, asked)
     with errors_in_words(as_json=as_json), client_for(url, api_key) as client:
+        if source is not None:
+            say_if_nobody_works(url, api_key, model)
         evaluation = _begin(client, source, resume, asked)
         if detach:
             say_json(evaluation.status.body) if as_json else say(evaluation.id)
@@ -137,15 +138,12 @@ def _require_one_meaning(source: Path | None, resume: str | None, asked: dict[st
 def _begin(
     client: "Client", source: Path | None, resume: str | None, asked: dict[str, Any]
 ) -> "Evaluation":
-    from app.client import ProblemAnswer
     from app.client.forms import CLASS_FOLDERS
 
     if source is None:
         return client.evaluation(resume or "")
     if source.is_dir():
         say_passed_over(source, CLASS_FOLDERS)
-    with suppress(ProblemAnswer):  # it will be answered to the question itself
-        say_if_nobody_works(client.models(), asked["model"])
     return client.evaluate(source, **asked)
 
 

@@ -45,7 +45,7 @@ def _headline(certificate: Mapping[str, Any]) -> str:
     mode, predicted = certificate["mode"], certificate["predicted"]
     if predicted is None:
         if mode == "decide":
-            return f"no: a radius of {plain(certificate['radius_asked'])} was not shown"
+            return f"no: a radius of {unrounded(certificate['radius_asked'])} was not shown"
         return f"abstained: no class can be {'told' if mode == 'predict' else 'certified'}"
     if mode == "predict":
         return f"predicted {predicted['label']!r}, without a radius"

@@ -153,7 +153,7 @@ def test_ctrl_c_cancels_the_job(service: Any, picture: Path, job_body: Body) -> 
     with subprocess.Popen(
         [*command, "--url", service.url], stderr=subprocess.PIPE, text=True
     ) as process:
-        wait_until(lambda: len(service.requests) > 1)
+        wait_until(lambda: "GET /jobs/job-1" in " ".join(service.requests))
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=20)
 

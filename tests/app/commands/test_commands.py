@@ -60,7 +60,7 @@ def test_a_question_that_waits_for_a_worker_says_so(dmae: Any, folder: Path, com
 
     result = dmae(command, folder, "--sigma", 0.25, *leave)
 
-    assert "no worker is ready for tiny.colours: this waits" in result.stderr
+    assert "no worker is ready for tiny.colours: what is not known already waits" in result.stderr
 
 
 @pytest.mark.usefixtures("working")
