@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from model_store.errors import ModelNotFound
+from model_store.registry import Registry
 from smoothing.certificate import Phase, Votes
 from smoothing.sampler import Draws, Sampler, count_votes
 from worker.models import Models, load_models, wishes_of
@@ -30,7 +32,12 @@ def replay(asked: dict[str, Any], settings: WorkerSettings) -> dict[str, Any]:
     model = asked["model"]
     if settings.torch_threads is not None:
         torch.set_num_threads(settings.torch_threads)
-    models = load_models(Path(asked["store"]), (model,), wishes_of(settings))
+    store = Path(asked["store"])
+    try:
+        _ = Registry(store).path(model)
+    except ModelNotFound as error:
+        return {"problem": f"{error}; --model-store names the directory that has it"}
+    models = load_models(store, (model,), wishes_of(settings))
     problem = _problem(models, model, asked["function_sha256"])
     if problem is not None:
         return {"problem": problem}
