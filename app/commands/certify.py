@@ -72,7 +72,7 @@ def certify(
     ] = None,
     parallel: Annotated[int, typer.Option(min=1, max=64, help="Jobs under way at a time.")] = 8,
     timeout: Annotated[
-        float | None, typer.Option(help="Seconds to wait for a job; it goes on after that.")
+        float | None, typer.Option(min=0, help="Seconds to wait for a job; it goes on after that.")
     ] = None,
 ) -> None:
     """Certify pictures: class and radius."""

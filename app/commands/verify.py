@@ -83,11 +83,11 @@ def verify(
             report = replayed(
                 report, content, picture, chunks=replay, store=model_store, state_dir=state_dir
             )
-    _say(report, as_json=as_json)
+    _say(report, as_json=as_json, own_keys=key is None)
     raise typer.Exit(_CODES[report.outcome])
 
 
-def _say(report: "Report", *, as_json: bool) -> None:
+def _say(report: "Report", *, as_json: bool, own_keys: bool) -> None:
     if as_json:
         say_json(report.as_json())
         return
@@ -99,6 +99,9 @@ def _say(report: "Report", *, as_json: bool) -> None:
     say_table(("check", "ok", "because"), rows)
     if report.outcome != "invalid" and not report.picture_compared:
         say("\nWhich picture it is about was not checked: --image FILE does that.")
+    refused = any(each.name == "signature" and each.passed is False for each in report.checks)
+    if own_keys and refused:
+        say("\nTrusted were this machine's own keys alone: --key names its issuer's.")
 
 
 def _keys(key: str | None, state_dir: Path | None) -> "Keys | None":

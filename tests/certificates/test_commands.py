@@ -231,6 +231,18 @@ def test_keys_are_made_listed_and_retired(
     assert dmae("keys", "signing", "retire", "nobody").exit_code == 1
 
 
+def test_who_has_keys_of_their_own_is_told_how_to_trust_those_of_an_issuer(
+    files: dict[str, Path],
+) -> None:
+    assert dmae("keys", "signing", "new").exit_code == 0
+
+    alone = dmae("verify", files["json"])
+    asked = dmae("verify", files["json"], "--key", files["others"])
+
+    assert (alone.exit_code, "--key names its issuer's" in alone.output) == (1, True)
+    assert (asked.exit_code, "--key names its issuer's" in asked.output) == (1, False)
+
+
 @pytest.mark.parametrize("start", ["-", "--"])
 def test_a_key_whose_name_begins_with_a_dash_is_retired_by_that_name(
     tmp_path: Path, start: str
