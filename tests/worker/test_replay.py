@@ -83,16 +83,6 @@ def test_another_model_is_not_asked(model_store_dir: Path, settings: WorkerSetti
     assert "not the one of the certificate" in answer["problem"]
 
 
-def test_a_model_that_is_not_there_is_a_problem(
-    model_store_dir: Path, settings: WorkerSettings
-) -> None:
-    image = np.zeros((3, 8, 8), np.float32)
-
-    answer = replay(asked(model_store_dir, image, model="unknown"), settings)
-
-    assert "cannot be used" in answer["problem"]
-
-
 def test_a_model_that_the_store_does_not_have_is_named_with_the_option_for_it(
     model_store_dir: Path, settings: WorkerSettings
 ) -> None:
