@@ -4,7 +4,7 @@ import gc
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
@@ -153,7 +153,8 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     # Each route by itself: FastAPI looks for the one that is asked for twice in an included router.
     app.router.routes[:0] = [route for router in ROUTERS for route in router.routes]
-    app.openapi = partial(complete_openapi, app, services.registry.ids(), settings.keys)
+    # Once: FastAPI keeps its document, and what completes it twice would grow with each look at it.
+    app.openapi = cache(partial(complete_openapi, app, services.registry.ids(), settings.keys))
     return app
 
 

@@ -86,6 +86,8 @@ _EXAMPLE_ERROR = {
 def complete_openapi(app: FastAPI, models: Sequence[str], keys: KeysMode) -> dict[str, Any]:
     """The application's OpenAPI document: with our schema of errors, without FastAPI's.
 
+    To be called once: it changes the document that FastAPI keeps.
+
     Args:
         app: Its routes are documented.
         models: Ids of models, for examples that work.

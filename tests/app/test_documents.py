@@ -46,6 +46,14 @@ async def test_every_route_is_documented(document: dict[str, Any]) -> None:
     }
 
 
+async def test_the_document_is_the_same_however_often_it_is_read(
+    service: Any, document: dict[str, Any]
+) -> None:
+    again = [await service.http.get("/openapi.json") for _ in range(2)]
+
+    assert [answer.json() for answer in again] == [document, document]
+
+
 async def test_every_error_answer_is_a_problem(document: dict[str, Any]) -> None:
     errors = [
         (path, status, list(response["content"]))
