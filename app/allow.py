@@ -27,7 +27,7 @@ def method_not_allowed(routers: Sequence[APIRouter]) -> Handler:
     """
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
 
-    async def handle(request: Request, _: Exception) -> Response:
+    async def handle(request: Request, error: HTTPException) -> Response:
         path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
         # Of two patterns that fit, such as `/things/{id}.tsv` and `/things/{id}`, the first counts.
         found = next((route.path for route in routes if route.path_regex.fullmatch(path)), None)
@@ -36,7 +36,8 @@ def method_not_allowed(routers: Sequence[APIRouter]) -> Handler:
         }
         if "GET" in methods:
             methods.add("HEAD")
-        allowed = ", ".join(sorted(methods))
+        # Of a path that is in none of `routers`, such as the OpenAPI document's, Starlette says it.
+        allowed = ", ".join(sorted(methods)) or (error.headers or {}).get("Allow")
         asked = f"{echo(request.method)} is no method of this path"
         response = problem_response(
             HTTPException(405, f"{asked}; it has {allowed}" if allowed else asked)

@@ -12,6 +12,8 @@ from app.pages.rendering import page
 from app.problems import CONTENT_TYPE, problem_response
 
 UNAUTHORISED = 401
+KEPT = frozenset({"allow", "retry-after"})
+"""Headers of a problem that its page has too."""
 
 
 class ProblemPages:
@@ -75,5 +77,5 @@ def _page(request: Request, answer: _Answer) -> ASGIApp:
     problem = answer.problem or {}
     if problem["status"] == UNAUTHORISED and request.method == "GET":
         return to_login(request)
-    kept = {name: value for name, value in answer.headers.items() if name == "retry-after"}
+    kept = {name: value for name, value in answer.headers.items() if name in KEPT}
     return page(request, "problem.html", status=problem["status"], headers=kept, problem=problem)

@@ -193,6 +193,14 @@ async def test_a_path_with_several_methods_names_all(service: Any, problem: Prob
     assert body["detail"] == "PATCH is no method of this path; it has DELETE, GET, HEAD, PUT"
 
 
+@pytest.mark.parametrize("path", ["/openapi.json", "/", "/ui/login"])
+async def test_every_path_names_its_methods(service: Any, path: str) -> None:
+    answer = await service.http.patch(path)
+
+    assert answer.status_code == 405
+    assert {"GET", "HEAD"} <= set(answer.headers["allow"].split(", "))
+
+
 async def test_what_is_not_there_is_named(service: Any, problem: Problem) -> None:
     body = problem(await service.http.get("/job/1"), 404, "not-found")
 
