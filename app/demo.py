@@ -19,9 +19,10 @@ from app.embedded.errors import DemoFailed
 from app.embedded.lifeline import lifeline
 from app.embedded.parts import ROOT
 from app.embedded.settings import environment_with
+from app.pages.assets import STATIC
 
 HOST = "127.0.0.1"
-PICTURES = ROOT / "examples" / "images"
+PICTURES = STATIC / "examples"
 DRAWS = 1_000
 LONGEST_JOB_S = 600.0
 LONGEST_STOP_S = 90.0
@@ -32,22 +33,19 @@ _LEFT_OUT = (" ", "Ctrl-C", "stopp")
 Report = Callable[[str], None]
 
 
-def run(report: Report, pictures: Path = PICTURES) -> None:
+def run(report: Report) -> None:
     """Start the stack in a temporary directory, certify pictures, stop it.
 
     Call from the main thread.
 
     Args:
         report: Told what happens, a line or a few at a time.
-        pictures: Directory with the pictures.
 
     Raises:
         DemoFailed: The stack did not start or stop as it should, or nothing was certified.
         ClientError: The service refused a picture.
     """
-    files = pictures_below(pictures)
-    if not files:
-        raise DemoFailed(f"no pictures in {pictures}; run this from a checkout of the project")
+    files = pictures_below(PICTURES)
     began = time.monotonic()
     with served(report) as url, Client(url, api_key="") as client:
         model = client.models()[0]

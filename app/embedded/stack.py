@@ -17,7 +17,7 @@ from app.embedded.errors import RemoteRefused, StoreAway
 from app.embedded.follow import follow
 from app.embedded.lifeline import lifeline
 from app.embedded.part import Part
-from app.embedded.parts import ROOT, Place, cores, store_part, web_part, worker_part
+from app.embedded.parts import Place, cores, store_part, web_part, worker_part
 from app.embedded.settings import EmbeddedSettings, environment_with
 from app.embedded.state_dir import held, private_directory, socket_path
 from app.embedded.supervisor import Report, Supervisor
@@ -223,8 +223,8 @@ def command() -> str:
 
 
 def _example_image() -> str:
-    there = (ROOT / "examples" / "images" / "cat.jpg").exists()
-    return "examples/images/cat.jpg" if there else "picture.jpg"
+    cat = Path("examples/images/cat.jpg")
+    return str(cat) if cat.exists() else "picture.jpg"
 
 
 def _example_sigma(model_store: Path) -> str:
