@@ -71,7 +71,7 @@ def any_made() -> Command[bool]:
 def revoke(key_id: str, *, now: float) -> Command[bool]:
     """Let a key open nothing any more. False if there is none of this id."""
     return Command(
-        call=script("key_mark"),
+        call=script("key_mark", even_when_full=True),
         args=(key_id, "revoked_at", now, "once"),
         parse=lambda answer: bool(int(answer)),
     )
@@ -80,7 +80,9 @@ def revoke(key_id: str, *, now: float) -> Command[bool]:
 def used(key_id: str, *, now: float) -> Command[None]:
     """Note that a key was used."""
     return Command(
-        call=script("key_mark"), args=(key_id, "last_used_at", now, ""), parse=lambda _: None
+        call=script("key_mark", even_when_full=True),
+        args=(key_id, "last_used_at", now, ""),
+        parse=lambda _: None,
     )
 
 

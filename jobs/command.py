@@ -23,11 +23,13 @@ T = TypeVar("T")
 Argument = str | bytes | int | float
 """What Redis takes as an argument. A float travels with all its digits."""
 
-_AWAY = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError)
-_AWAY_CODES = ("BUSY ", "LOADING", "MISCONF", "NOREPLICAS", "OOM")
+_AWAY = (ConnectionError, TimeoutError, ReadOnlyError)
+_AWAY_CODES = ("BUSY ", "LOADING", "MISCONF", "NOREPLICAS")
 
 
 PRELUDE = ("common", "lines", "books", "turns", "ends")
+EVEN_WHEN_FULL = "#!lua flags=allow-oom,allow-cross-slot-keys\n"
+"""First line of a script that makes room, or must work, where Redis' memory is full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +41,19 @@ class Script:
 
 
 @cache
-def script(name: str, *parts: str) -> Script:
+def script(name: str, *parts: str, even_when_full: bool = False) -> Script:
     """The script in `jobs/lua/<name>.lua`.
 
     Args:
         name: Of the file.
         parts: Of other files that it needs, beyond the prelude.
+        even_when_full: Whether it may write where Redis' memory is full.
     """
     folder = files("jobs") / "lua"
     wanted = (*PRELUDE, *parts, name)
     source = "\n".join((folder / f"{part}.lua").read_text() for part in wanted)
+    if even_when_full:
+        source = EVEN_WHEN_FULL + source
     return Script(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -97,8 +102,13 @@ class AsyncClient(Protocol):
         """Redis' answer to one command."""
 
 
-def _away(error: Exception) -> bool:
-    return isinstance(error, _AWAY) or str(error).startswith(_AWAY_CODES)
+def _unavailable(error: Exception) -> StoreUnavailable | None:
+    """What an error of Redis' says of Redis; None for one that says something of the command."""
+    if isinstance(error, OutOfMemoryError) or str(error).startswith("OOM"):
+        return StoreUnavailable("Redis is full: it takes nothing new until there is room")
+    if isinstance(error, _AWAY) or str(error).startswith(_AWAY_CODES):
+        return StoreUnavailable(f"Redis is away: {type(error).__name__}")
+    return None
 
 
 class SyncRunner:
@@ -119,8 +129,8 @@ class SyncRunner:
             except NoScriptError:
                 answer = self._client.execute_command(*command.by_source())
         except (*_AWAY, ResponseError) as error:
-            if _away(error):
-                raise StoreUnavailable(f"Redis is away: {type(error).__name__}") from error
+            if unavailable := _unavailable(error):
+                raise unavailable from error
             raise
         return command.parse(answer)
 
@@ -143,7 +153,7 @@ class AsyncRunner:
             except NoScriptError:
                 answer = await self._client.execute_command(*command.by_source())
         except (*_AWAY, ResponseError) as error:
-            if _away(error):
-                raise StoreUnavailable(f"Redis is away: {type(error).__name__}") from error
+            if unavailable := _unavailable(error):
+                raise unavailable from error
             raise
         return command.parse(answer)

@@ -69,8 +69,11 @@ def _images(evaluation_id: str) -> str:
     return f"dmae:evaluation:{{{evaluation_id}}}:images"
 
 
-def _ask(what: str, *args: Argument, parse: Callable[[Any], T]) -> Command[T]:
-    return Command(call=script("evaluation"), args=(what, *args), parse=parse)
+def _ask(
+    what: str, *args: Argument, parse: Callable[[Any], T], even_when_full: bool = False
+) -> Command[T]:
+    asked = script("evaluation", even_when_full=even_when_full)
+    return Command(call=asked, args=(what, *args), parse=parse)
 
 
 def admits(tenant: str, *, num_bytes: int, room: Room, now: float) -> Command[Admission]:
@@ -254,7 +257,7 @@ def cancel(evaluation_id: str, *, tenant: str, now: float) -> Command[None]:
         if decode(answer) != EvaluationState.CANCELLED:
             raise EvaluationNotCancellable(evaluation_id, decode(answer))
 
-    return _ask("cancel", evaluation_id, now, tenant, parse=parse)
+    return _ask("cancel", evaluation_id, now, tenant, parse=parse, even_when_full=True)
 
 
 def delete(evaluation_id: str, *, tenant: str, now: float) -> Command[None]:
@@ -264,9 +267,11 @@ def delete(evaluation_id: str, *, tenant: str, now: float) -> Command[None]:
         EvaluationNotFound: No such evaluation.
         EvaluationGone: It was deleted before, or ended long ago.
     """
-    return _ask(
-        "delete", evaluation_id, now, tenant, parse=lambda answer: _require(answer, evaluation_id)
-    )
+
+    def parse(answer: Any) -> None:
+        _require(answer, evaluation_id)
+
+    return _ask("delete", evaluation_id, now, tenant, parse=parse, even_when_full=True)
 
 
 def _require(answer: Any, evaluation_id: str) -> None:

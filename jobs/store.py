@@ -83,7 +83,9 @@ def cancel(job_id: str, *, tenant: str, now: float) -> Command[None]:
         if decode(answer) != JobState.CANCELLED:
             raise JobNotCancellable(job_id, decode(answer))
 
-    return Command(call=script("cancel"), args=(job_id, tenant, now), parse=parse)
+    return Command(
+        call=script("cancel", even_when_full=True), args=(job_id, tenant, now), parse=parse
+    )
 
 
 def delete(job_id: str, *, tenant: str, now: float) -> Command[None]:
@@ -97,7 +99,7 @@ def delete(job_id: str, *, tenant: str, now: float) -> Command[None]:
         JobGone: It was deleted before, or ended long ago.
     """
     return Command(
-        call=script("delete"),
+        call=script("delete", even_when_full=True),
         args=(job_id, tenant, now),
         parse=lambda answer: _require(answer, job_id),
     )
