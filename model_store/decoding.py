@@ -85,6 +85,11 @@ class DecodedImage:
     max_value: int
     record: dict[str, RecordValue]
 
+    @property
+    def grey(self) -> bool:
+        """Whether the file has one sample a pixel, which is repeated here."""
+        return self.record.get("mode") == "grey"
+
 
 def decode(data: bytes, limits: ImageLimits = ImageLimits()) -> DecodedImage:
     """The image in the bytes of a file.

@@ -6,9 +6,10 @@ or clipping, crop. So a perturbation d of the original pixels moves the tensor b
 and x' are at most ||A|| ||x' - x|| and twice the `rounding_slack` apart, which is what a radius in
 the original's own pixels follows from.
 
-Order of work: composition on white where there is alpha, the shorter side to `resize_shorter` and
-the longer to the floor of the same ratio, then the centre `size` x `size`. Pixels outside the crop
-do not count at all.
+Order of work: a grey sample to three equal channels, composition on white where there is alpha, the
+shorter side to `resize_shorter` and the longer to the floor of the same ratio, then the centre
+`size` x `size`. Pixels outside the crop do not count at all. To repeat a grey sample is part of A:
+a move of the file's own numbers moves three times as many, and is sqrt(3) times as long.
 """
 
 import hashlib
@@ -25,6 +26,8 @@ from model_store.resize import Axis, resize_axis
 
 _FLOAT32 = 2.0**-24
 _FLOAT64 = 2.0**-53
+_REPEATED = math.nextafter(math.sqrt(3), math.inf)
+"""Spectral norm of the map from a grey sample to three equal channels, rounded up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,7 +39,8 @@ class CertifiedImage:
         sha256: Of the text "float32 little-endian (3, S, S)" with S as a number, a newline, and
             the tensor's bytes: channels, then rows, then columns.
         spectral_norm: Upper bound on ||A||, the most that the tensor moves for a move of 1 of the
-            original pixels, both in L2 and in units of a [0, 1] pixel.
+            original pixels, both in L2 and in units of a [0, 1] pixel; those of a grey file have
+            one number each.
         rounding_slack: Upper bound on ||tensor - A x||, for any image x of this shape.
         original_size: Width and height of the image, upright.
         record: What was done, as plain JSON values, the decoder's record included.
@@ -70,7 +74,9 @@ def prepare(decoded: DecodedImage, preprocessing: Preprocessing) -> CertifiedIma
     return CertifiedImage(
         tensor=tensor,
         sha256=tensor_sha256(tensor),
-        spectral_norm=_product_up(down.norm, across.norm),
+        spectral_norm=_product_up(
+            _product_up(down.norm, across.norm), _REPEATED if decoded.grey else 1.0
+        ),
         rounding_slack=rounding_slack(down, across),
         original_size=(width, height),
         record={

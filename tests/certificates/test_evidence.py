@@ -1,6 +1,7 @@
 """A certificate held against the picture, and against the model."""
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
@@ -94,6 +95,17 @@ def test_transparency_is_composed_again(make_document: Callable[..., Any]) -> No
     data = encoded("PNG", (20, 20), "RGBA")
 
     assert results(make_document("fixed", image=image_ref(data)), image=data)["tensor"]
+
+
+def test_a_grey_upload_has_a_norm_over_one_channel_and_had_one_over_three(
+    make_document: Callable[..., Any],
+) -> None:
+    data = encoded("PNG", (20, 20), "L")
+    image = image_ref(data)
+
+    for norm, holds in [(1, True), (1 / math.sqrt(3), True), (1 / 3, False), (math.sqrt(3), False)]:
+        said = replace(image, spectral_norm=image.spectral_norm * norm)
+        assert results(make_document("fixed", image=said), image=data)["tensor"] is holds
 
 
 def test_another_file_is_not_the_upload(make_document: Callable[..., Any]) -> None:

@@ -5,6 +5,7 @@ import json
 import math
 from dataclasses import replace
 from fractions import Fraction
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from PIL import Image
 
 from jobs.document import radius_original
 from model_store.card import Preprocessing
-from model_store.decoding import DecodedImage
+from model_store.decoding import DecodedImage, decode
 from model_store.preprocessing import CertifiedImage, prepare
 from model_store.resize import resize_axis
 
@@ -28,6 +29,12 @@ SHAPES = [(32, 32), (40, 60), (61, 37), (8, 100), (100, 8), (480, 640), (33, 32)
 
 def decoded(pixels: np.ndarray) -> DecodedImage:
     return DecodedImage(pixels=pixels, max_value=int(np.iinfo(pixels.dtype).max), record={})
+
+
+def grey_file(samples: np.ndarray) -> DecodedImage:
+    file = BytesIO()
+    Image.fromarray(samples).save(file, "PNG")
+    return decode(file.getvalue())
 
 
 def random_image(
@@ -278,6 +285,22 @@ def test_the_original_radius_holds_in_the_worst_direction_and_is_tight(
     assert np.linalg.norm(steps / 65_535) <= reach
     assert moved <= radius
     assert moved >= 0.8 * radius
+
+
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (20, 31), (300, 200)])
+def test_the_original_radius_of_a_grey_file_is_over_its_one_channel(
+    height: int, width: int
+) -> None:
+    middle = np.full((height, width), 32_768, np.uint16)
+    before = prepare(grey_file(middle), CIFAR)
+    reach = radius_original(0.25, before)
+    steps = np.trunc(reach * _worst_move(before, CIFAR)[..., 1] * 65_535)
+
+    after = prepare(grey_file((middle + steps).astype(np.uint16)), CIFAR)
+
+    moved = np.linalg.norm(after.tensor.astype(float) - before.tensor)
+    assert np.linalg.norm(steps / 65_535) <= reach
+    assert 0.8 * 0.25 <= moved <= 0.25
 
 
 def test_the_original_radius_is_floored_and_never_negative() -> None:
