@@ -81,7 +81,7 @@ def _store_metrics(figures: Figures) -> Iterator[Metric]:
     )
     yield GaugeMetricFamily(
         "dmae_store_memory_limit_bytes",
-        "What Redis' data may take; 0 for no limit. Beyond it jobs are refused.",
+        "What Redis' data may take; 0 for no limit. From nine tenths of it on jobs are refused.",
         figures.memory_limit_bytes,
     )
 

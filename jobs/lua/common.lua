@@ -57,6 +57,17 @@ local function count(what, number)
   redis.call('EXPIRE', COUNTERS, 366 * DAY)
 end
 
+-- What is new is refused while the server may take only a tenth more memory: at the end of that it refuses
+-- every write, and with it heartbeats, votes, what is erased to make room, and the end of a key. Returns
+-- the refusal, as the server words its own, or nil.
+local FULL = 0.9
+local function no_room()
+  local memory = redis.call('INFO', 'memory')
+  local used, most = string.match(memory, 'used_memory:(%d+)'), string.match(memory, 'maxmemory:(%d+)')
+  if tonumber(most) == 0 or tonumber(used) < FULL * tonumber(most) then return nil end
+  return redis.error_reply('OOM what is left is for what is under way')
+end
+
 local function alive(worker) return redis.call('EXISTS', worker_name(worker)) == 1 end
 
 local WORDS = { 'state', 'model', 'document', 'phase', 'tenant', 'priority', 'webhook', 'day',

@@ -176,6 +176,8 @@ end
 
 -- Before there is a record, under a name of its own: forgotten within the hour if none comes.
 function answers.upload()
+  local refusal = no_room()
+  if refusal then return refusal end
   local images = open(id).images
   redis.call('HSET', images, ARGV[4], ARGV[5])
   keep(images, UPLOADING)
@@ -192,6 +194,8 @@ function answers.create()
   end
   local admitted = admits(tenant, bytes, tonumber(ARGV[6]), tonumber(ARGV[7]))
   if admitted ~= 'admitted' then return admitted end
+  local refusal = no_room()
+  if refusal then return refusal end
   redis.call('HSET', e.name, 'state', 'running', 'tenant', tenant, 'spec', spec, 'version', 1,
     'bytes', bytes, 'deadline_at', text(deadline), 'draws', 0)
   if redis.call('EXISTS', uploads) == 1 then redis.call('RENAME', uploads, e.images) end

@@ -94,6 +94,8 @@ end
 local function show(certificate)
   local shown = redis.call('GET', known_name(document))
   if shown and load_owned(shown, tenant) then return share(shown, 'cached') end
+  local refusal = no_room()
+  if refusal then return refusal end
   local draws, phase = made_by(certificate)
   create('succeeded', DAY)
   redis.call('HSET', name, 'certificate', certificate, 'cached', 1, 'draws_done', draws,
@@ -170,4 +172,4 @@ if certificate then return show(certificate) end
 local found = twin()
 if found then return share(found, 'joined') end
 local stands = standing(tenant, now)
-return over_quota(stands) or full() or enqueue()
+return over_quota(stands) or full() or no_room() or enqueue()
