@@ -105,7 +105,9 @@ async def submit(
         services.refusals.check_work(
             caller, request.card.id, draws=most_draws(params), fingerprint=known_as
         )
-        upload = await services.images.prepare(request.image, request.card.preprocessing)
+        upload = await services.images.prepare(
+            request.image, request.card.preprocessing, tenant=caller.tenant
+        )
     limits = services.settings
     spec = new_spec(
         request,

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from app.errors import BadImage, Limit
+from app.places import Places
 from jobs.record import ImageRef
 from model_store.card import Preprocessing
 from model_store.decoding import ImageLimits, decode
@@ -41,7 +42,7 @@ class PreparedUpload:
 
 
 class Images:
-    """Decodes and prepares uploads, a few at a time.
+    """Decodes and prepares uploads, a few at a time; tenants by turns, whatever one of them sends.
 
     Args:
         limits: Checked before anything is decoded.
@@ -51,10 +52,17 @@ class Images:
     def __init__(self, limits: ImageLimits, *, threads: int) -> None:
         self._limits = limits
         self._inline = replace(limits, max_pixels=min(limits.max_pixels, INLINE_PIXELS))
-        self._slots = asyncio.Semaphore(threads)
+        self._places = Places(threads, most_each=threads)
 
-    async def prepare(self, data: bytes, preprocessing: Preprocessing) -> PreparedUpload:
+    async def prepare(
+        self, data: bytes, preprocessing: Preprocessing, *, tenant: str
+    ) -> PreparedUpload:
         """The tensor of an upload.
+
+        Args:
+            data: The file.
+            preprocessing: Of the model.
+            tenant: Whose it is.
 
         Raises:
             BadImage: It is no image, a damaged one, or of a kind or size that is not certified.
@@ -63,15 +71,21 @@ class Images:
             if len(data) <= INLINE_BYTES:
                 with suppress(ImageTooLarge):  # a header tells
                     return _prepare(data, preprocessing, self._inline)
-            return await self.in_turn(partial(_prepare, data, preprocessing, self._limits))
+            work = partial(_prepare, data, preprocessing, self._limits)
+            return await self.in_turn(work, tenant=tenant)
         except ImageError as error:
             limit = describe(self._limits)
             hint = ONLY_A_NAME if _NAME.fullmatch(data) else ""
             raise BadImage(error, num_bytes=len(data), limit=limit, hint=hint) from error
 
-    async def in_turn(self, work: Callable[[], T]) -> T:
-        """The result of work that decodes images, in a thread, when few others do the same."""
-        async with self._slots:
+    async def in_turn(self, work: Callable[[], T], *, tenant: str) -> T:
+        """The result of work that decodes images, in a thread, when few others do the same.
+
+        Args:
+            work: What is to be done.
+            tenant: For whom.
+        """
+        async with self._places.one(tenant):
             return await asyncio.to_thread(work)
 
 

@@ -1,14 +1,17 @@
 """No request may be longer, or arrive slower, than it is allowed to: before anything is kept.
 
 Nor may all of them together: many images that arrive slowly would fill the memory of the process.
+Of that, one tenant leaves room for another's body.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.access.caller import TENANT
 from app.errors import BodyTimeout, BodyTooLarge, TooManyUploads
 from app.problems import problem_response
 
@@ -41,7 +44,7 @@ class BodyLimit:
     ) -> None:
         self._app = app
         self._usual = usual
-        self._room = _Room(max_held_bytes)
+        self._room = _Room(max_held_bytes, longest=usual.max_bytes)
         self._paths = dict(paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,8 +61,12 @@ class BodyLimit:
             error = BodyTooLarge(declared=declared, limit=bounds.max_bytes)
             await problem_response(error)(scope, receive, send)
             return
-        room = self._room if bounds is self._usual else _Room(bounds.max_bytes)
-        counter = _Counter(receive, bounds, room)
+        room = (
+            self._room
+            if bounds is self._usual
+            else _Room(bounds.max_bytes, longest=bounds.max_bytes)
+        )
+        counter = _Counter(receive, bounds, room, scope)
         try:
             await self._app(scope, counter.receive, send)
         finally:
@@ -67,25 +74,33 @@ class BodyLimit:
 
 
 class _Room:
-    """What bodies may take together."""
+    """What bodies may take together, and those of one tenant: all but the longest of another's."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, longest: int) -> None:
         self._limit = self._left = limit
+        self._most_each = max(limit - longest, longest)
+        self._taken = Counter[str | None]()
 
-    def take(self, size: int) -> None:
+    def take(self, size: int, tenant: str | None) -> None:
         if size > self._left:
             raise TooManyUploads(self._limit)
+        if self._taken[tenant] + size > self._most_each:
+            raise TooManyUploads(self._most_each)
         self._left -= size
+        self._taken[tenant] += size
 
-    def give_back(self, size: int) -> None:
+    def give_back(self, size: int, tenant: str | None) -> None:
         self._left += size
+        self._taken -= Counter({tenant: size})  # forgets a tenant of which nothing is left
 
 
 class _Counter:
-    def __init__(self, receive: Receive, bounds: Bounds, room: _Room) -> None:
+    def __init__(self, receive: Receive, bounds: Bounds, room: _Room, scope: Scope) -> None:
         self._receive = receive
         self._bounds = bounds
         self._room = room
+        self._scope = scope
+        self._tenant: str | None = None
         self._came = 0
         self._ends = asyncio.get_running_loop().time() + bounds.timeout_s
         self._complete = False
@@ -101,14 +116,16 @@ class _Counter:
         size = len(message.get("body", b""))
         if self._came + size > self._bounds.max_bytes:
             raise BodyTooLarge(declared=None, limit=self._bounds.max_bytes)
-        self._room.take(size)
+        if not self._came:  # who sends it is known before any of it is read, where it matters
+            self._tenant = self._scope.get(TENANT)
+        self._room.take(size, self._tenant)
         self._came += size
         self._complete = not message.get("more_body", False)
         return message
 
     def leave(self) -> None:
         """The request was answered."""
-        self._room.give_back(self._came)
+        self._room.give_back(self._came, self._tenant)
 
 
 def _declared(scope: Scope) -> int | None:

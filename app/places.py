@@ -7,14 +7,16 @@ from weakref import WeakValueDictionary
 
 
 class Places:
-    """Lets a few in at a time, and of each tenant one fewer: its slow uploads hold up no other's.
+    """Lets a few in at a time, and has each tenant stand in line for no more: others are soon next.
 
     Args:
-        number: How many, at least 2.
+        number: How many.
+        most_each: Of each tenant, in or next in line, at least 1; where it is less than `number`,
+            what is slow of one tenant's holds up no other's.
     """
 
-    def __init__(self, number: int) -> None:
-        self._most_each = number - 1
+    def __init__(self, number: int, *, most_each: int) -> None:
+        self._most_each = most_each
         self._all = asyncio.Semaphore(number)
         self._each: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 

@@ -225,8 +225,8 @@ KINDS = {
             slug="store-unavailable",
             status=503,
             title="Redis cannot be reached",
-            about="Nothing was lost; the service recovers by itself when Redis is back, or, where its memory "
-            "is full, has room again.",
+            about="Nothing was lost; the service recovers by itself when Redis is back, or has "
+            "room again where its memory was full.",
         ),
         Kind(
             slug="not-ready",

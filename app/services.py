@@ -161,7 +161,7 @@ def build_services(settings: AppSettings, *, waker: WakesWorkers | None = None) 
         waker=waker or Waker(make_celery(settings.redis_url)),
         receivers=AllowList.parse(settings.webhook_allow),
         tracing=start_tracing("dmae-web"),
-        evaluation_uploads=Places(EVALUATION_UPLOADS),
+        evaluation_uploads=Places(EVALUATION_UPLOADS, most_each=EVALUATION_UPLOADS - 1),
         redis=redis,
     )
 

@@ -17,6 +17,9 @@ from jobs.logs import also_concerns
 
 SCHEME = "apiKey"
 
+TENANT = "dmae.tenant"
+"""What a request's scope calls its caller's tenant, for what is outside of the routes."""
+
 
 class _Access(SecurityBase):
     """Finds the caller, and that it has a scope; FastAPI documents what is a `SecurityBase`."""
@@ -29,6 +32,7 @@ class _Access(SecurityBase):
     async def __call__(self, request: Request) -> Caller:
         caller: Caller = await request.app.state.services.authenticator.caller(request.scope)
         also_concerns(key_id=caller.key_id)
+        request.scope[TENANT] = caller.tenant
         scope = self._scope or scope_of(request.method)
         if scope not in caller.scopes:
             raise ScopeMissing(scope, has=caller.scopes)

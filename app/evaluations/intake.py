@@ -129,7 +129,7 @@ async def _begin(
     max_bytes = services.settings.max_upload_bytes
     entries = await asyncio.to_thread(_entries, pictures, Labels(card.labels), max_bytes)
     await require_draws(spec, sum(entry.fine for entry in entries), services)
-    await _require_one_image(entries, card, services)
+    await _require_one_image(entries, card, services, tenant=spec.caller.tenant)
     num_bytes = sum(entry.picture.size for entry in entries if entry.fine)
     await require_room(services, spec.caller, num_bytes=num_bytes)
     upload_id = keys.new_job_id()
@@ -203,11 +203,11 @@ async def _spec(
 
 
 async def _require_one_image(
-    entries: Sequence[_Entry], card: ModelCard, services: Services
+    entries: Sequence[_Entry], card: ModelCard, services: Services, *, tenant: str
 ) -> None:
     """Decodes images until one is fine; the others wait until it is their turn."""
     for entry in entries:
-        if entry.fine and await _is_fine(entry, card, services):
+        if entry.fine and await _is_fine(entry, card, services, tenant=tenant):
             return
     faults = [
         FieldError(
@@ -221,10 +221,10 @@ async def _require_one_image(
     raise NothingToEvaluate(faults[:FAULTS_SHOWN] or [_no_image()], total=len(entries))
 
 
-async def _is_fine(entry: _Entry, card: ModelCard, services: Services) -> bool:
+async def _is_fine(entry: _Entry, card: ModelCard, services: Services, *, tenant: str) -> bool:
     try:
         data = await asyncio.to_thread(entry.picture.read)
-        await services.images.prepare(data, card.preprocessing)
+        await services.images.prepare(data, card.preprocessing, tenant=tenant)
     except (UnreadableEntry, BadImage) as error:
         entry.refuse(*refusal_of(error))
     return entry.fine

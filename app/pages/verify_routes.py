@@ -40,7 +40,7 @@ async def verify_files(
     if not content:
         return _page(request, caller, fault="choose the file of a certificate")
     check = partial(verify, content, services.signer.keys, image=image)
-    return _page(request, caller, report=await services.images.in_turn(check))
+    return _page(request, caller, report=await services.images.in_turn(check, tenant=caller.tenant))
 
 
 def _page(

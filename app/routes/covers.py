@@ -93,7 +93,9 @@ async def covers(
     if tensor is None:
         raise JobNotFound(job_id)
     other = await services.images.prepare(
-        await _image(request, services), _preprocessing(job.spec, services)
+        await _image(request, services),
+        _preprocessing(job.spec, services),
+        tenant=caller.tenant,
     )
     image = job.spec.image
     found = await asyncio.to_thread(_distance, tensor, other, document["image"])

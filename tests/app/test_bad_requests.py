@@ -167,6 +167,35 @@ async def test_uploads_that_would_fill_the_memory_together_are_refused_until_the
     problem(await post(second), 422, "invalid-parameter")
 
 
+async def test_what_one_tenant_uploads_slowly_leaves_room_for_another(
+    serve: Callable[..., Any], make_key: Callable[..., str], problem: Problem
+) -> None:
+    service = await serve(keys="required", max_upload_bytes=10_000, max_held_bytes=200_000)
+    slow, other = make_key(), make_key()
+    arrived, go_on = asyncio.Queue[None](), asyncio.Event()
+
+    async def body(size: int) -> AsyncIterator[bytes]:
+        yield b"--x\r\n" + HEADER + bytes(size)
+        arrived.put_nowait(None)
+        await go_on.wait()
+        yield b"\r\n--x--\r\n"
+
+    async def post(key: str, size: int) -> Any:
+        headers = {"Content-Type": "multipart/form-data; boundary=x", "X-API-Key": key}
+        return await service.http.post("/certify", content=body(size), headers=headers)
+
+    first = [asyncio.create_task(post(slow, 60_000)) for _ in range(2)]
+    await arrived.get()
+    await arrived.get()
+    problem(await post(slow, 60_000), 503, "too-many-uploads")
+    last = asyncio.create_task(post(other, 60_000))
+    await arrived.get()
+    go_on.set()
+
+    for answer in await asyncio.gather(*first, last):
+        problem(answer, 422, "invalid-parameter")  # only that they have no image
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "slug"),
     [
