@@ -3,8 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobs.record import Priority
-from smoothing.certificate import MAX_ALPHA, MAX_SIGMA, MIN_ALPHA, Bound, Mode, Numerics
-from smoothing.params import DEFAULT_N0
+from smoothing.params import DEFAULT_N0, MAX_ALPHA, MAX_SIGMA, MIN_ALPHA, Bound, Mode, Numerics
 from smoothing.ranges import DEFAULT_PRECISION
 
 DEFAULT_MODE: Mode = "adaptive"

@@ -11,8 +11,8 @@ from app.errors import FieldError, Limit, Nearest, echo
 from jobs.record import Priority
 from model_store.card import ModelCard
 from model_store.registry import Registry
-from smoothing.certificate import MAX_ALPHA, MIN_ALPHA, Bound, Mode, Numerics, SmoothingParams
 from smoothing.errors import InvalidParams
+from smoothing.params import MAX_ALPHA, MIN_ALPHA, Bound, Mode, Numerics, SmoothingParams
 from smoothing.ranges import LEAST_RADIUS
 
 

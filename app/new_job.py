@@ -9,7 +9,7 @@ from jobs import keys
 from jobs.caller import Caller, Idempotency
 from jobs.record import ImageRef, Job, JobSpec, JobState, ModelRef, Progress, WebhookRef
 from model_store.card import ModelCard
-from smoothing.certificate import SmoothingParams
+from smoothing.params import SmoothingParams
 from smoothing.procedures import opening
 
 _REFS: dict[str, tuple[ModelCard, ModelRef]] = {}

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Mapping
 
-from smoothing.certificate import MAX_DRAWS, Mode, SmoothingParams
-from smoothing.params import DEFAULT_N0
+from smoothing.limits import MAX_DRAWS
+from smoothing.params import DEFAULT_N0, Mode, SmoothingParams
 from smoothing.procedures import opening
 
 DEFAULT_N: Mapping[Mode, int] = {

@@ -13,10 +13,10 @@ from app.multipart import Part
 from model_store.card import ModelCard
 from model_store.errors import ModelNotFound
 from model_store.registry import Registry
-from smoothing.certificate import SmoothingParams
 from smoothing.digits import plain
 from smoothing.errors import InvalidParams
 from smoothing.noise import check_sound
+from smoothing.params import SmoothingParams
 
 IMAGE = "image"
 TEXT_FIELDS = tuple(CertifyForm.model_fields)

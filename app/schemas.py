@@ -12,7 +12,7 @@ from app.fleet import Crew
 from app.pacing import default_n, most_draws
 from jobs.record import Job, JobSpec, JobState, ModelRef, Priority
 from model_store.card import ModelCard
-from smoothing.certificate import SmoothingParams
+from smoothing.params import SmoothingParams
 
 PICTURES = ("input", "noisy", "perturbed")
 EXAMPLE_JOB_ID = "019a9f0e-8c3a-7d11-9b5e-3f1c2a4d5e6f"

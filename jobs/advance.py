@@ -6,8 +6,9 @@ from math import log
 
 from jobs.outcomes import Snapshot
 from jobs.record import JobSpec
-from smoothing.certificate import Certificate, Phase, Votes
+from smoothing.certificate import Certificate
 from smoothing.procedures import DrawMore, procedure_for
+from smoothing.votes import Phase, Votes
 
 SHOWN_EVERY = 1 / 64
 """Each time, another certificate on the way costs a look at all votes so far: shown at each commit,

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from jobs.caller import Caller
 from jobs.record import ModelRef, WebhookRef
-from smoothing.certificate import SmoothingParams
+from smoothing.params import SmoothingParams
 
 
 class EvaluationState(StrEnum):

@@ -10,7 +10,7 @@ from dataclasses import asdict, fields
 
 from jobs.record import ImageRef, JobSpec, ModelRef
 from model_store.card import ModelCard
-from smoothing.certificate import SmoothingParams
+from smoothing.params import SmoothingParams
 
 REQUEST_SCHEMA = 1
 """Part of every request digest: a change in how noise is made from the key must change it."""

@@ -12,8 +12,8 @@ from jobs.command import Command, script
 from jobs.outcomes import Assignment, Begun, Committed, Revived, Snapshot
 from jobs.queue_names import draw_messages
 from jobs.record import Chunk, Maker, WorkerInfo
-from smoothing.certificate import Phase, Votes
 from smoothing.procedures import DrawMore
+from smoothing.votes import Phase, Votes
 
 HEARTBEAT_S = 6
 """A worker that was not heard of for so long is dead."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jobs.record import Chunk, JobSpec, Maker
-from smoothing.certificate import Phase
+from smoothing.votes import Phase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

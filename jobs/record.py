@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
-from smoothing.certificate import Phase, SmoothingParams
+from smoothing.params import SmoothingParams
+from smoothing.votes import Phase
 
 Priority = Literal["interactive", "normal", "batch"]
 """What a caller's own jobs wait behind: the less urgent yield to the more urgent, never wholly."""

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jobs.record import ImageRef
-from smoothing.certificate import Certificate, SmoothingParams
+from smoothing.certificate import Certificate
 from smoothing.digits import plain
+from smoothing.params import SmoothingParams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

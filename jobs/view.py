@@ -6,7 +6,7 @@ from typing import Any
 from jobs.codec import load_object, load_spec
 from jobs.errors import JobGone
 from jobs.record import Job, JobError, JobState, Progress
-from smoothing.certificate import Phase
+from smoothing.votes import Phase
 
 
 def decode(value: bytes | None) -> str:

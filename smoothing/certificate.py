@@ -5,37 +5,8 @@ from dataclasses import dataclass
 from math import ceil, floor
 from typing import Literal
 
-from smoothing.limits import MAX_DRAWS
-from smoothing.params import (
-    MAX_ALPHA,
-    MAX_SIGMA,
-    MIN_ALPHA,
-    TOTAL_VARIATION,
-    Bound,
-    Mode,
-    Numerics,
-    SmoothingParams,
-)
-from smoothing.votes import INVALID, Phase, Tally, Votes
-
-__all__ = [
-    "INVALID",
-    "MAX_ALPHA",
-    "MAX_DRAWS",
-    "MAX_SIGMA",
-    "MIN_ALPHA",
-    "TOTAL_VARIATION",
-    "AbstentionReason",
-    "Bound",
-    "Certificate",
-    "Mode",
-    "Numerics",
-    "Phase",
-    "SmoothingParams",
-    "StopReason",
-    "Tally",
-    "Votes",
-]
+from smoothing.params import Mode, SmoothingParams
+from smoothing.votes import Phase, Tally, Votes
 
 AbstentionReason = Literal[
     "no_majority", "too_few_draws", "unstable_selection", "hopeless", "not_shown", "too_close"

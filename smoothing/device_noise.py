@@ -23,7 +23,7 @@ from torch import Tensor
 
 from smoothing.addresses import Addresses, addresses_of
 from smoothing.draws import Draws
-from smoothing.noise import KEY_BYTES, NOISE_SCHEME
+from smoothing.philox import KEY_BYTES, NOISE_SCHEME
 from smoothing.philox_torch import philox_words
 from smoothing.votes import Phase
 

@@ -7,11 +7,12 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothing.certificate import Numerics, Phase
 from smoothing.errors import InvalidParams
 from smoothing.grid import Strip, draw_on_grid
 from smoothing.noise import Real, check_address, check_sound, standard_normals
+from smoothing.params import Numerics
 from smoothing.philox import stream_of
+from smoothing.votes import Phase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

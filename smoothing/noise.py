@@ -52,18 +52,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothing.certificate import TOTAL_VARIATION, Phase
 from smoothing.errors import InvalidParams
-from smoothing.philox import KEY_BYTES, NOISE_SCHEME, Words, stream_of
+from smoothing.params import TOTAL_VARIATION
+from smoothing.philox import KEY_BYTES, Words, stream_of
+from smoothing.votes import Phase
 
-__all__ = [
-    "KEY_BYTES",
-    "NOISE_SCHEME",
-    "check_address",
-    "check_sound",
-    "standard_normals",
-    "total_variation_bound",
-]
 _ROUNDOFF = 2.0**-53
 # Rows are turned into normals in blocks of about this many values, to stay in the cache.
 _BLOCK_VALUES = 1 << 15

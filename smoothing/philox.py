@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smoothing.certificate import Phase
+from smoothing.votes import Phase
 
 NOISE_SCHEME = "philox4x64-10/box-muller"
 """Name of the map from an address to noise; a change of the map is a change of the name."""

@@ -19,15 +19,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from smoothing.certificate import Certificate, Numerics, Phase, SmoothingParams, Votes
+from smoothing.certificate import Certificate
 from smoothing.device_noise import DEVICE_SCHEME, rows_on_device
 from smoothing.draws import Draws, draw_rows
 from smoothing.errors import InvalidParams
 from smoothing.independence import check_row_independence
-from smoothing.noise import KEY_BYTES, NOISE_SCHEME
+from smoothing.params import Numerics, SmoothingParams
+from smoothing.philox import KEY_BYTES, NOISE_SCHEME
 from smoothing.procedures import DrawMore, procedure_for
 from smoothing.runtime import BaseClassifier, Eager, Runtime
 from smoothing.tally import as_votes, count_on_device, count_on_host
+from smoothing.votes import Phase, Votes
 
 __all__ = ["BaseClassifier", "Draws", "Runtime", "Sampler", "certify", "count_votes"]
 

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int64
 from numpy.typing import NDArray
 from torch import Tensor
 
-from smoothing.certificate import Votes
+from smoothing.votes import Votes
 
 
 def count_on_host(

@@ -119,7 +119,8 @@ def _evaluate(words: Sequence[str]) -> None:
     elif not _gives(words, "--model", "--run"):
         _require_subject(words, "--recipe NAME, --run DIR, or --model ID --store DIR")
     config = parse(EvaluateConfig, words, program=f"{PROGRAM} evaluate")
-    from training.evaluate import describe, evaluate, params_of
+    from training.evaluate import describe, evaluate
+    from training.evaluation.subject import params_of
     from training.hardware import require_device
 
     for device in config.devices:

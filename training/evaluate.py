@@ -21,7 +21,6 @@ from training.evaluation.subject import (
     Subject,
     data_of,
     open_subject,
-    params_of,
     told,
     warn_of_another_noise,
 )
@@ -30,8 +29,6 @@ from training.evaluation.table import Row
 from training.evaluation.workers import in_order
 from training.locks import alone
 from training.progress import reporting
-
-__all__ = ["describe", "evaluate", "params_of"]
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from threading import Condition, Thread
 from time import monotonic
 from typing import Protocol
 
-from smoothing.certificate import Votes
 from smoothing.sampler import Draws
+from smoothing.votes import Votes
 from worker.requests import Request, shared
 
 logger = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from jobs.errors import StoreUnavailable
 from jobs.logs import also_concerns, concerning
 from jobs.record import Chunk, JobSpec, Maker, ModelRef
 from jobs.spans import NOT_TRACED, Tracing
-from smoothing.certificate import Votes
 from smoothing.sampler import Draws
+from smoothing.votes import Votes
 from worker.advancing import Advancing, Following, Machine
 from worker.assignments import Assigned, Assignments
 from worker.batcher import BatcherClosed

@@ -15,8 +15,8 @@ import torch
 
 from model_store.errors import ModelNotFound
 from model_store.registry import Registry
-from smoothing.certificate import Phase, Votes
 from smoothing.sampler import Draws, Sampler, count_votes
+from smoothing.votes import Phase, Votes
 from worker.models import Models, load_models, wishes_of
 from worker.settings import WorkerSettings, load_settings
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 
-from smoothing.certificate import Votes
 from smoothing.sampler import Draws
+from smoothing.votes import Votes
 
 
 @dataclass(slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 from jobs.queue_names import ADMIT_TASK, DRAW_TASK
 from jobs.record import Chunk
-from smoothing.certificate import Phase
+from smoothing.votes import Phase
 from worker.celery_app import celery_app, service
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
 from time import monotonic
 
-from smoothing.certificate import Votes
 from smoothing.sampler import Draws
+from smoothing.votes import Votes
 from worker.batcher import BatchSampler
 
 SETTLE_S = 10.0

@@ -7,8 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from jobs.record import ImageRef
 from model_store.card import MAX_LABEL_LENGTH
-from smoothing.certificate import AbstentionReason, Bound, Numerics, StopReason
+from smoothing.certificate import AbstentionReason, StopReason
 from smoothing.limits import MAX_DRAWS, Method
+from smoothing.params import Bound, Numerics
 
 SCHEMA_PATH = "/schemas/certificate.json"
 MAX_CLASSES = 100_000

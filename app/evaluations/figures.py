@@ -6,8 +6,8 @@ from math import fsum
 
 from jobs.evaluation_record import Evaluation, Result
 from smoothing.accuracy import CertifiedAccuracy, curve_at, radii_of, steps
-from smoothing.certificate import SmoothingParams
 from smoothing.digits import plain
+from smoothing.params import SmoothingParams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from jobs.errors import EvaluationGone, EvaluationNotFound
 from jobs.evaluation_record import Evaluation, EvaluationSpec, Item, ItemError
 from jobs.evaluations import Admission
 from model_store.card import ModelCard
-from smoothing.certificate import SmoothingParams
+from smoothing.params import SmoothingParams
 
 LONGEST_NAME = 100
 FAULTS_SHOWN = 10

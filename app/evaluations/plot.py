@@ -10,8 +10,8 @@ from xml.sax.saxutils import escape
 
 from app.evaluations.figures import Figures
 from smoothing.accuracy import CertifiedAccuracy, ceiling_of, share
-from smoothing.certificate import SmoothingParams
 from smoothing.digits import percent_interval, plain
+from smoothing.params import SmoothingParams
 
 WIDTH, HEIGHT = 720, 440
 LEFT, RIGHT, TOP, BOTTOM = 76, 24, 56, 64

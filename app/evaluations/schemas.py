@@ -11,7 +11,7 @@ from app.evaluations.figures import Answer, Figures, answers_of, figures_of, sta
 from app.schemas import JobModelBody
 from jobs.evaluation_record import Child, Evaluation, EvaluationState, Item, ItemError
 from smoothing.accuracy import CertifiedAccuracy, ceiling_of
-from smoothing.certificate import SmoothingParams
+from smoothing.params import SmoothingParams
 
 EXAMPLE_EVALUATION_ID = "019a9f0e-8c3a-7d11-9b5e-3f1c2a4d5e6f"
 

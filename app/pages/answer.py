@@ -13,9 +13,9 @@ from app.pages.plot import Plot
 from app.pages.votes_figure import VotesFigure, votes_figure
 from jobs.record import JobSpec
 from model_store.card import ModelCard
-from smoothing.certificate import Certificate, Phase
+from smoothing.certificate import Certificate
 from smoothing.procedures import replay
-from smoothing.votes import Votes
+from smoothing.votes import Phase, Votes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from app.pages import words
 from app.pages.axes import Axis, Tick, line, round_steps
 from app.pages.plot import Mark, Plot, Rule, Table
-from smoothing.certificate import MAX_DRAWS, Certificate, SmoothingParams
+from smoothing.certificate import Certificate
+from smoothing.limits import MAX_DRAWS
+from smoothing.params import SmoothingParams
 from smoothing.procedures.proof import Proof, prove_from_fresh, prove_from_running
 from smoothing.votes import Phase, Votes
 

@@ -19,8 +19,8 @@ from app.problems import Problem
 from app.services import Services
 from jobs.record import Job
 from model_store.card import ModelCard
-from smoothing.certificate import Mode
 from smoothing.digits import plain
+from smoothing.params import Mode
 
 FILE = "file"
 """The source that means the visitor's own file."""

@@ -15,8 +15,8 @@ from app.services import Services
 from jobs.record import Job, JobState
 from model_store.card import ModelCard
 from model_store.errors import ModelStoreError
-from smoothing.certificate import Phase
 from smoothing.digits import plain
+from smoothing.votes import Phase
 
 _PHASES = {
     Phase.SELECTION: "A first look at noisy draws, to choose the class and plan the rest.",

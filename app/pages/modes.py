@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from smoothing.certificate import Mode, SmoothingParams
+from smoothing.params import Mode, SmoothingParams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from math import ceil, floor
 from app.pages import words
 from app.pages.plot import Table
 from smoothing.bounds import lower_confidence_bound, upper_confidence_bound
-from smoothing.certificate import Certificate, Phase
-from smoothing.votes import Votes
+from smoothing.certificate import Certificate
+from smoothing.votes import Phase, Votes
 
 MOST_BARS = 5
 

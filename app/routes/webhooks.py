@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
-from app.access.caller import Caller, CallerOf, require
+from app.access.caller import CallerOf, require
 from app.openapi import problems
 from app.routes.answers import JobId, ServicesOf, json_answer, own_job
 from app.routes.own_evaluation import EvaluationId, own_evaluation
@@ -16,6 +16,7 @@ from app.webhooks.errors import DeliveryNotFound, WebhooksOff
 from app.webhooks.schemas import DeliveriesBody, DeliveryBody, SecretBody
 from app.webhooks.secret import Generation, valid_secrets
 from jobs import deliveries
+from jobs.caller import Caller
 
 router = APIRouter(tags=["webhooks"])
 

@@ -14,8 +14,8 @@ from jobs.keys import commitment
 from jobs.record import Maker, WorkerInfo, WorkerModel
 from model_store.card import Architecture, ModelCard, Preprocessing, Weights
 from model_store.evidence import Provenance
-from smoothing.certificate import Phase, Votes
 from smoothing.procedures import DrawMore, procedure_for
+from smoothing.votes import Phase, Votes
 
 MODEL = "tiny.colours"
 LABELS = ("plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from app.certificates.canonical import b64encode, canonical, written
-from app.certificates.jws import ALGORITHM, TYPE, sign
-from app.certificates.keys import new_key
+from app.certificates.jws import TYPE, sign
+from app.certificates.keys import ALGORITHM, new_key
 
 
 @pytest.mark.parametrize("form", ["document", "compact"])

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from app.certificates import verification
 from app.certificates.canonical import MAX_BYTES, b64encode, canonical, written
-from app.certificates.jws import ALGORITHM, TYPE
+from app.certificates.jws import TYPE
+from app.certificates.keys import ALGORITHM
 from app.certificates.verification import REFORMATTED, verify
 from tests.certificates.conftest import of_schema_1, of_schema_2
 

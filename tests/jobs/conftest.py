@@ -13,7 +13,9 @@ from jobs.caller import LOCAL, SCOPES, Caller, Quota
 from jobs.command import Command, SyncRunner
 from jobs.connection import make_redis
 from jobs.record import Chunk, ImageRef, JobSpec, Maker, ModelRef, WorkerInfo
-from smoothing.certificate import Certificate, Phase, SmoothingParams, Votes
+from smoothing.certificate import Certificate
+from smoothing.params import SmoothingParams
+from smoothing.votes import Phase, Votes
 from tests.jobs.labelled import LabelledSet
 
 MODEL = ModelRef(

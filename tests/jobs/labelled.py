@@ -5,7 +5,7 @@ from typing import Any
 from jobs import evaluations, keys, ledger
 from jobs.caller import LOCAL
 from jobs.evaluation_record import EvaluationSpec, Item, ItemError
-from smoothing.certificate import SmoothingParams
+from smoothing.params import SmoothingParams
 
 ROOM = evaluations.Room(evaluations=2, image_bytes=100)
 BAD = Item(name="b.txt", label=1, error=ItemError(code="unreadable-image", message="no image"))

@@ -7,9 +7,10 @@ import pytest
 
 from jobs.advance import SHOWN_EVERY, advance, tally, worth_showing
 from jobs.outcomes import Snapshot
-from smoothing.certificate import Certificate, Phase, Votes
+from smoothing.certificate import Certificate
 from smoothing.errors import InvalidCounts
 from smoothing.procedures import DrawMore
+from smoothing.votes import Phase, Votes
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from jobs import ledger, store
-from smoothing.certificate import Phase, SmoothingParams
+from smoothing.params import SmoothingParams
 from smoothing.procedures import DrawMore
+from smoothing.votes import Phase
 
 pytestmark = pytest.mark.redis
 MORE = DrawMore(phase=Phase.ESTIMATION, start=0, stop=1_000)

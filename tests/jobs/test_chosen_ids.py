@@ -9,7 +9,7 @@ from jobs.caller import Idempotency
 from jobs.deliveries import Ended, Message
 from jobs.evaluation_record import EvaluationSpec, Item
 from jobs.record import WebhookRef
-from smoothing.certificate import SmoothingParams
+from smoothing.params import SmoothingParams
 
 pytestmark = pytest.mark.redis
 

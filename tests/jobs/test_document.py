@@ -10,8 +10,10 @@ from scipy.stats import beta, norm
 
 from jobs.document import Making, certificate_document
 from jobs.record import JobSpec, Maker
-from smoothing.certificate import Certificate, Phase, SmoothingParams, Votes
+from smoothing.certificate import Certificate
+from smoothing.params import SmoothingParams
 from smoothing.procedures import procedure_for, replay
+from smoothing.votes import Phase, Votes
 
 MAKING = Making(
     key_commitment="ee" * 32,

@@ -13,7 +13,8 @@ import pytest
 from jobs import ledger
 from jobs.advance import advance
 from jobs.record import Chunk
-from smoothing.certificate import Certificate, SmoothingParams
+from smoothing.certificate import Certificate
+from smoothing.params import SmoothingParams
 
 pytestmark = pytest.mark.redis
 

@@ -8,7 +8,8 @@ from jobs import ledger, store
 from jobs.advance import interim, shows_early
 from jobs.errors import JobNotCancellable
 from jobs.record import JobState
-from smoothing.certificate import SmoothingParams, Votes
+from smoothing.params import SmoothingParams
+from smoothing.votes import Votes
 
 pytestmark = pytest.mark.redis
 ANYTIME = SmoothingParams(sigma=0.25, mode="anytime", n=100)

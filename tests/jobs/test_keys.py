@@ -12,7 +12,7 @@ import pytest
 
 from jobs import codec, keys
 from jobs.errors import MalformedRecord
-from smoothing.certificate import SmoothingParams
+from smoothing.params import SmoothingParams
 
 
 @pytest.mark.parametrize("change", [{"sigma": 0.5}, {"n0": 21}, {"n": 101}, {"numerics": "fast"}])

@@ -6,8 +6,8 @@ import pytest
 
 from jobs import ledger, store
 from jobs.record import Chunk, JobState
-from smoothing.certificate import Phase, Votes
 from smoothing.procedures import DrawMore
+from smoothing.votes import Phase, Votes
 
 pytestmark = pytest.mark.redis
 ESTIMATION = DrawMore(phase=Phase.ESTIMATION, start=0, stop=100)

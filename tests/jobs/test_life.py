@@ -22,7 +22,9 @@ from jobs.advance import advance
 from jobs.errors import JobNotCancellable, JobNotFound
 from jobs.outcomes import Snapshot
 from jobs.record import Chunk, JobState
-from smoothing.certificate import Certificate, Phase, SmoothingParams, Votes
+from smoothing.certificate import Certificate
+from smoothing.params import SmoothingParams
+from smoothing.votes import Phase, Votes
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow]
 WORKERS = ("a", "b", "c")

@@ -12,7 +12,7 @@ import redis
 from jobs.queue import Waker, make_celery, send_draw
 from jobs.queue_names import draw_messages
 from jobs.record import Chunk
-from smoothing.certificate import Phase
+from smoothing.votes import Phase
 
 
 def test_making_the_app_connects_to_nothing() -> None:

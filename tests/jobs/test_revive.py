@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jobs import ledger
-from smoothing.certificate import SmoothingParams
+from smoothing.params import SmoothingParams
 
 pytestmark = pytest.mark.redis
 

@@ -7,8 +7,9 @@ import pytest
 from jobs import keys, ledger, store
 from jobs.errors import JobGone, JobNotCancellable, JobNotFound
 from jobs.record import JobState
-from smoothing.certificate import Phase, SmoothingParams
+from smoothing.params import SmoothingParams
 from smoothing.procedures import DrawMore
+from smoothing.votes import Phase
 
 pytestmark = pytest.mark.redis
 DOCUMENT = {"verdict": "certified", "radius": 0.5}

@@ -8,7 +8,7 @@ import pytest
 from jobs import store
 from jobs.caller import Idempotency
 from jobs.record import WebhookRef
-from smoothing.certificate import SmoothingParams
+from smoothing.params import SmoothingParams
 
 pytestmark = pytest.mark.redis
 

@@ -25,7 +25,8 @@ from jobs.advance import advance
 from jobs.caller import Caller, Idempotency
 from jobs.errors import JobGone, JobNotCancellable, JobNotFound
 from jobs.record import JobSpec
-from smoothing.certificate import Certificate, SmoothingParams
+from smoothing.certificate import Certificate
+from smoothing.params import SmoothingParams
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow]
 

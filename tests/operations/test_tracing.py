@@ -18,8 +18,8 @@ from jobs.command import SyncRunner
 from jobs.connection import make_redis
 from jobs.record import Chunk, Maker
 from jobs.tracing import start_tracing
-from smoothing.certificate import Votes
 from smoothing.sampler import Draws
+from smoothing.votes import Votes
 from tests.app.acting import QuietWaker
 from worker.advancing import Machine
 from worker.drawing import Drawing

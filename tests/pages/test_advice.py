@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from app.pages.advice import Advice, advice
-from smoothing.certificate import Certificate, Phase, SmoothingParams, Votes
+from smoothing.certificate import Certificate
+from smoothing.params import SmoothingParams
 from smoothing.procedures import replay
+from smoothing.votes import Phase, Votes
 from tests.pages.voting import card
 
 MOST = 1_000_000

@@ -18,9 +18,11 @@ from app.pages.pictures import perturbed, spot, strongest_change
 from app.pages.votes_figure import votes_figure
 from app.pages.words import duration, floored
 from model_store.registry import Registry
-from smoothing.certificate import Certificate, Phase, SmoothingParams, Votes
+from smoothing.certificate import Certificate
 from smoothing.errors import InvalidParams
+from smoothing.params import SmoothingParams
 from smoothing.procedures import replay
+from smoothing.votes import Phase, Votes
 
 LABELS = ("cat", "dog", "frog")
 

@@ -7,7 +7,7 @@ from typing import Any
 from jobs import ledger
 from jobs.advance import interim, shows_early
 from model_store.card import ModelCard
-from smoothing.certificate import Votes
+from smoothing.votes import Votes
 from tests.app import acting
 from tests.evidence import FIGURES
 

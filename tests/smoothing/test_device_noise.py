@@ -18,8 +18,7 @@ from smoothing.device_noise import (
     rows_on_device,
 )
 from smoothing.draws import Draws, draw_rows
-from smoothing.noise import NOISE_SCHEME
-from smoothing.philox import Words, stream_of
+from smoothing.philox import NOISE_SCHEME, Words, stream_of
 from smoothing.philox_torch import philox_words, signed
 
 CPU = torch.device("cpu")

@@ -12,7 +12,8 @@ from scipy.stats import chi2, kstest, norm
 
 from smoothing import InvalidParams, Phase
 from smoothing.draws import Draws
-from smoothing.noise import NOISE_SCHEME, standard_normals
+from smoothing.noise import standard_normals
+from smoothing.philox import NOISE_SCHEME
 
 SELECTION, ESTIMATION = Phase.SELECTION, Phase.ESTIMATION
 KEY = bytes(range(32))

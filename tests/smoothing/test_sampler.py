@@ -13,7 +13,7 @@ from smoothing import (
     Votes,
 )
 from smoothing.device_noise import DEVICE_SCHEME
-from smoothing.noise import NOISE_SCHEME
+from smoothing.philox import NOISE_SCHEME
 from smoothing.sampler import Sampler, certify, count_votes
 from tests.smoothing.drawing import KEY, SHAPE, draws, image, total
 

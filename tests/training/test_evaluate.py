@@ -13,11 +13,11 @@ from smoothing import InvalidParams
 from tests.training.conftest import EVALUATED, without_times
 from training.config import EvaluateConfig
 from training.errors import BadCheckpoint, BadData
-from training.evaluate import describe, evaluate, params_of
+from training.evaluate import describe, evaluate
 from training.evaluation.card import portable_command, write_card
 from training.evaluation.counts import certified_again, parse_counts
 from training.evaluation.journal import counts_path
-from training.evaluation.subject import open_subject
+from training.evaluation.subject import open_subject, params_of
 from training.evaluation.summary import summarise
 from training.evaluation.table import HEADER, Row, parse_row
 

@@ -12,7 +12,7 @@ from model_store.classifier import load_classifier
 from model_store.decoding import decode
 from model_store.preprocessing import prepare
 from model_store.registry import Registry
-from smoothing.certificate import SmoothingParams
+from smoothing.params import SmoothingParams
 from smoothing.sampler import Sampler, certify
 
 ROOT = Path(__file__).parents[2]

@@ -30,8 +30,9 @@ from jobs.record import (
     WorkerModel,
 )
 from model_store.card import ModelCard
-from smoothing.certificate import SmoothingParams, Votes
+from smoothing.params import SmoothingParams
 from smoothing.sampler import Draws
+from smoothing.votes import Votes
 from tests.worker.gated_sampler import GatedSampler
 from worker.advancing import Machine
 from worker.batcher import Batcher

@@ -7,8 +7,8 @@ from time import monotonic, sleep
 
 import numpy as np
 
-from smoothing.certificate import Phase, Votes
 from smoothing.sampler import Draws
+from smoothing.votes import Phase, Votes
 from worker.batcher import Batcher
 
 IMAGE = np.zeros((3, 2, 2), dtype=np.float32)

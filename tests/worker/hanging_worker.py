@@ -8,8 +8,8 @@ from pathlib import Path
 
 from celery.__main__ import main
 
-from smoothing.certificate import Votes
 from smoothing.sampler import Draws, Sampler
+from smoothing.votes import Votes
 from worker.__main__ import command
 from worker.settings import load_settings
 

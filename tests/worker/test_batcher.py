@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
-from smoothing.certificate import Votes
 from smoothing.sampler import Draws
+from smoothing.votes import Votes
 from tests.worker.gated_sampler import GatedSampler, draws, occupy, votes, wait_for
 from worker.batcher import Batcher
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from smoothing.certificate import Votes
 from smoothing.sampler import Draws
+from smoothing.votes import Votes
 from tests.worker.gated_sampler import GatedSampler, draws, occupy, votes, wait_for
 from worker.batcher import Batcher, BatcherClosed
 

@@ -13,7 +13,8 @@ import pytest
 
 from jobs.record import JobState
 from model_store.classifier import load_classifier
-from smoothing.certificate import Certificate, SmoothingParams
+from smoothing.certificate import Certificate
+from smoothing.params import SmoothingParams
 from smoothing.sampler import Sampler, certify
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow]

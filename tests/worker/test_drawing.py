@@ -11,7 +11,7 @@ from jobs import ledger, store
 from jobs.errors import StoreUnavailable
 from jobs.keys import commitment
 from jobs.record import JobState, Maker, WorkerModel
-from smoothing.certificate import Votes
+from smoothing.votes import Votes
 
 pytestmark = pytest.mark.redis
 

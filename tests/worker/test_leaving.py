@@ -13,7 +13,7 @@ import pytest
 
 from jobs.record import JobState
 from model_store.classifier import load_classifier
-from smoothing.certificate import SmoothingParams
+from smoothing.params import SmoothingParams
 from smoothing.sampler import Sampler, certify
 
 ROOT = Path(__file__).parents[2]

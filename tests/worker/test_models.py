@@ -14,9 +14,9 @@ from jobs.keys import model_ref
 from jobs.record import Maker
 from model_store.card import dump_card
 from model_store.runtimes import Wishes
-from smoothing.certificate import Phase
-from smoothing.noise import NOISE_SCHEME
+from smoothing.philox import NOISE_SCHEME
 from smoothing.sampler import Draws, count_votes
+from smoothing.votes import Phase
 from worker.batcher import Batcher
 from worker.models import choose_device, load_models
 

@@ -9,8 +9,10 @@ import pytest
 
 from jobs import store
 from jobs.record import JobState
-from smoothing.certificate import Certificate, Phase, SmoothingParams, Votes
+from smoothing.certificate import Certificate
+from smoothing.params import SmoothingParams
 from smoothing.procedures import DrawMore, procedure_for
+from smoothing.votes import Phase, Votes
 
 pytestmark = pytest.mark.redis
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from smoothing.certificate import Phase, Votes
 from smoothing.sampler import Draws
+from smoothing.votes import Phase, Votes
 from worker.telemetry import Counters, Metered
 
 IMAGE = np.zeros((1, 2, 2), dtype=np.float32)

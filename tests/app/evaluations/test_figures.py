@@ -16,7 +16,7 @@ from jobs.caller import LOCAL
 from jobs.evaluation_record import Evaluation, EvaluationSpec, EvaluationState, Item, Result
 from jobs.record import ModelRef
 from smoothing.accuracy import radii_of
-from smoothing.certificate import SmoothingParams
+from smoothing.params import SmoothingParams
 from training.evaluation.summary import summarise
 from training.evaluation.table import HEADER, Row, parse_row
 
