@@ -62,9 +62,11 @@ class HttpProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         """A whole header; what is raised here ends the parsing, and comes to `send_400_response`.
 
-        A head that arrives at once is never seen unfinished, so headers are counted here too.
+        A head that arrives at once is never seen unfinished, so headers are counted here too. One
+        behind the body is left out: there it could pass a proxy that has looked at the head alone.
         """
-        super().on_header(name, value)
+        if self._in_head:
+            super().on_header(name, value)
         self._parsed_bytes += len(name) + len(value)
         if self._parsed_bytes > MAX_HEAD_BYTES:
             raise HeadTooLarge(MAX_HEAD_BYTES)

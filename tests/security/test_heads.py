@@ -80,6 +80,15 @@ async def test_nothing_is_smuggled_behind_a_request(wire: Any) -> None:
     assert [answer.status for answer in answers] == [400]
 
 
+@pytest.mark.parametrize("line", [b"Host: evil.example", b"Authorization: Bearer none"])
+async def test_what_stands_behind_a_body_is_no_header(wire: Any, line: bytes) -> None:
+    head = b"GET /models HTTP/1.1\r\nHost: localhost\r\n" + CHUNKED + b"\r\n\r\n"
+
+    answer = await wire.say(head + b"0\r\n" + line + b"\r\n\r\n")
+
+    assert answer.status == 200
+
+
 TARGETS = [
     (b"GET http://localhost/livez HTTP/1.1", 200),
     (b"GET http://evil.example/livez HTTP/1.1", 200),
