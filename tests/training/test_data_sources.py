@@ -103,6 +103,26 @@ def test_a_class_without_images_is_named(tmp_path: Path):
         list_images(tmp_path)
 
 
+def test_the_name_of_an_image_need_not_be_utf_8(config: DataConfig):
+    for name in ("a/0.png", "b/0.png"):
+        write_image(config.path / name)
+    before = open_source(config)
+    (config.path / "a/0.png").rename(config.path / os.fsdecode(b"a/caf\xe9.png"))
+
+    source = open_source(config)
+
+    assert pixels(source, 0).shape == (16, 16, 3)
+    assert source.content != before.content
+
+
+def test_a_class_whose_name_no_card_could_hold_is_refused(config: DataConfig):
+    for name in (b"a/0.png", b"caf\xe9/0.png"):
+        write_image(config.path / os.fsdecode(name))
+
+    with pytest.raises(BadData, match=r"not UTF-8 \(b'caf\\xe9'\); rename it"):
+        open_source(config)
+
+
 def test_shapes_are_drawn_where_they_are_missing(config: DataConfig):
     config = replace(config, source="shapes", path=config.path / "train")
 

@@ -13,8 +13,8 @@ def list_images(folder: Path) -> list[tuple[Path, int, str]]:
     """(path, class index, class name) of each image.
 
     Raises:
-        BadData: The folder is missing or empty, has one class only, or a class without images; or a
-            folder in it cannot be read.
+        BadData: The folder is missing or empty, has one class only, or a class without images or
+            whose name is not UTF-8; or a folder in it cannot be read.
     """
     if not folder.is_dir():
         raise BadData(
@@ -29,6 +29,7 @@ def list_images(folder: Path) -> list[tuple[Path, int, str]]:
         raise BadData(f"{folder} holds one class only ({classes[0]}); at least 2 are needed")
     listed: list[tuple[Path, int, str]] = []
     for label, name in enumerate(classes):
+        _require_text(folder, name)
         paths = _images_below(folder / name)
         if not paths:
             raise BadData(
@@ -37,6 +38,17 @@ def list_images(folder: Path) -> list[tuple[Path, int, str]]:
             )
         listed.extend((path, label, name) for path in paths)
     return listed
+
+
+def _require_text(folder: Path, name: str) -> None:
+    """A class's name becomes a label, which a card has to hold; that of an image may be any."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise BadData(
+            f"{folder} holds a class folder whose name is not UTF-8 ({os.fsencode(name)!r}); "
+            "rename it"
+        ) from error
 
 
 def _images_below(folder: Path) -> list[Path]:

@@ -61,9 +61,10 @@ def _from_folder(folder: Path) -> Source:
     digest, content = hashlib.sha256(), hashlib.sha256()
     for path in paths:
         stat = _status(path)
-        sized = f"{path.relative_to(folder)}\0{stat.st_size}"
-        content.update(f"{sized}\n".encode())
-        digest.update(f"{sized}\0{stat.st_mtime_ns}\n".encode())
+        # A name is bytes, which need not be UTF-8: archives of other systems have such names.
+        sized = b"%s\0%d" % (os.fsencode(path.relative_to(folder)), stat.st_size)
+        content.update(b"%s\n" % sized)
+        digest.update(b"%s\0%d\n" % (sized, stat.st_mtime_ns))
     return Source(
         labels=np.array([label for _, label, _ in listed], dtype=np.int64),
         classes=tuple(dict.fromkeys(name for _, _, name in listed)),
