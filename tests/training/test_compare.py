@@ -272,6 +272,8 @@ def test_every_row_of_the_markdown_has_the_columns_of_its_header(write: Write):
         ({"sigmas": (0.5, 0.0)}, "--sigmas must be above 0"),
         ({"radii": (-1.0,)}, "--radii must be at least 0"),
         ({"out": Path("curves.png")}, "--out is the Markdown file"),
+        ({"out": Path("theirs.TSV")}, "--out is the Markdown file"),
+        ({"out": Path("b")}, "--out b is one of the tables, which it would replace"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(fields: dict[str, object], fault: str):

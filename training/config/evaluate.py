@@ -9,6 +9,9 @@ import tyro
 from smoothing.params import Mode
 from training.config.checks import require
 
+# A picture goes beside the Markdown file, and an evaluation's table is not to be replaced by it.
+_NO_MARKDOWN = frozenset({".png", ".tsv", ".csv"})
+
 TestSource = Literal["folder", "cifar10", "cifar100", "imagenet"]
 
 
@@ -140,7 +143,8 @@ class CompareConfig:
         out: Markdown file to write, with the curves beside it as .png; None to only print.
 
     Raises:
-        BadConfig: There are not as many names or sigmas as tables, or a radius is negative.
+        BadConfig: There are not as many names or sigmas as tables, a radius is negative, or the
+            Markdown would replace a table.
     """
 
     tables: tyro.conf.Positional[tuple[Path, ...]]
@@ -161,7 +165,11 @@ class CompareConfig:
         require(all(sigma > 0 for sigma in self.sigmas), "--sigmas must be above 0")
         require(all(radius >= 0 for radius in self.radii), "--radii must be at least 0")
         require(
-            self.out is None or self.out.suffix.lower() != ".png",
+            self.out is None or self.out.suffix.lower() not in _NO_MARKDOWN,
             f"--out is the Markdown file, such as compared.md, got {self.out}: the curves go "
             "beside it as .png",
+        )
+        require(
+            self.out not in self.tables,
+            f"--out {self.out} is one of the tables, which it would replace; name another file",
         )
