@@ -23,6 +23,9 @@ from training.evaluation.table import Row
 
 logger = logging.getLogger(__name__)
 
+# Beyond the ceiling of any sigma that is certified under here.
+FARTHEST = 100.0
+
 # What decides a radius, beside the model and its sigma.
 QUESTION = ("mode", "bound", "n0", "n", "alpha", "precision", "radius", "family_size", "numerics")
 
@@ -32,7 +35,7 @@ def compare(config: CompareConfig) -> Comparison:
 
     Raises:
         BadTable: A table cannot be read, the tables have no image in common where only those were
-            asked for, or the labels of these differ.
+            asked for, the labels of these differ, or the radii reach too far for every quarter.
         BadConfig: Two tables were given one name and one sigma.
     """
     tables = [read_table(path) for path in config.tables]
@@ -43,8 +46,7 @@ def compare(config: CompareConfig) -> Comparison:
     warnings += _about_questions(config)
     if config.common:
         tables = _only_common(tables)
-    largest = max(row.radius for table in tables for row in table.rows)
-    radii = tuple(sorted(set(config.radii))) or radii_up_to(largest)
+    radii = tuple(sorted(set(config.radii))) or _radii_of(tables)
     labels = label_tables(config.tables, config.names, config.sigmas)
     measured = tuple(
         Measured(name=name, sigma=sigma, table=table, summary=summarise(table.rows, radii))
@@ -63,6 +65,20 @@ def compare(config: CompareConfig) -> Comparison:
     if config.out is not None:
         _write(comparison, config.out)
     return comparison
+
+
+def _radii_of(tables: Sequence[Table]) -> tuple[float, ...]:
+    """Every quarter up to the largest radius, which may be in other units or a slip of a file."""
+    radius, idx, table = max(
+        ((row.radius, row.idx, table) for table in tables for row in table.rows),
+        key=lambda each: each[0],
+    )
+    if radius > FARTHEST:
+        raise BadTable(
+            f"{table.path} line {table.lines[idx]} has the radius {radius:g}, too far to go there "
+            "in quarters: if it is right, say at which radii to compare with --radii"
+        )
+    return radii_up_to(radius)
 
 
 def _envelope(name: str, members: Sequence[Measured]) -> Envelope:

@@ -281,6 +281,15 @@ def test_options_that_make_no_sense_are_refused(fields: dict[str, object], fault
         CompareConfig(**{"tables": (Path("a"), Path("b")), **fields})  # pyright: ignore[reportArgumentType]
 
 
+def test_a_radius_far_beyond_others_is_not_reached_in_quarters(write: Write):
+    table = write("a", [(0, 1, 1, 0.5), (1, 1, 1, 1e300)])
+
+    with pytest.raises(BadTable, match=r"a\.tsv line 3 has the radius 1e\+300.*--radii"):
+        compare(CompareConfig(tables=(table,)))
+
+    assert curve(compare(CompareConfig(tables=(table,), radii=(0.5, 1.0)))) == [1.0, 0.5]
+
+
 def test_what_lies_beside_a_table_must_say_what_it_is_of(write: Write):
     path = half_space(write, "a", 1.0)
     path.with_name("a.tsv.json").write_text(json.dumps([1]))
