@@ -61,11 +61,6 @@ def poll_after_s(eta_s: float | None) -> int:
     return 1 if eta_s is None else min(max(math.ceil(eta_s / 4), 1), 10)
 
 
-def retry_after_s(draws_over: float, draws_per_s: float) -> int:
-    """Retry-After of a full queue: when `draws_over` draws will be gone."""
-    return whole_s(draws_over / draws_per_s)
-
-
 def whole_s(seconds: float) -> int:
     """Retry-After of what should not be asked again before so many seconds, an hour at most."""
     return min(max(math.ceil(seconds), 1), LONGEST_RETRY_S)

@@ -1,4 +1,4 @@
-"""Records to and from JSON, for the store. The only module of `jobs` that knows pydantic."""
+"""Records to and from JSON, for the store."""
 
 import json
 import logging

@@ -22,7 +22,6 @@ __all__ = [
     "delete",
     "kept_secret",
     "list_jobs",
-    "ping",
     "read",
     "server_secret",
     "submit",
@@ -168,8 +167,3 @@ def workers() -> Command[tuple[WorkerInfo, ...]]:
         return tuple(info for text in answer if (info := load_worker(text)) is not None)
 
     return Command(call=script("workers"), args=(), parse=parse)
-
-
-def ping() -> Command[None]:
-    """Whether Redis answers at all."""
-    return Command(call="PING", args=(), parse=lambda _: None)

@@ -1,6 +1,5 @@
 """The command `import`: another project's checkpoint as a run, and as a model in a store."""
 
-import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +15,6 @@ from training.exchange.files import ForeignFile, read_checkpoint
 from training.exchange.layouts import ACCEPTED, Layout, check_values, recognise
 from training.exchange.run_directories import check_vacant, write_run
 from training.export import export
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
