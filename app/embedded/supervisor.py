@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from shutil import disk_usage
 
 from app.embedded.errors import ChildFailed, StartTimeout
 from app.embedded.lifeline import Lifeline
@@ -17,6 +18,9 @@ Report = Callable[[str], None]
 FROM_OUTSIDE = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP})
 """Exit codes of what somebody else ended. That says nothing against a part that was ready once,
 which is started again however often it happens."""
+
+FULL_BYTES = 2**20
+"""With less left to write, the store ends at its next write, and logs lack their last lines."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +143,8 @@ class Keeper:
 
     def _with_log(self, message: str) -> str:
         lines = [f"    {line}" for line in last_lines(self.part.log)]
+        if disk_usage(self.part.log.parent).free < FULL_BYTES:
+            message = f"{message}. The disk is full: free some"
         return "\n".join([f"{message}. Its log, {self.part.log}, ends with:", *lines])
 
 

@@ -5,9 +5,11 @@ import os
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from app.embedded import supervisor
 from app.embedded.errors import ChildFailed, StartTimeout
 from app.embedded.lifeline import KernelLifeline
 from app.embedded.part import Part
@@ -119,6 +121,20 @@ def test_a_part_that_dies_five_times_is_given_up(tmp_path: Path, shell_part: She
     with pytest.raises(ChildFailed, match="exited with code 70, and 5 times within 60 s"):
         supervise(scene)
     assert len(lines(tmp_path / "pids")) == 5
+
+
+def test_a_part_that_dies_of_a_full_disk_is_given_up_with_that_reason(
+    shell_part: ShellPart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its log is on the same disk, and ends before it says so."""
+    monkeypatch.setattr(supervisor, "disk_usage", lambda _: SimpleNamespace(free=4096))
+
+    async def scene(supervisor: Supervisor) -> None:
+        supervisor.add(shell_part("store", "exit 1", ready=False))
+        await supervisor.until_ready(5)
+
+    with pytest.raises(ChildFailed, match="before it was ready[.] The disk is full: free some"):
+        supervise(scene)
 
 
 def test_a_part_that_is_killed_before_it_is_ready_gets_three_tries(shell_part: ShellPart) -> None:
