@@ -4,7 +4,7 @@ AppError
 +-- UnknownSetting         an APP_ variable that is no setting; at start only
 +-- InvalidSetting         a setting of the wrong type or out of range; at start only
 +-- InvalidRequest         parameters out of range; `.errors` names each
-+-- NotMultipart           a body that is neither multipart/form-data nor an image
++-- NotMultipart           a body that is not multipart/form-data, nor else what is read there
 +-- MalformedForm          a body that says it is multipart and is not
 +-- BodyTooLarge           more bytes than are read
 +-- BodyTimeout            a body that does not arrive
@@ -100,21 +100,26 @@ class InvalidRequest(AppError):
 
 
 class NotMultipart(AppError):
-    """The body is neither multipart/form-data nor an image."""
+    """The body is not multipart/form-data, nor anything else that would do.
 
-    def __init__(self, content_type: str | None) -> None:
+    Args:
+        content_type: As it was sent.
+        others: Content types that would do as well.
+    """
+
+    def __init__(self, content_type: str | None, *, others: Sequence[str] = ()) -> None:
+        alternative = ", or the type of an image" if others else ""
         self.errors = (
             FieldError(
                 field="Content-Type",
                 value=None if content_type is None else echo(content_type),
-                detail="must be multipart/form-data, or the type of an image",
-                limit={"supported": ["multipart/form-data", *IMAGE_TYPES]},
+                detail=f"must be multipart/form-data{alternative}",
+                limit={"supported": ["multipart/form-data", *others]},
             ),
         )
         said = f"got {echo(content_type)!r}" if content_type else "the header is missing"
-        super().__init__(
-            f"Content-Type must be multipart/form-data or one of {', '.join(IMAGE_TYPES)}, {said}"
-        )
+        named = f" or one of {', '.join(others)}" if others else ""
+        super().__init__(f"Content-Type must be multipart/form-data{named}, {said}")
 
 
 class MalformedForm(AppError):

@@ -39,7 +39,7 @@ async def read_request(
     if kind in IMAGE_TYPES:
         parts = [Part(name=IMAGE, data=await _image(request, limit=sizes[IMAGE]))]
     else:
-        boundary = boundary_of(request.headers.get("content-type"))
+        boundary = boundary_of(request.headers.get("content-type"), others=IMAGE_TYPES)
         parts = await read_parts(request.stream(), boundary, max_bytes=sizes)
     parts += _query(request, sizes)
     parts += _unsaid(given, parts)

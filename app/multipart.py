@@ -4,7 +4,7 @@ Starlette's own parser is not used: it takes the last of two parts of one name s
 to disk, accepts a body that stops in the middle, and cannot tell a huge unknown part from ours.
 """
 
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -35,8 +35,12 @@ class Part:
     filename: str = ""
 
 
-def boundary_of(content_type: str | None) -> bytes:
+def boundary_of(content_type: str | None, *, others: Sequence[str] = ()) -> bytes:
     """The boundary that a Content-Type header announces.
+
+    Args:
+        content_type: As it was sent.
+        others: Content types that would do as well, to be named where it is refused.
 
     Raises:
         NotMultipart: Another content type, or none.
@@ -44,7 +48,7 @@ def boundary_of(content_type: str | None) -> bytes:
     """
     kind, options = parse_options_header(content_type)
     if kind != b"multipart/form-data":
-        raise NotMultipart(content_type)
+        raise NotMultipart(content_type, others=others)
     boundary = options.get(b"boundary")
     if not boundary:
         raise MalformedForm("Content-Type must name the boundary of multipart/form-data")

@@ -61,7 +61,10 @@ async def test_another_body_is_refused(service: Any, problem: Any, archive: byte
         "/evaluations", content=archive, headers={"content-type": "application/zip"}
     )
 
-    problem(bare, 415, "unsupported-media-type")
+    body = problem(bare, 415, "unsupported-media-type")
+    # Not the types of images, which would do for a certificate.
+    assert body["errors"][0]["limit"] == {"supported": ["multipart/form-data"]}
+    assert "image/" not in body["detail"]
 
 
 @pytest.mark.parametrize("cut", [1, 30, 200])
