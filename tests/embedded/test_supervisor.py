@@ -133,7 +133,7 @@ def test_a_part_that_dies_of_a_full_disk_is_given_up_with_that_reason(
         supervisor.add(shell_part("store", "exit 1", ready=False))
         await supervisor.until_ready(5)
 
-    with pytest.raises(ChildFailed, match="before it was ready[.] The disk is full: free some"):
+    with pytest.raises(ChildFailed, match=r"before it was ready\. The disk is full: free some"):
         supervise(scene)
 
 
