@@ -9,6 +9,7 @@ from pathlib import Path
 
 from smoothing import SmoothingParams
 from smoothing.accuracy import ceiling_of, radii_of
+from smoothing.digits import plain
 from training.config import EvaluateConfig
 from training.errors import TableDiffers
 from training.evaluation.card import write_card
@@ -88,7 +89,7 @@ def describe(summary: Summary, params: SmoothingParams) -> str:
 
 
 def _two_digits_or_more(radius: float) -> str:
-    return max(f"{radius:.2f}", f"{radius:g}", key=len)
+    return max(f"{radius:.2f}", plain(radius), key=len)
 
 
 def _certify_missing(
@@ -174,7 +175,7 @@ def _plot(table: Path, rows: Sequence[Row], subject: Subject, summary: Summary) 
 
 def _in_words(params: SmoothingParams) -> str:
     return ", ".join(
-        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
+        f"{name} {plain(value)}" if isinstance(value, float) else f"{name} {value}"
         for name, value in told(params).items()
     )
 

@@ -6,6 +6,7 @@ from app.pages import words
 from app.pages.axes import Axis, Tick, line, round_steps
 from app.pages.plot import Mark, Plot, Rule, Table
 from smoothing.certificate import Certificate
+from smoothing.digits import plain
 from smoothing.limits import MAX_DRAWS
 from smoothing.params import SmoothingParams
 from smoothing.procedures.proof import Proof, prove_from_fresh, prove_from_running
@@ -83,7 +84,7 @@ def draws_figure(certificate: Certificate, *, draws_per_s: float) -> Plot | None
             label=f"now {words.floored(here, 3)}",
             falling=False,
         ),
-        rule=Rule(at=y.down(asked), label=f"asked {asked:g}", crossed=radii[sizes[-1]] > asked)
+        rule=Rule(at=y.down(asked), label=f"asked {plain(asked)}", crossed=radii[sizes[-1]] > asked)
         if asked
         else None,
         table=_table(radii, decades, draws_per_s),
@@ -116,8 +117,11 @@ def _reading(
     if asked and (here or 0.0) < asked:
         enough = next((n for n in sorted(radii) if radii[n] >= asked and n > votes.total), None)
         if enough is None:
-            return lead + f"no number up to {MAX_DRAWS:,} would show the radius {asked:g}."
-        return lead + f"about {enough:,} would show the radius {asked:g} ({_time(enough, speed)})."
+            return lead + f"no number up to {MAX_DRAWS:,} would show the radius {plain(asked)}."
+        return (
+            lead
+            + f"about {enough:,} would show the radius {plain(asked)} ({_time(enough, speed)})."
+        )
     more = [n for n in DECADES[1:] if n >= 2 * votes.total and radii[n] > 0]
     if not more:
         if max(radii.values()) == 0:

@@ -1,7 +1,8 @@
-"""Numbers as people read them. What bounds something is floored, never rounded up."""
+"""Numbers as people read them. A lower bound is never rounded up, a chance of error never down."""
 
 import math
 from datetime import UTC, datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
 from jobs.record import JobState
 
@@ -26,8 +27,7 @@ def floored(number: float, digits: int = 4) -> str:
     """A bound from below, cut to some decimals, or to the first that is not 0; never rounded up."""
     while 0 < number < 10**-digits and digits < MOST_DIGITS:
         digits += 1
-    unit = 10**digits
-    return f"{math.floor(number * unit + 1e-6) / unit:.{digits}f}"
+    return f"{Decimal(repr(float(number))).quantize(Decimal(1).scaleb(-digits), ROUND_FLOOR):f}"
 
 
 def share(part: float, digits: int = 1) -> str:
@@ -36,8 +36,9 @@ def share(part: float, digits: int = 1) -> str:
 
 
 def chance(alpha: float) -> str:
-    """A small probability as a percentage, with as many digits as it has."""
-    return f"{100 * alpha:.6g} %"
+    """The probability of being wrong as a percentage: six digits at most, never rounded down."""
+    six_digits = Context(prec=6, rounding=ROUND_CEILING)
+    return f"{six_digits.create_decimal(100 * Decimal(repr(alpha))).normalize():f} %"
 
 
 def duration(seconds: float) -> str:

@@ -16,7 +16,7 @@ from app.pages.form import _model
 from app.pages.modes import QUESTIONS, unread_by
 from app.pages.pictures import perturbed, spot, strongest_change
 from app.pages.votes_figure import votes_figure
-from app.pages.words import duration, floored
+from app.pages.words import chance, duration, floored
 from model_store.registry import Registry
 from smoothing.certificate import Certificate
 from smoothing.errors import InvalidParams
@@ -244,6 +244,13 @@ def test_what_a_mode_does_not_read_is_what_it_refuses(question: Any) -> None:
 
 def test_a_bound_is_never_rounded_up() -> None:
     assert [floored(each) for each in (0.123499, 0.99999, 0.5)] == ["0.1234", "0.9999", "0.5000"]
+    assert [floored(each) for each in (0.73249999996, 0.2932)] == ["0.7324", "0.2932"]
+
+
+def test_the_probability_of_being_wrong_is_never_rounded_down() -> None:
+    shown = [chance(each) for each in (0.001, 0.05, 0.5, 0.001 / 3, 0.001 / 64, 1e-9)]
+
+    assert shown == ["0.1 %", "5 %", "50 %", "0.0333334 %", "0.0015625 %", "0.0000001 %"]
 
 
 def test_a_bound_above_zero_is_never_shown_as_zero() -> None:

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from model_store.card import dump_card, load_card
-from smoothing import InvalidParams
+from smoothing import InvalidParams, SmoothingParams
+from smoothing.accuracy import radii_of
 from tests.training.conftest import EVALUATED, without_times
 from training.config import EvaluateConfig
 from training.errors import BadCheckpoint, BadData
@@ -202,6 +203,15 @@ def test_figures_of_decide_are_at_the_radius_that_was_asked_about(evaluation: Ev
     assert [point.radius for point in summary.curve] == [0.125]
     assert summary.radius_ceiling == 0.125
     assert "\n 0.125  " in describe(summary, params_of(evaluation))
+
+
+def test_a_description_rounds_neither_radius_nor_alpha():
+    params = SmoothingParams(sigma=1.0, mode="decide", radius=1.234567, alpha=0.00012345678)
+
+    text = describe(summarise(ROWS, radii_of(params)), params)
+
+    assert "\n1.234567  " in text
+    assert "alpha 0.00012345678," in text
 
 
 def test_predictions_have_an_accuracy_and_no_radius(evaluation: EvaluateConfig):
