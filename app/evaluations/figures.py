@@ -105,6 +105,6 @@ def statement(evaluation: Evaluation) -> str:
         "abstention counts against it. Its "
         "interval is exact (Clopper-Pearson, 95 %) over the choice of images, and holds if they "
         "are a random sample of those that one wants to speak of; images without a result are left "
-        "out of it. While the evaluation runs, the images that have ended are those that ended "
-        "first, which is no random sample."
+        "out of it. While the evaluation runs, and where it was cancelled or ran out of time, the "
+        "images with a result are those that ended first, which is no random sample."
     )

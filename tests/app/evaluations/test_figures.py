@@ -138,6 +138,12 @@ def evaluation(num_items: int, **params: Any) -> Evaluation:
     )
 
 
+def test_the_statement_says_where_the_images_with_a_result_are_no_random_sample() -> None:
+    said = statement(evaluation(20))
+
+    assert "While the evaluation runs, and where it was cancelled or ran out of time" in said
+
+
 def test_the_statement_says_whether_all_certificates_hold_together() -> None:
     each = statement(evaluation(20))
     together = statement(evaluation(20, family_size=20))
