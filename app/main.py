@@ -32,6 +32,7 @@ from app.pages import (
     verify_routes,
 )
 from app.pages.problem_pages import ProblemPages
+from app.problem_kinds import KINDS
 from app.problems import handle
 from app.routes import (
     certificates,
@@ -53,6 +54,7 @@ from app.routes import (
 )
 from app.services import Services, build_services
 from app.settings import settings_from_environment
+from app.telemetry.metrics import expect_rejects
 from app.telemetry.tracing import fastapi_telemetry
 
 logger = logging.getLogger(__name__)
@@ -109,6 +111,7 @@ def create_app(services: Services) -> FastAPI:
                 yield
         await services.aclose()
 
+    expect_rejects(KINDS)
     settings = services.settings
     longest_body = settings.max_upload_bytes + FORM_OVERHEAD_BYTES
     handlers: dict[int | type[Exception], Handler] = {

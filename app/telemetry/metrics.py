@@ -1,5 +1,6 @@
 """What this process counts by itself; what all processes share is read from Redis at a scrape."""
 
+from collections.abc import Iterable
 from functools import cache
 
 from prometheus_client import (
@@ -63,6 +64,16 @@ def observe_request(method: str, route: str | None, status: int | None, seconds:
     """
     labels = (method if method in METHODS else "other", route or "none", str(status or 499))
     _request_times(*labels).observe(seconds)
+
+
+def expect_rejects(kinds: Iterable[str]) -> None:
+    """Begins each count at nothing: in one that begins with its first, nobody sees an increase.
+
+    Args:
+        kinds: Of problems.
+    """
+    for kind in kinds:
+        _REFUSED.labels(kind)
 
 
 def observe_reject(kind: str) -> None:

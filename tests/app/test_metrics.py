@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as plain
 
+from app.problem_kinds import KINDS
 from jobs.connection import make_redis
 
 pytestmark = [pytest.mark.redis, pytest.mark.anyio]
@@ -45,6 +46,13 @@ async def test_what_is_queued_is_shown_by_model_and_priority(service: Any, pictu
     assert value("dmae_webhook_attempts_total", outcome="delivered") == 0
     assert value("dmae_store_up") == 1
     assert value("dmae_store_memory_bytes") > 0
+
+
+async def test_every_kind_of_problem_is_counted_from_nothing(service: Any) -> None:
+    """An alert on the increase of what appears with its first sees nothing of that."""
+    value = await scrape(service)
+
+    assert all(value("dmae_rejects_total", reason=kind) >= 0 for kind in KINDS)
 
 
 async def test_what_was_done_is_counted_wherever_it_was_done(

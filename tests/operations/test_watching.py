@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from app.problem_kinds import KINDS
 from app.telemetry.exposition import Exposition
 from jobs.figures import Figures, Heard
 from jobs.record import WorkerInfo, WorkerModel
@@ -123,6 +124,13 @@ def test_every_metric_of_ours_says_what_it_is() -> None:
     undocumented = [family.name for family in shown.collect() if not family.documentation]
 
     assert undocumented == []
+
+
+def test_reasons_that_alerts_name_are_kinds_of_problems() -> None:
+    named = re.findall(r'reason="([^"]+)"', " ".join(rule["expr"] for rule in rules()))
+
+    assert named
+    assert set(named) <= KINDS.keys()
 
 
 def test_every_alert_says_how_bad_it_is_and_what_to_think_of_it() -> None:
