@@ -6,7 +6,7 @@ from app.errors import IdempotencyConflict
 from app.fleet import Crew
 from app.images import PreparedUpload
 from app.new_job import fingerprint, idempotency, new_spec, queued
-from app.pacing import chunk_size, default_n, most_draws
+from app.pacing import chunk_size, most_draws
 from app.parameters import CertifyRequest, smoothing_params
 from app.services import Services
 from app.waiting import read_job
@@ -90,13 +90,8 @@ async def submit(
         StoreUnavailable: Redis is away.
     """
     crew = await services.fleet.crew(request.card)
-    n = default_n(
-        request.form.mode,
-        crew.draws_per_s,
-        n0=request.form.n0,
-        at_most=services.settings.max_draws,
-    )
-    params = smoothing_params(request, default_n=n)
+    limits = services.settings
+    params = smoothing_params(request, draws_per_s=crew.draws_per_s, max_draws=limits.max_draws)
     receiver = receiver_of(
         request.form.webhook_url, request.form.webhook_events, services.receivers
     )
@@ -108,7 +103,6 @@ async def submit(
         upload = await services.images.prepare(
             request.image, request.card.preprocessing, tenant=caller.tenant
         )
-    limits = services.settings
     spec = new_spec(
         request,
         params,

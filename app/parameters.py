@@ -10,6 +10,7 @@ from app.certify_form import NO_PARAMETERS, CertifyForm
 from app.errors import FieldError, InvalidRequest, Limit, echo
 from app.faults import accepted, fault, limits_of, refused
 from app.multipart import Part
+from app.pacing import default_n
 from model_store.card import ModelCard
 from model_store.errors import ModelNotFound
 from model_store.registry import Registry
@@ -90,12 +91,15 @@ def read_texts(
     return CertifyRequest(image=b"", card=card, form=form, limits=limits)
 
 
-def smoothing_params(request: CertifyRequest, *, default_n: int) -> SmoothingParams:
+def smoothing_params(
+    request: CertifyRequest, *, draws_per_s: float, max_draws: int
+) -> SmoothingParams:
     """The parameters of the certificate.
 
     Args:
-        request: What was asked.
-        default_n: For a request that names no n.
+        request: What was asked; where it names no n, it gets the default.
+        draws_per_s: Of all workers of the model together.
+        max_draws: The largest n that may be asked for.
 
     Raises:
         InvalidRequest: They cannot be used together, such as an n with which every answer would
@@ -105,7 +109,7 @@ def smoothing_params(request: CertifyRequest, *, default_n: int) -> SmoothingPar
     form = request.form
     values = form.model_dump(exclude=set(NO_PARAMETERS))
     if form.n is None:
-        values["n"] = default_n
+        values["n"] = default_n(form.mode, draws_per_s, n0=form.n0, at_most=max_draws)
     try:
         if form.numerics == "sound":
             check_sound(3 * request.card.preprocessing.size**2, form.sigma)

@@ -15,7 +15,7 @@ from app.evaluations.form import EvaluationForm, archive_limits, read_evaluation
 from app.evaluations.labels import Labels
 from app.evaluations.pictures import Picture, pictures_of
 from app.intake import IDEMPOTENCY_KEY, idempotency_key
-from app.pacing import default_n, most_draws
+from app.pacing import most_draws
 from app.parameters import smoothing_params
 from app.request_id import current_request_id
 from app.services import Services
@@ -168,12 +168,10 @@ def _entry(picture: Picture, labels: Labels, max_bytes: int) -> _Entry:
 
 
 async def _params(form: EvaluationForm, services: Services) -> SmoothingParams:
-    request, settings = form.request, services.settings
-    crew = await services.fleet.crew(request.card)
-    n = default_n(
-        request.form.mode, crew.draws_per_s, n0=request.form.n0, at_most=settings.max_draws
+    crew = await services.fleet.crew(form.request.card)
+    return smoothing_params(
+        form.request, draws_per_s=crew.draws_per_s, max_draws=services.settings.max_draws
     )
-    return smoothing_params(request, default_n=n)
 
 
 async def _spec(
