@@ -133,8 +133,8 @@ class FormView:
 async def form_view(
     services: Services,
     *,
-    entered: Mapping[str, str] | None = None,
-    source: str = FILE,
+    entered: Mapping[str, str],
+    source: str,
     again: str | None = None,
     problem: Problem | None = None,
     file_lost: bool = False,
@@ -154,7 +154,7 @@ async def form_view(
         ModelNotFound: The store has no model.
     """
     cards, values = readable_cards(services.registry), {"model": services.registry.default().id}
-    values |= {name: text for name, text in (entered or {}).items() if text}
+    values |= {name: text for name, text in entered.items() if text}
     crews = {card.id: await services.fleet.crew(card) for card in cards}
     card = next((card for card in cards if card.id == values["model"]), cards[0])
     numbers = _default_numbers(crews[card.id].draws_per_s, services.settings.max_draws)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from app.bodies import moment
 from app.pages import words
 from jobs.record import Job, JobState
 
@@ -58,7 +59,7 @@ def job_row(job: Job) -> Row:
         state="Abstained" if empty else words.STATES[job.state],
         badge="none" if empty else badge,
         sign="○" if empty else sign,
-        at=words.moment(job.spec.created_at),
+        at=moment(job.spec.created_at),
     )
 
 

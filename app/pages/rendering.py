@@ -9,6 +9,7 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
+from app.bodies import moment
 from app.pages import words
 from app.pages.assets import fingerprint
 from app.routes.answers import prefix_of
@@ -33,7 +34,7 @@ def _templates() -> jinja2.Environment:
         "floored": words.floored,
         "chance": words.chance,
         "duration": words.duration,
-        "moment": words.moment,
+        "moment": moment,
         "size": words.size,
     }
     vars(environment)["filters"].update(filters)  # untyped in jinja2

@@ -1,7 +1,6 @@
 """Numbers as people read them. A lower bound is never rounded up, a chance of error never down."""
 
 import math
-from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
 from jobs.record import JobState
@@ -58,11 +57,6 @@ def duration(seconds: float) -> str:
 
 def _nearest(number: float) -> int:
     return math.floor(number + 0.5)
-
-
-def moment(seconds: float) -> datetime:
-    """A time of day, UTC, from seconds since 1970."""
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def size(num_bytes: int) -> str:

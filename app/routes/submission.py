@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from app import certifications
 from app.access.limits import limit_headers
-from app.certifications import UNNAMED, Accepted, Expected, Naming
+from app.certifications import Accepted, Expected, Naming
 from app.pacing import poll_after_s
 from app.parameters import CertifyRequest
 from app.routes.answers import job_answer, prefix_of
@@ -27,7 +27,7 @@ async def submit_and_answer(
     services: Services,
     caller: Caller,
     wanted: CertifyRequest,
-    naming: Naming = UNNAMED,
+    naming: Naming,
 ) -> Response:
     """The answer to a request for a certificate: its job, waited for where that is preferred.
 
