@@ -12,7 +12,6 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from app.allow import Handler, method_not_allowed, not_found
 from app.background import in_background
 from app.draining import draining_on_signals
 from app.edge import QUIET_PATHS, Edge
@@ -56,6 +55,7 @@ from app.services import Services, build_services
 from app.settings import settings_from_environment
 from app.telemetry.metrics import expect_rejects
 from app.telemetry.tracing import fastapi_telemetry
+from app.unrouted import Handler, method_not_allowed, not_found
 
 logger = logging.getLogger(__name__)
 
