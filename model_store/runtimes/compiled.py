@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from model_store.classifier import Classifier
+from model_store.compiling import compiled
 from model_store.runtimes.contract import Settings
 from model_store.runtimes.eager import EagerRuntime
 
@@ -35,7 +36,5 @@ class CompiledKind:
 
     def open(self, settings: Settings) -> EagerRuntime:
         """Compiled at the first batch."""
-        network = torch.compile(
-            self._classifier, dynamic=False, fullgraph=True, backend=self._backend
-        )
+        network = compiled(self._classifier, dynamic=False, fullgraph=True, backend=self._backend)
         return EagerRuntime(network, settings.batch_size, self._device)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from model_store.classifier import Classifier
+from model_store.compiling import compiled
 from model_store.runtimes.contract import Settings
 
 BATCH_SIZE = 256
@@ -33,7 +34,7 @@ class CudaKind:
         """Compiles, then records the graph."""
         size = self._classifier.size
         rows = torch.zeros((settings.batch_size, 3, size, size), device=self._device)
-        return CudaRuntime(torch.compile(self._classifier, dynamic=False, fullgraph=True), rows)
+        return CudaRuntime(compiled(self._classifier, dynamic=False, fullgraph=True), rows)
 
 
 class CudaRuntime:

@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 import torch
 from torch import nn
 
+from model_store import compiling
 from training.config import LoopConfig
 
 
@@ -109,7 +110,7 @@ def networks(model: nn.Module, loop: LoopConfig, *, at_once: int) -> list[Networ
 
 def compiled(module: nn.Module) -> nn.Module:
     """The module compiled for the batch's own shape; parameters and attributes are shared."""
-    return cast(nn.Module, torch.compile(module, dynamic=False))
+    return cast(nn.Module, compiling.compiled(module, dynamic=False))
 
 
 def use_plain_attention(model: nn.Module) -> None:
