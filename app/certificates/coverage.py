@@ -40,7 +40,10 @@ def coverage(document: dict[str, Any], found: Distance, *, same: bool) -> Covera
         radius=document["radius"],
         distance=found.at_most,
     )
-    return Coverage(covered=reason in ("same_tensor", "inside"), reason=reason, explanation=words)
+    covered = reason in ("same_tensor", "inside")
+    if covered and document["numerics"] == "fast":
+        words += _HEURISTIC
+    return Coverage(covered=covered, reason=reason, explanation=words)
 
 
 def _reason(document: dict[str, Any], found: Distance, *, same: bool) -> Reason:
@@ -53,6 +56,10 @@ def _reason(document: dict[str, Any], found: Distance, *, same: bool) -> Reason:
     return "inside" if found.within(document["radius"]) else "outside"
 
 
+_HEURISTIC = (
+    " The certificate is heuristic, and so is this: rounding errors of its noise are not accounted "
+    "for."
+)
 _WORDS = {
     "no_claim": "The certificate is an abstention: it claims nothing about any image, so nothing "
     "follows for this one.",

@@ -51,10 +51,12 @@ def headline(document: dict[str, Any]) -> str:
         if asked is None:
             return "No class could be certified"
         return f"Radius {plain(asked)} was not shown"
-    label = predicted["label"]
+    label, heuristic = predicted["label"], document["numerics"] == "fast"
     if document["mode"] == "predict":
-        return f"Classified {label!r}, without a radius"
-    return f"Certified {label!r} within an L2 radius of {unrounded(document['radius'])}"
+        verb = "Heuristically classified" if heuristic else "Classified"
+        return f"{verb} {label!r}, without a radius"
+    verb = "Heuristically certified" if heuristic else "Certified"
+    return f"{verb} {label!r} within an L2 radius of {unrounded(document['radius'])}"
 
 
 def with_labels(text: str, labels: Sequence[str]) -> str:

@@ -47,11 +47,12 @@ def _headline(certificate: Mapping[str, Any]) -> str:
         if mode == "decide":
             return f"no: a radius of {unrounded(certificate['radius_asked'])} was not shown"
         return f"abstained: no class can be {'told' if mode == 'predict' else 'certified'}"
+    how = "heuristically " if certificate["numerics"] == "fast" else ""
     if mode == "predict":
-        return f"predicted {predicted['label']!r}, without a radius"
+        return f"{how}predicted {predicted['label']!r}, without a radius"
     yes = "yes: " if mode == "decide" else ""
     radius = unrounded(certificate["radius"])
-    return f"{yes}certified {predicted['label']!r} within L2 radius {radius}"
+    return f"{yes}{how}certified {predicted['label']!r} within L2 radius {radius}"
 
 
 def _body(certificate: Mapping[str, Any], labels: Sequence[str]) -> list[tuple[str, str]]:

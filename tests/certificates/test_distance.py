@@ -72,6 +72,26 @@ def test_what_follows_depends_on_the_claim(
     assert ("nothing follows" in answer.explanation) == (not answer.covered)
 
 
+@pytest.mark.parametrize(
+    ("name", "apart", "called"),
+    [
+        ("fixed, fast", 0.0, True),
+        ("fixed, fast", 0.1, True),
+        ("fixed, fast", 5.0, False),
+        ("fixed", 0.0, False),
+        ("fixed", 0.1, False),
+    ],
+)
+def test_what_follows_from_a_heuristic_certificate_is_called_heuristic(
+    make_document: Callable[..., Any], name: str, apart: float, *, called: bool
+) -> None:
+    found = Distance(at_least=apart, at_most=apart)
+
+    answer = coverage(make_document(name), found, same=apart == 0)
+
+    assert ("heuristic" in answer.explanation) == called
+
+
 def test_the_radius_itself_is_not_within_it(make_document: Callable[..., Any]) -> None:
     document = make_document("fixed")
     edge = Distance(at_least=document["radius"], at_most=document["radius"])

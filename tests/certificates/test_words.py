@@ -48,3 +48,17 @@ def test_a_radius_with_many_digits_is_never_rounded_up(
     said = [describe(document), headline(document), repr(tables(document, LABELS))]
 
     assert all("0.123456" in text and "0.123457" not in text for text in said)
+
+
+def test_a_heuristic_certificate_is_called_that_in_its_headline(
+    make_document: Callable[..., dict[str, Any]],
+) -> None:
+    sound, fast = make_document("fixed"), make_document("fixed, fast")
+    predicted = make_document("predict") | {"numerics": "fast"}
+
+    assert headline(fast).startswith("Heuristically certified 'dog' within")
+    assert describe(fast).startswith("heuristically certified 'dog' within")
+    assert headline(predicted).startswith("Heuristically classified 'dog', without")
+    assert describe(predicted).startswith("heuristically predicted 'dog', without")
+    assert headline(sound).startswith("Certified")
+    assert describe(sound).startswith("certified")

@@ -156,6 +156,7 @@ def certificate() -> dict[str, Any]:
         "mode": "fixed",
         "stop_reason": "complete",
         "sigma": 0.25,
+        "numerics": "sound",
         "n": 1000,
         "abstention": None,
         "image": {"original_size": [32, 32]},
