@@ -38,7 +38,7 @@ def addresses_of(slices: Sequence[Draws], device: torch.device) -> Addresses:
     """The addresses of all rows of some slices.
 
     Raises:
-        InvalidParams: As `smoothing.noise.draw_rows`.
+        InvalidParams: As `smoothing.draws.draw_rows`.
     """
     for draws in slices:
         check_draws(draws)

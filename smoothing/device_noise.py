@@ -38,7 +38,7 @@ def rows_on_device(
     """The sound noisy rows of some slices, followed by zeros.
 
     Raises:
-        InvalidParams: As `smoothing.noise.draw_rows`.
+        InvalidParams: As `smoothing.draws.draw_rows`.
     """
     where = addresses_of(slices, device)
     rows = torch.zeros((num_rows, *slices[0].image.shape), device=device)

@@ -17,7 +17,7 @@ from tests.training.stores import to_store
 from training.config import DataConfig, ExportConfig, FinetuneConfig, PretrainConfig, ProbeConfig
 from training.engine import checkpoints
 from training.errors import BadCheckpoint, BadConfig
-from training.exchange import store_run
+from training.exchange.cards import store_run
 from training.exchange.run_directories import write_run
 from training.export import export
 from training.network.classifier import build_classifier

@@ -12,7 +12,7 @@ from model_store.card import load_card
 from tests.training.stores import to_store
 from training.config import OBJECTIVES, CorruptionConfig, FinetuneConfig, PretrainConfig
 from training.engine import checkpoints
-from training.exchange import store_run
+from training.exchange.cards import store_run
 from training.exchange.origins import (
     lineage,
     missing_start,

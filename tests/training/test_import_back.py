@@ -11,8 +11,7 @@ from tests.training.foreign import CLASSIFIER, PRETRAINING, Weights, take, writt
 from training.config import ExportConfig
 from training.engine import checkpoints
 from training.errors import BadConfig, DiskFull
-from training.exchange import store_run
-from training.exchange.cards import classifier_tensors
+from training.exchange.cards import classifier_tensors, store_run
 from training.export import export
 
 

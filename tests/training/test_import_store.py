@@ -9,7 +9,7 @@ from model_store.card import load_card
 from tests.training.foreign import CLASSIFIER, Weights, take, written
 from training.config import ExportConfig, ImportConfig
 from training.errors import BadConfig
-from training.exchange import store_run
+from training.exchange.cards import store_run
 from training.import_weights import import_weights
 
 

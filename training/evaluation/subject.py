@@ -48,7 +48,7 @@ def open_subject(config: EvaluateConfig) -> Generator[Subject, None, None]:
         card = registry.get(model)
         yield Subject(card=card, directory=registry.path(model), params=params_of(config))
         return
-    from training.exchange import store_run  # noqa: PLC0415 - only runs need it
+    from training.exchange.cards import store_run  # noqa: PLC0415 - only runs need it
 
     params = params_of(config)
     with TemporaryDirectory(prefix="evaluate-") as store:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from smoothing import accuracy
 from smoothing.accuracy import CertifiedAccuracy
 from training.errors import BadTable
-from training.evaluation.table import Row
+from training.evaluation.table import ABSTAINED, Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ def summarise(rows: Sequence[Row], radii: Sequence[float]) -> Summary:
     return Summary(
         num_images=len(rows),
         curve=accuracy.curve_at(radii, _right(rows), len(rows)),
-        abstention_rate=sum(row.predict == -1 for row in rows) / len(rows),
+        abstention_rate=sum(row.predict == ABSTAINED for row in rows) / len(rows),
         average_certified_radius=sum(row.radius for row in rows if row.correct) / len(rows),
     )
 

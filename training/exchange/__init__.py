@@ -1,5 +1,1 @@
 """Weights on their way in and out: other projects' checkpoints, and the model store's cards."""
-
-from training.exchange.cards import store_run
-
-__all__ = ["store_run"]
