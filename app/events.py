@@ -2,11 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 
 from app import draining
+from app.access.errors import AccessError
 from app.certifications import Expected, expected
 from app.services import Services
 from app.waiting import wait_for_change
@@ -17,7 +18,7 @@ HEARTBEAT_S = 15.0
 """Proxies close what is silent for long."""
 
 STREAM_S = 300.0
-"""Then the reader comes back by itself, with its key, which may have been revoked meanwhile."""
+"""Then the reader comes back by itself."""
 
 RETRY_MS = 2_000
 
@@ -32,6 +33,7 @@ async def job_events(
     services: Services,
     *,
     body: Callable[[Expected], str],
+    still_allowed: Callable[[], Awaitable[object]],
     last_event_id: str | None = None,
     heartbeat_s: float = HEARTBEAT_S,
     stream_s: float = STREAM_S,
@@ -46,6 +48,7 @@ async def job_events(
         job: As it stands.
         services: Where it is read again.
         body: A job as JSON.
+        still_allowed: Raises when the reader's key opens nothing any more.
         last_event_id: Of the last event that the reader got, if it is back.
         heartbeat_s: Seconds after which something is sent, whatever.
         stream_s: Seconds after which it ends, whatever.
@@ -65,12 +68,13 @@ async def job_events(
                 seconds=min(heartbeat_s, left),
                 enough=_changed_since(before),
             )
+            await still_allowed()
             if job.version == before.version:
                 yield KEEPALIVE_COMMENT
                 continue
             event = "progress" if job.state == before.state else "state"
             yield await _told(job, services, body, event=event)
-    except (JobNotFound, StoreUnavailable):
+    except (AccessError, JobNotFound, StoreUnavailable):
         return  # the reader comes back, and is told why
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Request
 from starlette.background import BackgroundTask
 from starlette.responses import Response
 
-from app.access.caller import CallerOf
+from app.access.caller import CallerOf, caller_of
 from app.evaluations.admission import draws_per_s
 from app.evaluations.documentation import EXAMPLE, LOCATION, SVG, TSV, evaluation_body
 from app.evaluations.figures import answers_of, figures_of
@@ -214,6 +214,7 @@ async def get_evaluation(
         enough = partial(has_news, if_none_match=if_none_match)
         waiting = wait_for_evaluation(services, now, seconds=seconds, enough=enough)
         now = await while_connected(waiting, request.receive)
+        await caller_of(request)  # its key may have been revoked meanwhile
     if names_tag(if_none_match, etag(now.version)):
         return Response(
             status_code=304,

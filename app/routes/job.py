@@ -50,6 +50,7 @@ async def get_job(request: Request, job_id: JobId) -> Response:
         enough = partial(has_news, if_none_match=if_none_match)
         waiting = wait_for_change(services.runner, job, seconds=seconds, enough=enough)
         job = await while_connected(waiting, request.receive)
+        await caller_of(request)  # its key may have been revoked meanwhile
     headers = {} if preferred is None else {"Preference-Applied": f"wait={int(seconds)}"}
     if names_tag(if_none_match, etag(job.version)):
         return Response(status_code=304, headers={"ETag": etag(job.version), **headers})

@@ -1,13 +1,14 @@
 """/jobs: one's own jobs, where each stands, as it happens, and how to be rid of it."""
 
 import time
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.sse import EventSourceResponse
 from starlette.responses import Response
 
-from app.access.caller import CallerOf
+from app.access.caller import CallerOf, caller_of
 from app.certifications import Expected, expected
 from app.events import job_events, seen_all
 from app.openapi import problems
@@ -98,6 +99,7 @@ async def get_events(
         job,
         services,
         body=lambda expected: job_body(expected, request).model_dump_json(),
+        still_allowed=partial(caller_of, request),
         last_event_id=last_event_id,
     )
     # Nginx would hold events back until its buffer is full.

@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app import certifications
+from app.access.caller import caller_of
 from app.access.limits import limit_headers
 from app.certifications import Accepted, Expected, Naming
 from app.pacing import poll_after_s
@@ -67,4 +68,6 @@ async def _waited(request: Request, services: Services, job: Job, seconds: int) 
     waiting = wait_for_change(
         services.runner, job, seconds=seconds, enough=lambda job: job.state.terminal
     )
-    return await while_connected(waiting, request.receive)
+    job = await while_connected(waiting, request.receive)
+    await caller_of(request)  # its key may have been revoked meanwhile
+    return job

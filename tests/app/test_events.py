@@ -139,6 +139,27 @@ async def test_a_stream_ends_in_time_for_its_reader_to_show_the_key_again(
     assert len(events_in(seen.decode())) == 1
 
 
+async def test_a_stream_tells_nothing_more_to_a_key_that_was_revoked(
+    serve: Callable[..., Any],
+    worker: Any,
+    make_key: Callable[..., str],
+    revoke: Callable[[str], None],
+    picture: Picture,
+) -> None:
+    service, key = await serve(keys="required"), make_key()
+    mine = {"X-API-Key": key}
+    job = (await service.certify(picture(), n=150, n0=50, headers=mine)).json()
+    reading = asyncio.create_task(service.http.get(job["links"]["events"], headers=mine))
+    await asyncio.sleep(0.1)
+
+    revoke(key)
+    await asyncio.sleep(1.1)
+    worker.work()
+
+    told = events_in((await asyncio.wait_for(reading, 10)).text)
+    assert [state_of(event) for event in told] == ["queued"]
+
+
 @given(cuts=st.lists(st.integers(1, 3), max_size=5))
 @settings(
     max_examples=12,
@@ -201,6 +222,7 @@ def read_on(service: Any, job_id: str, last: str | None, *, stream_s: float = 20
             job,
             service.services,
             body=lambda expected: json.dumps({"state": expected.job.state}),
+            still_allowed=_always,
             last_event_id=last,
             heartbeat_s=BRISK_S,
             stream_s=stream_s,
@@ -210,6 +232,10 @@ def read_on(service: Any, job_id: str, last: str | None, *, stream_s: float = 20
         await events.aclose()
 
     return stream()
+
+
+async def _always() -> None:
+    """The reader's key is good."""
 
 
 async def _all(stream: AsyncIterator[bytes]) -> bytes:

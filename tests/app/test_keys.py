@@ -1,5 +1,6 @@
 """Who may ask: API keys, their scopes and their ends, and who needs none."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable
@@ -193,6 +194,35 @@ async def test_a_revoked_key_is_dead_within_a_second(
 
     assert alive.status_code == 200
     problem(await service.http.get("/models", headers=bearer(key)), 401, "key-refused")
+
+
+@pytest.mark.parametrize("path", ["jobs", "evaluations"])
+async def test_who_waits_with_a_key_that_is_revoked_meanwhile_learns_nothing(
+    serve: Callable[..., Any],
+    make_key: MakeKey,
+    revoke: Callable[[str], None],
+    picture: Callable[..., bytes],
+    problem: Problem,
+    sleep: Callable[[float], Any],
+    path: str,
+) -> None:
+    service, key = await serve(keys="required", max_wait_s=1.3), make_key()
+    asked = {"image": picture(), "label": b"0"} if path == "evaluations" else {"image": picture()}
+    begun = await service.http.post(
+        {"jobs": "/certify", "evaluations": "/evaluations"}[path],
+        files=[*asked.items()],
+        data={"sigma": "0.25", "n": "200"},
+        headers=bearer(key),
+    )
+    waiting = asyncio.create_task(
+        service.http.get(begun.headers["location"], params={"wait": 9}, headers=bearer(key))
+    )
+    await sleep(0.1)
+
+    revoke(key)
+
+    assert begun.status_code == 202, begun.text
+    problem(await waiting, 401, "key-refused")
 
 
 async def test_a_key_dies_when_it_expires(
