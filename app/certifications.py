@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from app.errors import IdempotencyConflict
 from app.fleet import Crew
 from app.images import PreparedUpload
-from app.new_job import fingerprint, idempotency, new_spec, queued
+from app.new_job import UNNAMED, Naming, fingerprint, idempotency, new_spec, queued
 from app.pacing import chunk_size, most_draws
 from app.parameters import CertifyRequest, smoothing_params
 from app.services import Services
@@ -45,24 +45,6 @@ class Accepted:
     expected: Expected
     outcome: Outcome
     remaining: tuple[Allowance, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Naming:
-    """How a request is named by its sender, so that it happens once however often it is sent.
-
-    Attributes:
-        job_id: The id that the job shall have; None for a new one.
-        idempotency_key: Of the request; None for none.
-        group: The evaluation that it is part of; None for none.
-    """
-
-    job_id: str | None = None
-    idempotency_key: str | None = None
-    group: str | None = None
-
-
-UNNAMED = Naming()
 
 
 async def submit(
@@ -107,8 +89,7 @@ async def submit(
         request,
         params,
         upload.ref,
-        job_id=naming.job_id,
-        group=naming.group,
+        naming=naming,
         caller=caller,
         receiver=receiver,
         traceparent=services.tracing.traceparent(),
@@ -122,9 +103,7 @@ async def submit(
             job_key=keys.job_key(await services.secret.read(), spec.request_digest),
             tensor=upload.tensor,
             now=spec.created_at,
-            idempotency=idempotency(
-                request, upload, key=naming.idempotency_key, job_id=naming.job_id
-            ),
+            idempotency=idempotency(request, upload, naming),
             draws_per_s=crew.draws_per_s,
             max_backlog_draws=limits.backlog_limit_draws,
             max_backlog_jobs=limits.backlog_limit_jobs,

@@ -1,6 +1,7 @@
 """What a new job is made of."""
 
 import time
+from dataclasses import dataclass
 
 from app.images import PreparedUpload
 from app.parameters import CertifyRequest
@@ -15,13 +16,30 @@ from smoothing.procedures import opening
 _REFS: dict[str, tuple[ModelCard, ModelRef]] = {}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """How a request is named by its sender, so that it happens once however often it is sent.
+
+    Attributes:
+        job_id: The id that the job shall have; None for a new one.
+        idempotency_key: Of the request; None for none.
+        group: The evaluation that it is part of; None for none.
+    """
+
+    job_id: str | None = None
+    idempotency_key: str | None = None
+    group: str | None = None
+
+
+UNNAMED = Naming()
+
+
 def new_spec(
     request: CertifyRequest,
     params: SmoothingParams,
     image: ImageRef,
     *,
-    job_id: str | None,
-    group: str | None,
+    naming: Naming,
     caller: Caller,
     receiver: WebhookRef | None,
     traceparent: str | None,
@@ -34,8 +52,7 @@ def new_spec(
         request: As it was sent.
         params: What to certify with.
         image: What to certify.
-        job_id: The id that the client chose; None for a new one.
-        group: The evaluation that it is part of.
+        naming: How it is named by its sender.
         caller: Who asks.
         receiver: Whom to tell how it ends.
         traceparent: W3C trace context.
@@ -44,7 +61,7 @@ def new_spec(
     """
     model, now = _model_ref(request.card), time.time()
     return JobSpec(
-        id=job_id or keys.new_job_id(),
+        id=naming.job_id or keys.new_job_id(),
         model=model,
         image=image,
         params=params,
@@ -57,12 +74,12 @@ def new_spec(
         request_id=current_request_id(),
         traceparent=traceparent,
         webhook=receiver,
-        group=group,
+        group=naming.group,
     )
 
 
 def idempotency(
-    request: CertifyRequest, upload: PreparedUpload, *, key: str | None, job_id: str | None
+    request: CertifyRequest, upload: PreparedUpload, naming: Naming
 ) -> Idempotency | None:
     """The client's name for a request with what was sent; None where it has none.
 
@@ -71,9 +88,9 @@ def idempotency(
     Args:
         request: As it was sent.
         upload: Its image.
-        key: Its Idempotency-Key.
-        job_id: The id that the client chose.
+        naming: How it is named by its sender.
     """
+    key, job_id = naming.idempotency_key, naming.job_id
     if key is None and job_id is None:
         return None
     sent = {"image": upload.ref.upload_sha256, **request.form.model_dump(mode="json")}

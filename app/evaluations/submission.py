@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, replace
 
 from app import certifications
 from app.access.errors import OverQuota
-from app.certifications import Naming
 from app.certify_form import CertifyForm
 from app.errors import BadImage, IdempotencyConflict, InvalidRequest, QueueFull
 from app.evaluations.intake import refusal_of
+from app.new_job import Naming
 from app.parameters import CertifyRequest
 from app.services import Services
 from jobs import evaluations, keys, store

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.access.caller import DOCUMENTED, caller_of
-from app.certifications import Naming
 from app.errors import FieldError, InvalidRequest, echo
 from app.intake import idempotency_key, read_request
+from app.new_job import Naming
 from app.openapi import OF_AN_IMAGE, problems
 from app.openapi_parts import (
     APPLIED,

@@ -4,9 +4,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.access.caller import CallerOf
-from app.certifications import Naming
 from app.intake import idempotency_key, read_request
 from app.multipart import Part
+from app.new_job import Naming
 from app.openapi_parts import IDEMPOTENCY_KEY, PREFER, certify_body, certify_query
 from app.routes.answers import ServicesOf
 from app.routes.certify import RESPONSES

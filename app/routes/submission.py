@@ -6,7 +6,8 @@ from starlette.responses import Response
 from app import certifications
 from app.access.caller import caller_of
 from app.access.limits import limit_headers
-from app.certifications import Accepted, Expected, Naming
+from app.certifications import Accepted, Expected
+from app.new_job import Naming
 from app.pacing import poll_after_s
 from app.parameters import CertifyRequest
 from app.routes.answers import job_answer, prefix_of
