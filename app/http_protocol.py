@@ -32,7 +32,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._in_head, self._complete = True, False
+        self._in_head, self._complete, self._leaving = True, False, False
         self._head_bytes = self._parsed_bytes = 0
         self._patience: asyncio.TimerHandle | None = None
 
@@ -80,18 +80,30 @@ class HttpProtocol(HttpToolsProtocol):
         """A request begins; its body has limits of its own."""
         self._end_head()
         super().on_headers_complete()
+        cast("Any", self.cycle).transport = _Parting(self.transport, self._part)
 
     def on_message_complete(self) -> None:
         """All of a request has come."""
         self._complete = True
         self._stop_waiting()
         super().on_message_complete()
+        if self._leaving:
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         """All of an answer has been sent; of what is still to come of its request, not for ever."""
         super().on_response_complete()
         if not self._complete and not self.transport.is_closing():
             self._wait(self.linger_s, self.transport.close)
+
+    def _part(self) -> None:
+        """An answer is the last of its connection.
+
+        Closed while bytes arrive, it would be reset, and the client would lose the answer.
+        """
+        if self._complete:
+            self.transport.close()
+        self._leaving = True
 
     def send_400_response(self, msg: str) -> None:
         """What was sent is no HTTP, or more of it than is read."""
@@ -129,6 +141,22 @@ class HttpProtocol(HttpToolsProtocol):
         if not (begun or self.transport.is_closing()):
             self.transport.write(_rendered(problem_response(error)))
         self.transport.close()
+
+
+class _Parting:
+    """A connection as an exchange sees it, but for how it is closed when that is over.
+
+    Args:
+        transport: The connection.
+        part: Closes it, now or later.
+    """
+
+    def __init__(self, transport: asyncio.Transport, part: Callable[[], None]) -> None:
+        self._transport = transport
+        self.close = part
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 def _rendered(response: Response) -> bytes:

@@ -72,7 +72,7 @@ class Wire:
         """Sends pieces and reads answers, until the service closes or there are so many."""
         async with asyncio.timeout(ANSWERS_WITHIN_S):
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-            sending = asyncio.create_task(_send(writer, pieces, pause_s, half_close))
+            sending = asyncio.create_task(_send(writer, pieces, pause_s, half_close=half_close))
             found: list[Answer] = []
             while len(found) < answers and (answer := await _read(reader)):
                 found.append(answer)
@@ -81,6 +81,21 @@ class Wire:
             writer.close()
             await asyncio.gather(writer.wait_closed(), return_exceptions=True)
             return found
+
+    async def say_all_first(self, *pieces: bytes) -> Answer | None:
+        """Sends pieces, and only then looks for an answer; None when the connection was reset."""
+        async with asyncio.timeout(ANSWERS_WITHIN_S):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            writer.transport.pause_reading()
+            try:
+                await _send(writer, pieces, 0, half_close=False)
+                writer.transport.resume_reading()
+                return await _read(reader)
+            except ConnectionError:
+                return None
+            finally:
+                writer.close()
+                await asyncio.gather(writer.wait_closed(), return_exceptions=True)
 
     async def lasts(self, *pieces: bytes, pause_s: float = 0) -> float:
         """Seconds until the service closes a connection over which this is sent."""
@@ -91,7 +106,7 @@ class Wire:
 
 
 async def _send(
-    writer: asyncio.StreamWriter, pieces: tuple[bytes, ...], pause_s: float, half_close: bool
+    writer: asyncio.StreamWriter, pieces: tuple[bytes, ...], pause_s: float, *, half_close: bool
 ) -> None:
     for piece in pieces:
         writer.write(piece)

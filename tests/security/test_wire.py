@@ -63,12 +63,25 @@ async def test_one_chunk_that_claims_too_much_is_refused(wire: Any) -> None:
     assert (answer.status, answer.kind) == (413, "body-too-large")
 
 
-async def test_a_refused_body_is_not_listened_to_for_ever(wire: Any) -> None:
+@pytest.mark.parametrize("connection", [b"Connection: close", b"Connection: keep-alive"])
+async def test_a_refused_body_is_not_listened_to_for_ever(wire: Any, connection: bytes) -> None:
     endless = [bytes(100)] * 100
+    head = post(b"Content-Length: 10000000000", connection)
 
-    took = await wire.lasts(post(b"Content-Length: 10000000000"), *endless, pause_s=0.05)
+    took = await wire.lasts(head, *endless, pause_s=0.05)
 
     assert took < 2
+
+
+@pytest.mark.parametrize("connection", [b"Connection: close", b"Connection: keep-alive"])
+async def test_a_refusal_reaches_who_sends_all_before_reading(wire: Any, connection: bytes) -> None:
+    """With "close" as Python's urllib does, and proxies by HTTP/1.0."""
+    head = post(b"Content-Length: 10000000", connection)
+
+    answer = await wire.say_all_first(head, *[bytes(500_000)] * 20)
+
+    assert answer is not None
+    assert (answer.status, answer.kind) == (413, "body-too-large")
 
 
 async def test_a_body_shorter_than_it_claims_is_waited_for_only_so_long(
