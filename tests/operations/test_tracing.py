@@ -140,6 +140,20 @@ async def test_the_worker_s_spans_are_in_the_trace_of_the_request_and_of_its_cal
     assert names.count("draw chunk") >= 2
 
 
+async def test_no_span_has_the_query_of_a_request(
+    redis_url: str, received: list[ExportTraceServiceRequest]
+) -> None:
+    """Parameters may stand there, the address of a webhook with its secret among them."""
+    services = build_services(AppSettings(redis_url=redis_url), waker=QuietWaker())
+    transport = httpx.ASGITransport(create_app(services), client=("127.0.0.1", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+        await http.post("/certify?sigma=0.25&webhook_url=https://example.org/hidden")
+    await services.aclose()
+
+    assert [name for _, name, *_ in spans(received)] == ["POST /certify"]
+    assert all(b"hidden" not in request.SerializeToString() for request in received)
+
+
 async def test_without_a_receiver_nothing_is_traced_or_stored(
     redis_url: str, picture: Callable[[int], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
