@@ -36,17 +36,6 @@ def test_a_lock_file_is_hashed_and_names_no_host(lock: Path) -> None:
     assert not re.search(r"https?://|--index-url|--find-links", text)
 
 
-def test_every_package_of_the_wheel_exists_and_none_is_missing() -> None:
-    declared = set(PROJECT["tool"]["setuptools"]["packages"])
-    present = {
-        str(path.parent.relative_to(ROOT)).replace("/", ".")
-        for path in MODULES
-        if path.name == "__init__.py"
-    }
-
-    assert declared == present
-
-
 def test_the_distribution_cannot_be_uploaded_by_accident() -> None:
     assert "Private :: Do Not Upload" in PROJECT["project"]["classifiers"]
 
