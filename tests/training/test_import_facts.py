@@ -49,6 +49,15 @@ def test_all_that_is_missing_is_asked_for_at_once(published_weights: Weights, tm
     assert not (tmp_path / "run").exists()
 
 
+def test_the_heads_of_a_decoder_of_unusual_width_are_asked_for(
+    published_weights: Weights, tmp_path: Path
+):
+    file = written(tmp_path / "a.pth", published_weights("pretraining"))
+
+    with pytest.raises(BadConfig, match=r"--decoder-num-heads .*no usual number for width 16"):
+        take(file, tmp_path / "run", **PRETRAINING | {"decoder_num_heads": None})
+
+
 def test_the_certified_size_of_an_enlarged_cifar_image_is_asked_for(
     published_weights: Weights, tmp_path: Path
 ):

@@ -118,14 +118,14 @@ def _pretraining(case: _Case) -> Described:
         ask="dmae, mae or nim; other for an encoder from elsewhere",
     )
     corruption = _corruption(case, objective)
-    heads, decoder = _heads(case), _decoder(case)
+    heads, decoder_heads = _heads(case), _decoder_heads(case)
     normalisation = _normalisation(case)
     case.ledger.demand()
     mean, std = normalisation
     return Described(
         config=PretrainConfig(
             architecture=_architecture(case.layout, heads),
-            decoder=decoder,
+            decoder=_decoder(case.layout, decoder_heads),
             data=DataConfig(mean=mean, std=std),
             loop=LoopConfig(steps=1),
             corruption=corruption,
@@ -172,18 +172,23 @@ def _heads(case: _Case) -> int:
     )
 
 
-def _decoder(case: _Case) -> DecoderConfig:
-    if case.layout.kind == "encoder":
-        return DecoderConfig()
+def _decoder_heads(case: _Case) -> int:
     width = case.layout.decoder_dim
-    heads = case.ledger.settle(
+    if case.layout.kind == "encoder":
+        return DecoderConfig().num_heads
+    return case.ledger.settle(
         "decoder-num-heads",
         case.config.decoder_num_heads,
         found=case.file.count("decoder_num_heads"),
         assumed=DECODER_HEADS.get(width),
         ask=f"the decoder's attention heads; there is no usual number for width {width}",
     )
-    return DecoderConfig(embed_dim=width, depth=case.layout.decoder_depth, num_heads=heads)
+
+
+def _decoder(layout: Layout, heads: int) -> DecoderConfig:
+    if layout.kind == "encoder":
+        return DecoderConfig()
+    return DecoderConfig(embed_dim=layout.decoder_dim, depth=layout.decoder_depth, num_heads=heads)
 
 
 def _normalisation(case: _Case) -> Normalisation:
