@@ -75,6 +75,10 @@ UNREADABLE = {
         lambda path: torch.save({"model": {}, "classifier": {}}, path),
         "several state dicts: model, classifier",
     ),
+    "averages too": (
+        lambda path: torch.save({"state_dict": {}, "state_dict_ema": {}}, path),
+        "several state dicts: state_dict, state_dict_ema; keep one",
+    ),
     "twins": (
         lambda path: torch.save({"a": torch.zeros(1), "module.a": torch.ones(1)}, path),
         "entries with and without module",

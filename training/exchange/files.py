@@ -21,8 +21,8 @@ from torch import Tensor
 from training.errors import BadCheckpoint
 
 # Where the projects keep the weights inside of what they save: DMAE, MAE and NIM's pre-training;
-# NIM's classifier; timm's training script.
-WRAPPERS = ("model", "classifier", "state_dict")
+# NIM's classifier; timm's training script, which may have their moving averages as well.
+WRAPPERS = ("model", "classifier", "state_dict", "model_ema", "state_dict_ema")
 # What data parallel training and torch.compile put before every name.
 PREFIXES = ("module.", "_orig_mod.")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
