@@ -7,14 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from model_store.card import ModelCard, dump_card
-from model_store.registry import CARD_FILE
+from model_store.card import ModelCard
 from model_store.runtimes.quantise import quantise_model
+from model_store.whole_file import replace_file
 from training.config import ExportConfig
+from training.engine.disk import room_for
 from training.errors import BadConfig
 from training.exchange.calibration import calibration_batches
-from training.exchange.cards import measured_before, write_model
+from training.exchange.cards import write_model, write_weights
 from training.exchange.formats import write_official, write_timm
+from training.exchange.placing import NEW_WEIGHTS, name_weights, put_card
 from training.hardware import describe_hardware
 from training.sampling import open_sampler
 
@@ -45,12 +47,12 @@ def export(config: ExportConfig) -> Path:
 
 
 def _to_store(config: ExportConfig) -> Path:
-    card = _quantised(config) if config.precision == "int8" else write_model(config)
+    card = _quantised(config) if config.precision == "int8" else write_weights(config)
     target = config.store / card.id
     sampler, runtime = open_sampler(card, target)
     speed = round(sampler.measure(seconds=config.measure_s), 1)
     measured_on = f"{describe_hardware()}; {runtime.summary}"
-    dump_card(replace(card, draws_per_s=speed, measured_on=measured_on), target / CARD_FILE)
+    put_card(replace(card, draws_per_s=speed, measured_on=measured_on), target)
     return target
 
 
@@ -61,14 +63,16 @@ def _quantised(config: ExportConfig) -> ModelCard:
         exact = write_model(plain)
         batches = calibration_batches(config.run, exact, path=config.calibrate_on)
         model = config.id or f"{exact.id}-int8"
-        target = config.store / model
-        target.mkdir(parents=True, exist_ok=True)
         try:
             with redirect_stdout(sys.stderr):  # nncf draws its progress; ours says the path only
                 card = quantise_model(
-                    exact, Path(store) / exact.id, batches, model_id=model, target=target
+                    exact, Path(store) / exact.id, batches, model_id=model, target=Path(store)
                 )
         except ImportError as error:
             message = f"--precision int8 needs OpenVINO and nncf, which are not here: {error}"
             raise BadConfig(message) from error
-    return replace(card, evaluations=measured_before(card, target / CARD_FILE))
+        target = config.store / model
+        target.mkdir(parents=True, exist_ok=True)
+        with room_for(target / card.weights.file, needed=card.weights.num_bytes):
+            replace_file(target / NEW_WEIGHTS, (Path(store) / card.weights.file).read_bytes())
+    return name_weights(card, target)

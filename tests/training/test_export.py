@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import torch
@@ -156,6 +157,36 @@ def test_a_card_that_makes_no_sense_leaves_the_model_that_was_there(
         export(to_store(probe_run, tmp_path / "store", stored_as="float32"))
 
     assert {path.name: path.read_bytes() for path in target.iterdir()} == before
+
+
+def test_an_export_that_dies_leaves_the_model_that_was_there(
+    finetuned: Path, probe_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    target = export(to_store(finetuned, tmp_path / "store"))
+    before = load_card(target / "card.json")
+
+    def dies(*_: object, **__: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.export.open_sampler", dies)  # after the weights were written
+    with pytest.raises(KeyboardInterrupt):
+        export(to_store(probe_run, tmp_path / "store"))
+
+    card = load_card(target / "card.json")
+    assert card == before
+    assert load_classifier(card, target).size == 16
+
+
+def test_the_weights_of_a_model_that_is_replaced_are_removed(
+    finetuned: Path, probe_run: Path, tmp_path: Path
+):
+    runs = (finetuned, probe_run, probe_run, finetuned, probe_run)
+
+    *_, target = [export(to_store(run, tmp_path / "store")) for run in runs]
+
+    card = load_card(target / "card.json")
+    assert {path.name for path in target.iterdir()} == {"card.json", card.weights.file}
+    assert load_classifier(card, target).size == 16
 
 
 def test_figures_of_the_same_weights_survive_another_export(

@@ -1,6 +1,5 @@
 """From a classifier's run to a model in a store: the weights, and a card that explains them."""
 
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,12 +14,8 @@ from model_store.card import (
     ModelCard,
     Preprocessing,
     Weights,
-    dump_card,
-    load_card,
 )
-from model_store.errors import CardInvalid
-from model_store.evidence import Evaluation, Provenance
-from model_store.registry import CARD_FILE
+from model_store.evidence import Provenance
 from training.config import ExportConfig
 from training.config.checks import require
 from training.engine import checkpoints
@@ -34,13 +29,10 @@ from training.exchange.origins import (
     pretraining_in_words,
     schedule_in_words,
 )
+from training.exchange.placing import NEW_WEIGHTS, WEIGHTS_FILE, name_weights, put_card
 from training.hardware import describe_hardware
 from training.network.probe import fold_probe
 
-logger = logging.getLogger(__name__)
-
-WEIGHTS_FILE = "weights.safetensors"
-CARD_BYTES = 2**14  # about what a card takes
 PREFIX = "vit."
 SIZES = {192: "tiny", 384: "small", 768: "base", 1024: "large", 1280: "huge"}
 # As ImageNet is evaluated: the shorter side to 256, then the middle 224. Small images are whole.
@@ -71,6 +63,20 @@ def write_model(config: ExportConfig) -> ModelCard:
         config: Which run, where to, and what the card says.
 
     Raises:
+        DiskFull: There is no room.
+        Exception: See `write_weights` for the others.
+    """
+    card = write_weights(config)
+    return put_card(card, config.store / card.id)
+
+
+def write_weights(config: ExportConfig) -> ModelCard:
+    """Writes the weights of a run to `<store>/<id>/`; the card that makes them the model.
+
+    Args:
+        config: Which run, where to, and what the card says.
+
+    Raises:
         BadCheckpoint: The run is no classifier, or has no checkpoint.
         BadConfig: The run was trained without noise and no sigma is given.
         CardInvalid: A value is outside what a card allows.
@@ -80,19 +86,15 @@ def write_model(config: ExportConfig) -> ModelCard:
     tensors = classifier_tensors(config.run)
     imported = "imported" in read_origin(config.run)
     stored_as = config.stored_as or ("float32" if imported else "float16")
-    card = _card(config, settings)  # refused, if at all, before what is there is replaced
+    card = _card(config, settings)  # refused, if at all, before anything is written
     target = config.store / card.id
     target.mkdir(parents=True, exist_ok=True)
-    path = target / WEIGHTS_FILE
-    with room_for(path, needed=sum(tensor.nbytes for tensor in tensors.values())):
+    path = target / NEW_WEIGHTS
+    with room_for(target / WEIGHTS_FILE, needed=sum(tensor.nbytes for tensor in tensors.values())):
         sha256 = checkpoint.save(path, tensors, stored_as=stored_as)
     size = path.stat().st_size
     weights = replace(card.weights, sha256=sha256, num_bytes=size, stored_as=stored_as)
-    card = replace(card, weights=weights)
-    card = replace(card, evaluations=measured_before(card, target / CARD_FILE))
-    with room_for(target / CARD_FILE, needed=CARD_BYTES):
-        dump_card(card, target / CARD_FILE)
-    return card
+    return name_weights(replace(card, weights=weights), target)
 
 
 def classifier_tensors(run: Path) -> dict[str, Tensor]:
@@ -124,23 +126,6 @@ def _stated_sigma(config: ExportConfig, settings: Mapping[str, Any]) -> float:
         "give --sigma",
     )
     return sigma
-
-
-def measured_before(card: ModelCard, path: Path) -> tuple[Evaluation, ...]:
-    """Figures on the card that is there, where it is of the same classifier."""
-    try:
-        there = load_card(path)
-    except CardInvalid:  # none, or one that nobody could read
-        return ()
-    same = all(
-        getattr(there, name) == getattr(card, name)
-        for name in ("architecture", "labels", "preprocessing", "weights")
-    )
-    if not same:
-        logger.warning(
-            "%s held another classifier, which is replaced, figures and all", path.parent
-        )
-    return there.evaluations if same else ()
 
 
 def _card(config: ExportConfig, settings: Mapping[str, Any]) -> ModelCard:
