@@ -6,7 +6,10 @@ from pathlib import Path
 
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, Response
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.pages.file_answers import file_answer
 
 router = APIRouter(include_in_schema=False)
 
@@ -32,9 +35,9 @@ def fingerprint() -> str:
 
 
 @router.get("/static/{made_of}/{name:path}")
-async def static_file(made_of: str, name: str) -> Response:
+async def static_file(request: Request, made_of: str, name: str) -> Response:
     """A file of this version; a page of another version gets it too, but may not keep it."""
     if name not in files():
         raise HTTPException(404)
     lasting = FOR_EVER if made_of == fingerprint() else "no-cache"
-    return FileResponse(files()[name], headers={"Cache-Control": lasting})
+    return file_answer(request, files()[name], {"Cache-Control": lasting})

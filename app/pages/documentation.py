@@ -8,8 +8,10 @@ from pathlib import Path
 import fastapi_offline
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
+from app.pages.file_answers import file_answer
 from app.problem_kinds import KINDS
 
 router = APIRouter(include_in_schema=False)
@@ -29,18 +31,18 @@ ASSETS = {
 
 
 @router.get("/docs")
-async def docs() -> Response:
+async def docs(request: Request) -> Response:
     """Swagger UI over /openapi.json."""
     page = OWN / "templates" / "docs.html"
-    return FileResponse(page, headers={"Content-Security-Policy": SWAGGER_POLICY})
+    return file_answer(request, page, {"Content-Security-Policy": SWAGGER_POLICY})
 
 
 @router.get("/docs/{name}")
-async def docs_asset(name: str) -> Response:
+async def docs_asset(request: Request, name: str) -> Response:
     """A script or style sheet of the documentation."""
     if name not in ASSETS:
         raise HTTPException(404)
-    return FileResponse(ASSETS[name], headers={"Cache-Control": "max-age=3600"})
+    return file_answer(request, ASSETS[name], {"Cache-Control": "max-age=3600"})
 
 
 @router.get("/problems")

@@ -52,6 +52,21 @@ def test_a_page_of_another_version_gets_its_files_but_may_not_keep_them(site: An
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
 
 
+@pytest.mark.parametrize("path", ["/static/0123456789abcdef/page.css", "/docs/docs.js", "/docs"])
+def test_whoever_has_a_file_is_told_so_and_else_gets_all_of_it(site: Any, path: str) -> None:
+    whole = site.get(path)
+
+    again = site.get(path, headers={"If-None-Match": whole.headers["etag"]})
+    other = site.get(path, headers={"If-None-Match": '"another"'})
+    ranges = [site.get(path, headers={"Range": f"bytes={sent}"}) for sent in ("0-9", "x", "-0")]
+
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == whole.headers["etag"]
+    assert again.headers["cache-control"] == whole.headers["cache-control"]
+    for answer in (other, *ranges):
+        assert (answer.status_code, answer.content) == (200, whole.content)
+
+
 @pytest.mark.parametrize("name", ["none.css", "../templates/base.html", "..%2f..%2fmain.py", ""])
 def test_nothing_else_is_served(site: Any, name: str) -> None:
     assert site.get(f"/static/{fingerprint()}/{name}").status_code == 404
