@@ -36,10 +36,16 @@ class Room:
     Attributes:
         evaluations: Of one tenant, under way.
         image_bytes: Of all tenants, waiting to be submitted.
+        own_image_bytes: Of them, of one tenant.
     """
 
     evaluations: int
     image_bytes: int
+    own_image_bytes: int
+
+    def told(self) -> tuple[int, int, int]:
+        """As scripts take it."""
+        return self.evaluations, self.image_bytes, self.own_image_bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +84,7 @@ def _ask(
 
 def admits(tenant: str, *, num_bytes: int, room: Room, now: float) -> Command[Admission]:
     """Whether a tenant's evaluation with so many bytes of images would be taken."""
-    return _ask(
-        "admits", "", now, tenant, num_bytes, room.evaluations, room.image_bytes, parse=_admission
-    )
+    return _ask("admits", "", now, tenant, num_bytes, *room.told(), parse=_admission)
 
 
 def upload(upload_id: str, index: int, data: bytes, *, now: float) -> Command[None]:
@@ -132,8 +136,7 @@ def create(
         now,
         spec.caller.tenant,
         num_bytes,
-        room.evaluations,
-        room.image_bytes,
+        *room.told(),
         dump_evaluation(spec),
         spec.deadline_at,
         upload_id,

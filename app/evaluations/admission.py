@@ -59,7 +59,13 @@ async def require_draws(spec: EvaluationSpec, num_images: int, services: Service
 def room(services: Services) -> Room:
     """How much there may be at a time."""
     settings = services.settings
-    return Room(evaluations=settings.max_evaluations, image_bytes=settings.evaluation_room_bytes)
+    longest, whole = settings.max_evaluation_bytes, settings.evaluation_room_bytes
+    return Room(
+        evaluations=settings.max_evaluations,
+        image_bytes=whole,
+        # Another tenant's may have to wait for days; room for one is left to others.
+        own_image_bytes=max(whole - longest, longest),
+    )
 
 
 async def require_room(services: Services, caller: Caller, *, num_bytes: int) -> None:

@@ -156,22 +156,24 @@ local function head(e)
 end
 
 -- Whether a tenant may begin one more, with so many bytes of images.
-local function admits(tenant, bytes, most, most_bytes)
-  local live, waiting = 0, 0
+local function admits(tenant, bytes, most, most_bytes, most_own)
+  local live, waiting, own_bytes = 0, 0, 0
   for _, one in ipairs(redis.call('ZRANGE', LIVE, 0, -1)) do
     local owner, size = unpack(redis.call('HMGET', evaluation_name(one), 'tenant', 'bytes'))
     if not owner then redis.call('ZREM', LIVE, one) end
-    if owner == tenant then live = live + 1 end
-    waiting = waiting + tonumber(size or 0)
+    size = tonumber(size or 0)
+    if owner == tenant then live, own_bytes = live + 1, own_bytes + size end
+    waiting = waiting + size
   end
   if live >= most then return 'busy' end
-  return waiting + bytes > most_bytes and 'full' or 'admitted'
+  local full = waiting + bytes > most_bytes or own_bytes + bytes > most_own
+  return full and 'full' or 'admitted'
 end
 
 local answers = {}
 
 function answers.admits()
-  return admits(ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]))
+  return admits(ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]))
 end
 
 -- Before there is a record, under a name of its own: forgotten within the hour if none comes.
@@ -184,15 +186,15 @@ function answers.upload()
 end
 
 function answers.create()
-  local tenant, bytes, spec, deadline = ARGV[4], tonumber(ARGV[5]), ARGV[8], tonumber(ARGV[9])
-  local uploads, first_item = open(ARGV[10]).images, 11
+  local tenant, bytes, spec, deadline = ARGV[4], tonumber(ARGV[5]), ARGV[9], tonumber(ARGV[10])
+  local uploads, first_item = open(ARGV[11]).images, 12
   local e = open(id)
   if e.state then
     redis.call('DEL', uploads)
     local before = cjson.decode(redis.call('HGET', e.name, 'spec'))
     return before.payload_sha256 == cjson.decode(spec).payload_sha256 and 'admitted' or 'conflict'
   end
-  local admitted = admits(tenant, bytes, tonumber(ARGV[6]), tonumber(ARGV[7]))
+  local admitted = admits(tenant, bytes, tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]))
   if admitted ~= 'admitted' then return admitted end
   local refusal = no_room()
   if refusal then return refusal end

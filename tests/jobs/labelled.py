@@ -7,7 +7,7 @@ from jobs.caller import LOCAL
 from jobs.evaluation_record import EvaluationSpec, Item, ItemError
 from smoothing.params import SmoothingParams
 
-ROOM = evaluations.Room(evaluations=2, image_bytes=100)
+ROOM = evaluations.Room(evaluations=2, image_bytes=100, own_image_bytes=100)
 BAD = Item(name="b.txt", label=1, error=ItemError(code="unreadable-image", message="no image"))
 ITEMS = (Item(name="a.png", label=0), BAD, Item(name="c.png", label=2))
 DOCUMENT = {

@@ -114,7 +114,7 @@ def test_an_evaluation_neither_believes_nor_ends_another_tenant_s_job(life: Any)
     )
     child = evaluations.child_id(spec.id, 0)
     life.submit(life.other(1, tenant="bolt", id=child), caller=bolt)
-    room = evaluations.Room(evaluations=2, image_bytes=100)
+    room = evaluations.Room(evaluations=2, image_bytes=100, own_image_bytes=100)
     items = (Item(name="a.png", label=0), Item(name="b.png", label=0))
     life.run(
         evaluations.create(spec, items, upload_id="uploads", num_bytes=0, room=room, now=life.now)

@@ -163,7 +163,7 @@ def test_pages_go_from_the_newest_to_the_oldest(life: Any) -> None:
     sets = []
     for _ in range(3):
         sets.append(LabelledSet(life))
-        sets[-1].begin(evaluations.Room(evaluations=9, image_bytes=1000))
+        sets[-1].begin(evaluations.Room(evaluations=9, image_bytes=1000, own_image_bytes=1000))
         life.now += 1
     sets[1].delete()
 
@@ -177,9 +177,9 @@ def test_pages_go_from_the_newest_to_the_oldest(life: Any) -> None:
 @pytest.mark.parametrize(
     ("room", "expected"),
     [
-        (evaluations.Room(evaluations=1, image_bytes=1000), "busy"),
-        (evaluations.Room(evaluations=9, image_bytes=79), "full"),
-        (evaluations.Room(evaluations=9, image_bytes=80), "admitted"),
+        (evaluations.Room(evaluations=1, image_bytes=1000, own_image_bytes=1000), "busy"),
+        (evaluations.Room(evaluations=9, image_bytes=79, own_image_bytes=79), "full"),
+        (evaluations.Room(evaluations=9, image_bytes=80, own_image_bytes=80), "admitted"),
     ],
 )
 def test_there_is_room_for_so_many_and_no_more(
@@ -189,6 +189,16 @@ def test_there_is_room_for_so_many_and_no_more(
     asked = evaluations.admits("local", num_bytes=40, room=room, now=evaluation.life.now)
 
     assert evaluation.run(asked) == other.begin(room) == expected
+
+
+def test_images_of_one_tenant_leave_room_for_another_s(life: Any) -> None:
+    room = evaluations.Room(evaluations=9, image_bytes=120, own_image_bytes=60)
+    acme = life.caller("acme")
+
+    begun = [LabelledSet(life, caller=acme).begin(room) for _ in range(2)]
+
+    assert begun == ["admitted", "full"]
+    assert LabelledSet(life).begin(room) == "admitted"
 
 
 def test_beginning_twice_changes_nothing(evaluation: LabelledSet) -> None:
