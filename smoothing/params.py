@@ -238,7 +238,7 @@ class SmoothingParams:
             f"radius must be at most {ceiling} with sigma={self.sigma}, n={self.n}, "
             f"{self._shared_alpha()}, got {radius}: even unanimous draws show no more; {help_}",
             field="radius",
-            nearest=ceiling,
+            nearest=ceiling or None,
         )
 
 

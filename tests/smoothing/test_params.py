@@ -100,6 +100,10 @@ def test_a_radius_out_of_all_reach_is_refused_with_the_ceiling_alone(radius: flo
     assert error.nearest == params(mode="decide", radius=0.1).radius_ceiling
 
 
+def test_no_radius_is_nearest_where_none_would_do() -> None:
+    assert refusal(mode="decide", radius=0.1, sigma=1e-9).nearest is None
+
+
 def test_the_help_counts_the_family() -> None:
     error = refusal(mode="decide", radius=1.5, n=1_000, family_size=10)
 
