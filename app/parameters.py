@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
@@ -12,7 +13,7 @@ from app.faults import accepted, fault, limits_of, refused
 from app.multipart import Part
 from app.pacing import default_n
 from model_store.card import ModelCard
-from model_store.errors import ModelNotFound
+from model_store.errors import ModelNotFound, ModelStoreError
 from model_store.registry import Registry
 from smoothing.digits import plain
 from smoothing.errors import InvalidParams
@@ -85,7 +86,9 @@ def read_texts(
     form, invalid = _validate(texts, limits)
     found = [*faults, *unreadable, *unknown_model, *invalid]
     if form is not None:
-        found += _out_of_range(form, texts, card, limits, max_draws)
+        found += _too_many_draws(form, texts, limits, max_draws)
+        if card is not None and form.sigma not in card.sigmas:
+            found.append(_unsupported_sigma(form, texts, card, limits, registry))
     if found or form is None or card is None:
         raise InvalidRequest(found)
     return CertifyRequest(image=b"", card=card, form=form, limits=limits)
@@ -215,20 +218,35 @@ def _in_words(sent: str | None, message: str) -> str:
     return "is required" if sent is None else message[:1].lower() + message[1:]
 
 
-def _out_of_range(
-    form: CertifyForm,
-    texts: Mapping[str, str],
-    card: ModelCard | None,
-    limits: Mapping[str, Limit],
-    max_draws: int,
+def _too_many_draws(
+    form: CertifyForm, texts: Mapping[str, str], limits: Mapping[str, Limit], max_draws: int
 ) -> list[FieldError]:
-    faults = [
+    return [
         fault(field, texts[field], f"must be at most {max_draws}, got {value}", limits[field])
         for field, value in (("n", form.n), ("n0", form.n0))
         if value is not None and value > max_draws
     ]
-    if card is not None and form.sigma not in card.sigmas:
-        supported = ", ".join(map(plain, card.sigmas))
-        message = f"{card.id} was trained for sigma {supported}, not {plain(form.sigma)}"
-        faults.append(fault("sigma", texts["sigma"], message, limits["sigma"]))
-    return faults
+
+
+def _unsupported_sigma(
+    form: CertifyForm,
+    texts: Mapping[str, str],
+    card: ModelCard,
+    limits: Mapping[str, Limit],
+    registry: Registry,
+) -> FieldError:
+    supported = ", ".join(map(plain, card.sigmas))
+    detail = f"{card.id} was trained for sigma {supported}, not {plain(form.sigma)}"
+    others = ", ".join(_trained_for(form.sigma, registry))
+    if others:
+        detail += f"; trained for that: {others}"
+    return fault("sigma", texts["sigma"], detail, limits["sigma"])
+
+
+def _trained_for(sigma: float, registry: Registry) -> list[str]:
+    models: list[str] = []
+    for model in registry.ids():
+        with suppress(ModelStoreError):  # another's card that cannot be read
+            if sigma in registry.get(model).sigmas:
+                models.append(model)
+    return models

@@ -1,9 +1,14 @@
 """A value that is wrong is named, with what was sent and what would have been right."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from model_store.card import dump_card
+from tests.app.acting import CARD, MODEL
 
 pytestmark = [pytest.mark.anyio, pytest.mark.redis]
 
@@ -65,6 +70,23 @@ async def test_an_n_that_could_only_abstain_says_which_would_do(
     (error,) = problem(answer, 422, "invalid-parameter")["errors"]
     assert "at least 17" in error["detail"]
     assert error["limit"] == {"minimum": 17, "maximum": 1_000_000}
+
+
+async def test_a_sigma_of_another_model_names_that_model(
+    serve: Callable[..., Any], tmp_path: Path, picture: Picture, problem: Problem
+) -> None:
+    other = replace(CARD, id="tiny.one", sigmas=(1.0,))
+    for card in (CARD, other):
+        (tmp_path / card.id).mkdir()
+        dump_card(card, tmp_path / card.id / "card.json")
+    (tmp_path / "tiny.torn").mkdir()
+    (tmp_path / "tiny.torn" / "card.json").write_text("{")
+    service = await serve(model_store_dir=tmp_path, default_model=MODEL)
+
+    answer = await service.certify(picture(), sigma="1")
+
+    (error,) = problem(answer, 422, "invalid-parameter")["errors"]
+    assert error["detail"].endswith("not 1; trained for that: tiny.one")
 
 
 async def test_all_that_is_wrong_is_said_at_once(
