@@ -19,7 +19,10 @@ def command(settings: WorkerSettings) -> list[str]:
         for name in (draw_queue(model_id), admit_queue(model_id))
     ]
     if not queues:
-        raise SystemExit(f"no models in {settings.model_store_dir}")
+        raise SystemExit(
+            f"no models in {settings.model_store_dir}: a store is a folder with a folder for each "
+            "model, named by its id, which holds card.json and the weights"
+        )
     return [
         *(sys.executable, "-m", "celery", "-A", "worker.celery_app:celery_app", "--quiet"),
         *("worker", "--pool", "threads", "--concurrency", str(settings.threads)),

@@ -158,10 +158,14 @@ def open_store(state_dir: Path | None) -> Generator["SyncRunner"]:
         with make_redis(store_url(settings)) as connection:
             yield SyncRunner(connection)
     except StoreUnavailable as error:
-        there = "REDIS_URL names" if settings.redis_url else f"{settings.state_dir} is for"
-        raise StoreAway(
-            f"the store that {there} does not answer; is `dmae serve` running?"
-        ) from error
+        if settings.redis_url:
+            away = "the store that REDIS_URL names does not answer: start it, or correct REDIS_URL"
+        else:
+            away = (
+                f"the store that {settings.state_dir} is for does not answer; "
+                "is `dmae serve` running?"
+            )
+        raise StoreAway(away) from error
 
 
 def _scopes(text: str) -> frozenset[Any]:

@@ -97,8 +97,11 @@ def test_a_key_is_revoked_by_its_id(dmae: Any) -> None:
 def test_a_store_that_is_away_is_said_to_be(dmae: Any, tmp_path: Path) -> None:
     away = dmae("keys", "list", "--state-dir", str(tmp_path), REDIS_URL="")
 
-    assert away.exit_code == 1
-    assert "dmae serve" in away.stderr
+    named = dmae("keys", "list", REDIS_URL=f"unix://{tmp_path}/none")
+
+    assert (away.exit_code, named.exit_code) == (1, 1)
+    assert "is `dmae serve` running?" in away.stderr
+    assert "start it, or correct REDIS_URL" in named.stderr
 
 
 @pytest.mark.parametrize(
