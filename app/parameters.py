@@ -24,6 +24,11 @@ IMAGE = "image"
 TEXT_FIELDS = tuple(CertifyForm.model_fields)
 MAX_TEXT_BYTES = 1024
 
+_NO_NUMBERS = {
+    "int_parsing": "must be a whole number, such as 10000",
+    "float_parsing": "must be a number, such as 0.25",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertifyRequest:
@@ -196,7 +201,12 @@ def _validate(
         if [field for field, _ in faults] == ["n"]:
             limits = {**limits, "n": _limit_of_draws(texts, limits["n"])}
         return None, [
-            fault(field, sent, _in_words(sent, each["msg"]), limits.get(field, each.get("ctx")))
+            fault(
+                field,
+                sent,
+                _in_words(sent, each["type"], each["msg"]),
+                limits.get(field, each.get("ctx")),
+            )
             for field, each in faults
             for sent in [texts.get(field)]
         ]
@@ -214,8 +224,10 @@ def _limit_of_draws(texts: Mapping[str, str], limit: Limit) -> Limit:
     return {**limit, "minimum": values["n"]}
 
 
-def _in_words(sent: str | None, message: str) -> str:
-    return "is required" if sent is None else message[:1].lower() + message[1:]
+def _in_words(sent: str | None, kind: str, message: str) -> str:
+    if sent is None:
+        return "is required"
+    return _NO_NUMBERS.get(kind, message[:1].lower() + message[1:])
 
 
 def _too_many_draws(

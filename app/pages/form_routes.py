@@ -1,5 +1,6 @@
 """The form: how it is shown, and what becomes of what is sent with it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -29,6 +30,7 @@ from model_store.errors import ModelStoreError
 router = APIRouter(include_in_schema=False)
 
 SOURCE = "source"
+COUNTS = frozenset({"n", "n0", "family_size"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +40,12 @@ class Entered:
     Attributes:
         texts: Of the fields that are not empty.
         source: Where the image is to come from, unless there is a file.
-        file: The visitor's own file; empty for none.
+        file: The visitor's own file; None for none.
     """
 
     texts: Mapping[str, str] = field(default_factory=dict[str, str])
     source: str = FILE
-    file: bytes = b""
+    file: bytes | None = None
 
 
 @router.get("/")
@@ -85,25 +87,34 @@ async def _entered(request: Request, services: Services) -> Entered:
         if name in found
     }
     source = texts.pop(SOURCE, FILE)
+    # Where no file was chosen browsers send one without a name.
+    chosen = any(part.name == IMAGE and (part.filename or part.data) for part in parts)
     return Entered(
-        texts={name: text for name, text in texts.items() if text},
+        texts={name: _ungrouped(name, text) for name, text in texts.items() if text},
         source=source,
-        file=found.get(IMAGE, b""),
+        file=found[IMAGE] if chosen else None,
     )
+
+
+def _ungrouped(name: str, text: str) -> str:
+    """A count without the commas between thousands, with which the pages write it."""
+    grouped = name in COUNTS and re.fullmatch(r"\d{1,3}(,\d{3})+", text, re.ASCII)
+    return text.replace(",", "") if grouped else text
 
 
 async def _submit(entered: Entered, services: Services, caller: Caller) -> Job:
     """A form has every field; those that the mode does not read are no part of the question."""
     unread = unread_by(entered.texts.get("mode", ""))
     asked = {name: text for name, text in entered.texts.items() if name not in unread}
-    source = FILE if entered.file else entered.source
+    source = entered.source if entered.file is None else FILE
     example = next((each.path for each in EXAMPLES if each.name == source), None)
     earlier = None
     image = example.read_bytes() if example else entered.file
     if source != FILE and example is None:
         earlier = await own_job(services, caller, source)
     parts = [Part(name=name, data=bytearray(text.encode())) for name, text in asked.items()]
-    parts += [Part(name=IMAGE, data=bytearray(image))] if image or earlier else []
+    if image is not None or earlier:
+        parts.append(Part(name=IMAGE, data=bytearray(image or b"")))
     wanted = parameters.read_form(
         parts, registry=services.registry, max_draws=services.settings.max_draws
     )
@@ -140,7 +151,7 @@ async def _form_again(
         source=entered.source,
         again=earlier and earlier.spec.id,
         problem=problem,
-        file_lost=bool(entered.file),
+        file_lost=entered.file is not None,
     )
     return page(
         request,

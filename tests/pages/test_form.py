@@ -134,6 +134,35 @@ def test_no_image_at_all_is_said_in_plain_words(site: Any) -> None:
     assert "Image: choose a file, or take an example" in answer.text
 
 
+def test_an_empty_file_is_said_to_be_empty(site: Any) -> None:
+    files = {"image": ("empty.png", b"")}
+
+    answer = httpx.post(f"{site.url}/ui/jobs", files=files, data={"sigma": "0.25"})
+
+    assert answer.status_code == 422
+    assert "Image: the image is empty (0 bytes)" in answer.text
+
+
+def test_a_count_may_be_written_as_the_pages_write_it(site: Any, picture: Any) -> None:
+    answer = post(site, image=picture(26), n="1,024")
+
+    assert asked(site, answer)["params"]["n"] == 1024
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"n": "many"}, "Draws n: must be a whole number, such as 10000"),
+        ({"n": "1,02"}, "Draws n: must be a whole number, such as 10000"),
+        ({"alpha": "0,05"}, "Alpha: must be a number, such as 0.25"),
+    ],
+)
+def test_what_is_no_number_is_said_in_plain_words(
+    site: Any, picture: Any, fields: dict[str, str], said: str
+) -> None:
+    assert said in post(site, image=picture(27), **fields).text
+
+
 def test_a_file_that_is_no_image_keeps_the_rest_of_the_form(site: Any) -> None:
     answer = post(site, image=b"GIF89a, perhaps", n="4321")
 
