@@ -62,5 +62,5 @@ def test_the_command_line_consumes_both_queues_of_each_model() -> None:
 
 
 def test_a_store_without_models_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="no models in .*each model.* card.json"):
+    with pytest.raises(SystemExit, match=r"no models in .*each model.* card.json"):
         command(WorkerSettings(model_store_dir=tmp_path))
