@@ -127,13 +127,18 @@ def _figures(document: dict[str, Any]) -> list[tuple[str, str]]:
             ("Certified L2 radius, pixels in 0..1", unrounded(document["radius"])),
             ("The same, pixels in 0..255", repr(document["radius_255"])),
             ("For the pixels of the upload, in 0..1", f"{document['radius_original']:.6f}"),
-            ("Largest change of all pixels at once that it covers", repr(document["radius_linf"])),
+            (
+                "Largest change of all pixels at once that it covers, in 0..1",
+                repr(document["radius_linf"]),
+            ),
             ("Most that these parameters could show", f"{document['radius_ceiling']:.6f}"),
         ]
     if document["p_lower"]:
         rows.append(("Probability of the class under the noise, at least", _share(document)))
     if "attempts" in document:
-        rows.append(("Questions asked about this image and model", f"{document['attempts']:,}"))
+        rows.append(
+            ("Questions about this image and model by then, at least", f"{document['attempts']:,}")
+        )
     return [
         *rows,
         ("Proof", _METHODS[document["method"]]),

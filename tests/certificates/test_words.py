@@ -40,6 +40,14 @@ def test_classes_keep_their_numbers_where_nobody_knows_their_names(
     assert "class 0 won" in " ".join(describe(make_document("fixed, abstained")).split())
 
 
+def test_the_number_of_questions_is_said_to_be_a_lower_bound(
+    make_document: Callable[..., dict[str, Any]],
+) -> None:
+    figures = dict(tables(make_document("fixed, abstained", attempts=3), LABELS)[0].rows)
+
+    assert figures["Questions about this image and model by then, at least"] == "3"
+
+
 def test_a_radius_with_many_digits_is_never_rounded_up(
     make_document: Callable[..., dict[str, Any]],
 ) -> None:

@@ -125,6 +125,35 @@ def test_there_is_no_picture_of_a_radius_that_is_not_there(site: Any, picture: A
     assert [answer.status_code for answer in (early, never, odd)] == [409, 404, 422]
 
 
+def test_a_result_stays_true_whatever_is_asked_after_it(site: Any, picture: Any) -> None:
+    first = site.certify(picture(43))
+    site.worker.work()
+    site.certify(picture(43), n="1001")
+    site.worker.work()
+
+    assert "By then, no other question had been asked" in site.get(f"/ui/jobs/{first}").text
+
+
+def test_the_ceiling_is_not_that_of_the_draws_that_were_planned(site: Any, picture: Any) -> None:
+    site.worker.doubt = 0
+    job = site.certify(picture(44), mode="adaptive", n="2000")
+    site.worker.work()
+    certificate = site.get(f"/jobs/{job}").json()["certificate"]
+
+    page = site.get(f"/ui/jobs/{job}").text
+
+    assert certificate["radius"] < certificate["radius_ceiling"]
+    assert "from n = 2,000 draws that all agree" in page
+
+
+def test_only_what_proves_something_is_called_a_proof(site: Any, picture: Any) -> None:
+    site.worker.doubt = 10
+    job = site.certify(picture(45))
+    site.worker.work()
+
+    assert "<h2>The document, to keep</h2>" in site.get(f"/ui/jobs/{job}").text
+
+
 def test_a_result_leads_to_the_document_the_signature_and_the_report(
     site: Any, certified: str
 ) -> None:
