@@ -146,6 +146,16 @@ def test_the_ceiling_is_not_that_of_the_draws_that_were_planned(site: Any, pictu
     assert "from n = 2,000 draws that all agree" in page
 
 
+@pytest.mark.slow
+def test_on_paper_a_result_keeps_what_it_does_not_say(visit: Any, certified: str) -> None:
+    page = visit(f"/ui/jobs/{certified}")
+
+    page.emulate_media(media="print")
+
+    assert page.get_by_text("It does not say that the class is right").is_visible()
+    assert not page.get_by_text("The same request as code").is_visible()
+
+
 def test_only_what_proves_something_is_called_a_proof(site: Any, picture: Any) -> None:
     site.worker.doubt = 10
     job = site.certify(picture(45))
