@@ -74,6 +74,23 @@ def test_an_example_takes_the_place_of_a_file_and_the_reverse(
     expect(page.get_by_role("radio", name="My file")).to_be_checked()
 
 
+def test_going_back_from_the_answer_keeps_what_was_asked(visit: Visit) -> None:
+    page = visit()
+
+    page.get_by_text("freighter", exact=True).click()
+    page.locator("summary", has_text="Advanced").click()
+    page.fill("#n", "1500")
+    page.fill("#alpha", "0.01")
+    page.click("#go")
+    page.wait_for_url("**/ui/jobs/*")
+    page.go_back()
+
+    expect(page.locator("#alpha")).to_be_visible()
+    expect(page.locator("#alpha")).to_have_value("0.01")
+    expect(page.locator("#n")).to_have_value("1500")
+    expect(page.locator("#expected")).to_contain_text("1,500 draws")
+
+
 def test_a_model_offers_its_own_noise_levels(visit: Visit) -> None:
     page = visit()
 

@@ -309,6 +309,8 @@ function enlivenForm(form) {
     show();
     offerSigmas();
     expect();
+    // What a browser brought back is to be seen.
+    if (findAll("#advanced input").some((each) => each.value)) find("#advanced").open = true;
   });
 }
 
