@@ -14,7 +14,7 @@ from pathlib import Path
 
 from app.certificates.canonical import parse
 from app.certificates.errors import KeyUnusable, Malformed
-from app.certificates.keys import Key, Keys, age, key_of, new_key
+from app.certificates.keys import Key, Keys, age, by_name, key_of, new_key
 
 SUFFIX = ".jwk"
 _OTHERS = 0o077
@@ -26,7 +26,7 @@ def read_directory(directory: Path) -> Keys:
     Raises:
         KeyUnusable: It cannot be read, or a file in it may be read by others or is no key.
     """
-    return {key.kid: key for key in map(read_key, _files(directory))}
+    return by_name(map(read_key, _files(directory)))
 
 
 def signing_key(keys: Keys) -> Key | None:
@@ -51,24 +51,23 @@ def add_key(directory: Path, *, now: float | None = None) -> Key:
 
 
 def retire_key(directory: Path, kid: str, *, now: float | None = None) -> Key:
-    """Lets a key sign no more: its private half is erased, its public half stays.
+    """Lets a key sign no more: its private half is erased, from copies too, its public half stays.
 
     Retiring it again changes nothing.
 
     Raises:
         KeyUnusable: There is no such key, or nothing can be written.
     """
-    found = [
-        (file, key) for file in _files(directory) for key in [read_key(file)] if key.kid == kid
-    ]
-    if not found:
+    copies = {file: key for file in _files(directory) if (key := read_key(file)).kid == kid}
+    if not copies:
         raise KeyUnusable(f"there is no key {kid!r} in {directory}")
-    file, key = found[0]
-    if key.retired_at is not None:
-        return key
-    retired = replace(key, retired_at=int(time.time() if now is None else now), d=None)
+    key = by_name(copies.values())[kid]
+    moment = int(time.time() if now is None else now) if key.retired_at is None else key.retired_at
+    retired = replace(key, retired_at=moment, d=None)
     try:
-        _write(file, retired.private())
+        for file, copy in copies.items():
+            if copy != retired:
+                _write(file, retired.private())
     except OSError as error:
         raise KeyUnusable(f"cannot write to {directory}: {error.strerror}") from error
     return retired

@@ -3,6 +3,7 @@
 A key is named by its RFC 7638 thumbprint, so that a name cannot be given to another key.
 """
 
+import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -123,7 +124,18 @@ def keys_of(jwks: Iterable[object]) -> Keys:
     Raises:
         KeyUnusable: One of them is, see `key_of`.
     """
-    return {key.kid: key for key in map(key_of, jwks)}
+    return by_name(map(key_of, jwks))
+
+
+def by_name(keys: Iterable[Key]) -> Keys:
+    """Keys by their names. Of copies of one, that which was retired first counts.
+
+    So a set from before a retirement, beside a later one, gives the key no second life.
+    """
+    found: dict[str, Key] = {}
+    for key in keys:
+        found[key.kid] = min(found.get(key.kid, key), key, key=_end)
+    return found
 
 
 def read_key_set(text: bytes) -> Keys:
@@ -146,6 +158,10 @@ def key_set(keys: Keys) -> dict[str, Any]:
     """The JWK set of the public halves, newest first."""
     newest_first = sorted(keys.values(), key=age, reverse=True)
     return {"keys": [key.public() for key in newest_first]}
+
+
+def _end(key: Key) -> tuple[float, bool]:
+    return math.inf if key.retired_at is None else key.retired_at, key.d is None
 
 
 def age(key: Key) -> tuple[int, str]:

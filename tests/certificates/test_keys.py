@@ -2,6 +2,7 @@
 
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,28 @@ def test_a_key_file_is_its_owner_s_alone(tmp_path: Path) -> None:
     assert signing_key(read_directory(file.parent)) == key
     assert key.d is not None
     assert key.d not in repr(key)
+
+
+@pytest.mark.parametrize("copy", ["a copy.jwk", "~copy.jwk"])
+def test_a_copy_of_a_key_s_file_is_retired_with_it(tmp_path: Path, copy: str) -> None:
+    key = add_key(tmp_path)
+    (tmp_path / copy).write_bytes((tmp_path / f"{key.kid}.jwk").read_bytes())
+    (tmp_path / copy).chmod(0o600)
+
+    retire_key(tmp_path, key.kid)
+
+    assert signing_key(read_directory(tmp_path)) is None
+    assert key.d is not None
+    assert all(key.d not in file.read_text() for file in tmp_path.iterdir())
+
+
+def test_a_retired_key_stays_so_beside_a_set_from_before() -> None:
+    before = new_key(now=1)
+    after = replace(before, retired_at=9, d=None)
+
+    for keys in ([before, after], [after, before]):
+        text = json.dumps({"keys": [key.public() for key in keys]}).encode()
+        assert read_key_set(text)[before.kid].retired_at == 9
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o601])
