@@ -1,6 +1,7 @@
 """CIFAR-10 and CIFAR-100, as torchvision reads them."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,24 @@ from training.config import DataConfig
 from training.errors import BadData
 from training.locks import in_turn
 
-__all__ = ["CIFAR10", "CIFAR100", "read_cifar"]
+KINDS: Mapping[str, type[CIFAR10]] = {"cifar10": CIFAR10, "cifar100": CIFAR100}
+
+
+def root_of(path: Path, kind: type[CIFAR10]) -> Path:
+    """The folder around torchvision's own, whichever of the two a path names."""
+    return path.parent if path.name == kind.base_folder else path
+
+
+def load_cifar(root: Path, kind: type[CIFAR10], *, train: bool) -> CIFAR10:
+    """The training or the test set, as torchvision has it.
+
+    Raises:
+        RuntimeError: It is not whole there.
+    """
+    with warnings.catch_warnings():
+        # The files were pickled by Python 2, whose dtypes numpy 2.4 warns of.
+        warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
+        return kind(root, train=train, download=False)
 
 
 def read_cifar(
@@ -27,7 +45,7 @@ def read_cifar(
     Raises:
         BadData: Files are missing or their checksums are wrong, or they cannot be downloaded.
     """
-    root = config.path.parent if config.path.name == kind.base_folder else config.path
+    root = root_of(config.path, kind)
     if config.download:
         with in_turn(config.cache / f"{kind.base_folder}.lock"):
             _download(root, kind)
@@ -37,10 +55,7 @@ def read_cifar(
             f"{kind.__name__} is not whole in {root / kind.base_folder}: {', '.join(wrong)}; "
             f"add --data.download, or unpack {kind.url} in {root}"
         )
-    with warnings.catch_warnings():
-        # The files were pickled by Python 2, whose dtypes numpy 2.4 warns of.
-        warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
-        train = kind(root, train=True, download=False)
+    train = load_cifar(root, kind, train=True)
     return train.data, np.array(train.targets, dtype=np.int64), tuple(train.classes)
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from model_store.exif import orientation, upright
 from training.config import DataConfig
-from training.data.cifar import CIFAR10, CIFAR100, read_cifar
+from training.data.cifar import KINDS, read_cifar
 from training.data.folders import list_images
 from training.data.imagenet import train_folder
 from training.data.shapes import draw_shapes
@@ -44,10 +44,8 @@ def open_source(config: DataConfig) -> Source:
     Raises:
         BadData: They are missing, of one class only, or not what the source is said to be.
     """
-    if config.source == "cifar10":
-        return _from_cifar(config, CIFAR10)
-    if config.source == "cifar100":
-        return _from_cifar(config, CIFAR100)
+    if config.source in KINDS:
+        return _from_cifar(config)
     if config.source == "imagenet":
         return _from_folder(train_folder(config))
     if config.source == "shapes":
@@ -81,7 +79,8 @@ def _status(path: Path) -> os.stat_result:
         raise BadData(f"{path} cannot be read: {error.strerror}; replace or remove it") from error
 
 
-def _from_cifar(config: DataConfig, kind: type[CIFAR10]) -> Source:
+def _from_cifar(config: DataConfig) -> Source:
+    kind = KINDS[config.source]
     images, labels, classes = read_cifar(config, kind)
     checksums = str(kind.train_list)  # which were compared
     return Source(

@@ -1,7 +1,6 @@
 """Which images are certified: every so many-th of a labelled data set, in its own order."""
 
 import hashlib
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from model_store.decoding import DecodedImage, decode
 from model_store.errors import ImageError
 from training.config import EvaluateConfig
 from training.data import list_images
+from training.data.cifar import KINDS, load_cifar, root_of
 from training.errors import BadData
 
 Source = Path | NDArray[np.uint8]
@@ -83,7 +83,7 @@ def choose_images(config: EvaluateConfig, data: Path, labels: Sequence[str]) -> 
 
 
 def _test_images(config: EvaluateConfig, data: Path) -> list[tuple[Source, str]]:
-    if config.source in ("cifar10", "cifar100"):
+    if config.source in KINDS:
         return _cifar(config.source, data)
     if not data.is_dir():
         raise BadData(f"{data} is not a folder: --data says where the test images are")
@@ -93,15 +93,10 @@ def _test_images(config: EvaluateConfig, data: Path) -> list[tuple[Source, str]]
 
 
 def _cifar(source: str, data: Path) -> list[tuple[Source, str]]:
-    from torchvision.datasets import CIFAR10, CIFAR100  # noqa: PLC0415 - slow, and rarely needed
-
-    kind = CIFAR10 if source == "cifar10" else CIFAR100
-    root = data.parent if data.name == kind.base_folder else data
+    kind = KINDS[source]
+    root = root_of(data, kind)
     try:
-        with warnings.catch_warnings():
-            # The files were pickled by Python 2, whose dtypes numpy 2.4 warns of.
-            warnings.simplefilter("ignore", np.exceptions.VisibleDeprecationWarning)
-            test = kind(root, train=False, download=False)
+        test = load_cifar(root, kind, train=False)
     except RuntimeError as error:
         raise BadData(
             f"{kind.__name__} is not whole in {root / kind.base_folder}: unpack {kind.url} there"
