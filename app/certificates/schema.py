@@ -105,7 +105,9 @@ class Document(_Strict):
     predicted: Predicted | None
     radius: _Radius
     radius_255: float = Field(ge=0, description="The radius in units of a 0..255 pixel.")
-    radius_original: _Radius = Field(description="For the pixels of the upload.")
+    radius_original: _Radius = Field(
+        description="For the pixels of the upload; over one channel where that is grey."
+    )
     radius_ceiling: _Radius = Field(description="The most that these parameters could have given.")
     radius_linf: float = Field(ge=0, description="What the radius implies for the largest change.")
     l0_pixels: int = Field(ge=0, description="Pixels that may change by up to 1 in every channel.")
