@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from app.access.authenticator import KeysMode
 from app.access.documentation import DENIALS, SCHEMES, alternatives
 from app.openapi_links import add_links
-from app.openapi_parts import CHALLENGE, RETRY_AFTER, SCHEMAS
+from app.openapi_parts import CHALLENGE, LIMITS, RETRY_AFTER, SCHEMAS
 from app.problem_kinds import KINDS, Kind
 from app.problems import CONTENT_TYPE
 from app.schemas import Problem
@@ -26,6 +26,14 @@ OF_AN_IMAGE = (
     *("invalid-parameter", "unreadable-image"),
 )
 """Problems of a route that reads an image."""
+
+_HEADERS: dict[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": CHALLENGE},
+    403: {"WWW-Authenticate": CHALLENGE},
+    429: {"Retry-After": RETRY_AFTER, **LIMITS},
+    503: {"Retry-After": RETRY_AFTER},
+}
+"""Of problems by their status; a kind may lack one."""
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -48,10 +56,8 @@ def _response(kinds: list[Kind]) -> dict[str, Any]:
             }
         },
     }
-    if kinds[0].status in {429, 503}:
-        response["headers"] = {"Retry-After": RETRY_AFTER}
-    if kinds[0].status == 401:
-        response["headers"] = {"WWW-Authenticate": CHALLENGE}
+    if headers := _HEADERS.get(kinds[0].status):
+        response["headers"] = headers
     return response
 
 

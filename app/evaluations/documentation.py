@@ -31,6 +31,7 @@ LOCATION = text_value("Path of the evaluation.")
 TSV = {
     "description": "One row an image that has a result: `idx label predict radius correct time`, "
     "tab-separated; -1 is an abstention.",
+    "headers": {"Content-Disposition": text_value("A name for the file.")},
     "content": {
         "text/tab-separated-values": {
             "schema": {"type": "string"},

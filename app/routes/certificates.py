@@ -21,14 +21,18 @@ router = APIRouter(prefix="/jobs", tags=["certificates"])
 
 JSON = "application/json"
 JOSE = "application/jose"
-_HEADERS = {
+_TAGGED = {
     "ETag": text_value("Of these bytes."),
+    "Vary": text_value("`Accept`: another form has other bytes."),
+}
+_HEADERS = {
+    **_TAGGED,
     "Repr-Digest": text_value("SHA-256 of these bytes (RFC 9530)."),
     "Content-Disposition": text_value("A name for the file."),
 }
 _TEXT = {"schema": {"type": "string"}}
 _DOCUMENT = {"schema": {"type": "object", "externalDocs": {"url": SCHEMA_PATH}}}
-_SAME = {"description": "These bytes are known."}
+_SAME = {"description": "These bytes are known.", "headers": _TAGGED}
 
 Accept = Annotated[
     str | None,

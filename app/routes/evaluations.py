@@ -192,7 +192,7 @@ async def get_plot(evaluation_id: EvaluationId, services: ServicesOf, caller: Ca
     summary="Where an evaluation stands",
     responses={
         200: {"headers": {"ETag": ETAG, "Preference-Applied": APPLIED}, "content": _JSON},
-        304: {"description": "The evaluation is as it was."},
+        304: {"description": "The evaluation is as it was.", "headers": {"ETag": ETAG}},
         **problems("invalid-parameter", *_MISSING),
     },
 )

@@ -34,7 +34,7 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=LeanRoute)
     dependencies=[DOCUMENTED],
     responses={
         200: {"headers": {"ETag": ETAG, "Preference-Applied": APPLIED}},
-        304: {"description": "The job is as it was."},
+        304: {"description": "The job is as it was.", "headers": {"ETag": ETAG}},
         **problems("job-not-found", "job-gone", "invalid-parameter", "store-unavailable"),
     },
     openapi_extra={"parameters": [WAIT, PREFER, IF_NONE_MATCH]},

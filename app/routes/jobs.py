@@ -12,7 +12,7 @@ from app.access.caller import CallerOf, caller_of
 from app.certifications import Expected, expected
 from app.events import job_events, seen_all
 from app.openapi import problems
-from app.openapi_parts import EVENTS, LINK
+from app.openapi_parts import ETAG, EVENTS, LINK
 from app.routes.answers import (
     Cursor,
     JobId,
@@ -110,13 +110,16 @@ async def get_events(
     "/{job_id}/cancel",
     response_model=JobBody,
     summary="Cancel a job",
-    responses=problems(
-        "cross-site-request",
-        "job-not-found",
-        "job-gone",
-        "job-already-finished",
-        "store-unavailable",
-    ),
+    responses={
+        200: {"headers": {"ETag": ETAG}},
+        **problems(
+            "cross-site-request",
+            "job-not-found",
+            "job-gone",
+            "job-already-finished",
+            "store-unavailable",
+        ),
+    },
 )
 async def cancel_job(
     request: Request, job_id: JobId, services: ServicesOf, caller: CallerOf

@@ -8,10 +8,15 @@ import pytest
 
 from app.certify_form import CertifyForm
 from app.problem_kinds import KINDS
+from jobs.caller import Quota
 
 pytestmark = [pytest.mark.anyio, pytest.mark.redis]
 
 METHODS = {"get", "post", "put", "delete", "patch"}
+EVERYWHERE = {
+    *("cache-control", "content-length", "content-type", "content-security-policy"),
+    *("cross-origin-resource-policy", "referrer-policy", "x-content-type-options", "x-request-id"),
+}
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -19,6 +24,13 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
         for method, operation in methods.items():
             if method in METHODS:
                 yield path, method, operation
+
+
+def unnamed(document: dict[str, Any], path: str, answer: Any) -> set[str]:
+    """Headers of an answer that its operation does not name, but for those of every answer."""
+    responses = document["paths"][path][answer.request.method.lower()]["responses"]
+    named = {name.lower() for name in responses[str(answer.status_code)].get("headers", {})}
+    return set(answer.headers) - named - EVERYWHERE
 
 
 @pytest.fixture
@@ -44,6 +56,28 @@ async def test_every_route_is_documented(document: dict[str, Any]) -> None:
         ("get", "/healthz"),
         ("get", "/readyz"),
     }
+
+
+async def test_every_header_is_documented(
+    service: Any, document: dict[str, Any], make_key: Any, picture: Any
+) -> None:
+    certify = {"data": {"sigma": 0.25, "n": 900}, "files": {"image": picture()}}
+    once = make_key(quota=Quota(requests_per_minute=1))
+    mine, reader = ({"X-API-Key": key} for key in (once, make_key("read")))
+    made = await service.http.post("/certify", headers=mine, **certify)
+    job = made.headers["location"]
+
+    answers = [
+        ("/certify", made),
+        ("/certify", await service.http.post("/certify", headers=reader, **certify)),
+        ("/certify", await service.http.post("/certify", **certify)),
+        ("/certify", await service.http.post("/certify", headers=mine, **certify)),
+        ("/jobs/{job_id}", await service.http.get(job, headers={**mine, "If-None-Match": "*"})),
+        ("/jobs/{job_id}/cancel", await service.http.post(f"{job}/cancel", headers=mine)),
+    ]
+
+    assert [answer.status_code for _, answer in answers] == [202, 403, 401, 429, 304, 200]
+    assert [unnamed(document, path, answer) for path, answer in answers] == [set()] * 6
 
 
 async def test_the_document_is_the_same_however_often_it_is_read(
