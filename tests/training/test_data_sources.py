@@ -88,6 +88,28 @@ def test_a_folder_that_cannot_be_read_is_named_and_not_passed_over(
         list_images(tmp_path)
 
 
+@pytest.mark.parametrize("around", ["a", "a/more", "."])
+def test_a_link_to_a_folder_around_it_is_refused(around: str, tmp_path: Path):
+    for name in ("a/0.png", "a/more/1.png", "b/0.png"):
+        write_image(tmp_path / name)
+    (tmp_path / "a/more/again").symlink_to(tmp_path / around)
+
+    with pytest.raises(BadData, match="again is a link to a folder that it is in; remove it"):
+        list_images(tmp_path)
+
+
+def test_a_link_to_a_folder_elsewhere_is_followed(tmp_path: Path):
+    for name in ("data/a/0.png", "data/b/0.png", "elsewhere/1.png"):
+        write_image(tmp_path / name)
+    (tmp_path / "data/a/more").symlink_to(tmp_path / "elsewhere")
+
+    assert [path.name for path, _, _ in list_images(tmp_path / "data")] == [
+        "0.png",
+        "1.png",
+        "0.png",
+    ]
+
+
 def test_one_class_is_refused(tmp_path: Path):
     write_image(tmp_path / "only/0.png")
 

@@ -14,7 +14,7 @@ def list_images(folder: Path) -> list[tuple[Path, int, str]]:
 
     Raises:
         BadData: The folder is missing or empty, has one class only, or a class without images or
-            whose name is not UTF-8; or a folder in it cannot be read.
+            whose name is not UTF-8; or a folder in it cannot be read, or links back.
     """
     if not folder.is_dir():
         raise BadData(
@@ -52,12 +52,22 @@ def _require_text(folder: Path, name: str) -> None:
 
 
 def _images_below(folder: Path) -> list[Path]:
+    found: list[tuple[str, list[str]]] = []
+    for root, _, names in os.walk(folder, followlinks=True, onerror=_refuse):
+        _require_no_circle(Path(root))
+        found.append((root, sorted(names)))
     return [
         Path(root, name)
-        for root, _, names in sorted(os.walk(folder, followlinks=True, onerror=_refuse))
-        for name in sorted(names)
+        for root, names in sorted(found)
+        for name in names
         if name.lower().endswith(IMG_EXTENSIONS)
     ]
+
+
+def _require_no_circle(folder: Path) -> None:
+    """Refuses a link to a folder around it, by which its images would be there forty times."""
+    if folder.is_symlink() and folder.parent.resolve().is_relative_to(folder.resolve()):
+        raise BadData(f"{folder} is a link to a folder that it is in; remove it")
 
 
 def _refuse(error: OSError) -> NoReturn:
