@@ -10,7 +10,6 @@ import logging
 import random
 import time
 import uuid
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -31,6 +30,14 @@ LONGEST_DELAY_S = 6 * 3_600.0
 MAX_ATTEMPTS = 12
 """With three times the delay after each, they take about a day."""
 JITTER = 0.2
+MOST_LOOKS = 20
+"""At what is due, in one turn."""
+
+SHORTEST_S = 0.01
+"""That an attempt is taken to last."""
+
+LONGEST_PUT_OFF_S = 600.0
+"""For which a message waits because its host is busy; one that hangs may be well again."""
 
 
 def delay_s(attempts: int, chance: float) -> float:
@@ -53,7 +60,7 @@ class Pace:
         at_once: Messages under way.
         per_host: Of them, to one host, so that one that hangs holds up no other.
         lease_s: For how long a message is this process's; longer than any attempt.
-        busy_s: When a message to a busy host is looked at again.
+        usual_s: What an attempt takes, until one to the host has ended.
         patience_s: For what is under way at the end; less than `in_background` grants.
     """
 
@@ -61,8 +68,23 @@ class Pace:
     at_once: int = 32
     per_host: int = 4
     lease_s: float = 4 * TIMEOUT_S
-    busy_s: float = 1.0
+    usual_s: float = 0.05
     patience_s: float = TIMEOUT_S / 4
+
+
+@dataclass(slots=True)
+class _Host:
+    """What is known of a receiver's host.
+
+    Attributes:
+        under_way: Messages to it.
+        took_s: The last attempt that ended, or what one usually does.
+        put_off_until: The last message that has to wait for others; seconds since 1970.
+    """
+
+    took_s: float
+    under_way: int = 0
+    put_off_until: float = 0.0
 
 
 @dataclass(slots=True)
@@ -82,14 +104,14 @@ class Courier:
     pace: Pace = field(default_factory=Pace)
     _name: str = field(default_factory=lambda: uuid.uuid4().hex)
     _sending: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
-    _hosts: Counter[str] = field(default_factory=Counter[str])
+    _hosts: dict[str, _Host] = field(default_factory=dict[str, _Host])
 
     async def run(self) -> None:
         """Works until it is cancelled; then lets what is under way come to its end."""
         try:
             while True:
                 await self._turn()
-                await asyncio.sleep(self.pace.poll_s)
+                await self._pause()
         finally:
             await self._end()
 
@@ -101,8 +123,19 @@ class Courier:
         except Exception:  # the edge of a background task, which must not end
             logger.exception("a turn of the webhook courier failed")
 
+    async def _pause(self) -> None:
+        """Until there is room for more, or there may be more."""
+        if not self._sending:
+            await asyncio.sleep(self.pace.poll_s)
+            return
+        await asyncio.wait(
+            self._sending, timeout=self.pace.poll_s, return_when=asyncio.FIRST_COMPLETED
+        )
+
     async def turn(self) -> None:
         """Takes what has ended, and begins to send what is due.
+
+        Looks past what is due to busy hosts, however much that is.
 
         Raises:
             JobsError: Redis is away.
@@ -110,11 +143,15 @@ class Courier:
         idle_s = self.pace.lease_s
         for ended in await self.runner.run(deliveries.take(self._name, count=32, idle_s=idle_s)):
             await self._tell(ended)
-        free = self.pace.at_once - len(self._sending)
-        if free > 0:
+        self._forget_hosts()
+        for _ in range(MOST_LOOKS):
+            free = self.pace.at_once - len(self._sending)
+            if free <= 0:
+                break
             due = deliveries.claim(now=time.time(), lease_s=self.pace.lease_s, count=free)
-            for claim in await self.runner.run(due):
-                await self._begin(claim)
+            begun = [await self._begin(claim) for claim in await self.runner.run(due)]
+            if all(begun):
+                break
 
     async def _tell(self, ended: Ended) -> None:
         try:
@@ -153,21 +190,42 @@ class Courier:
             logger.exception("an evaluation cannot be read", extra={"evaluation_id": ended.job_id})
             return []
 
-    async def _begin(self, claim: Claim) -> None:
-        host = urlsplit(claim.message.url).netloc
-        if self._hosts[host] >= self.pace.per_host:
-            until = time.time() + self.pace.busy_s
-            await self.runner.run(deliveries.postpone(claim, until=until))
-            return
-        self._hosts[host] += 1
+    async def _begin(self, claim: Claim) -> bool:
+        """Whether a message is under way now; else its host is busy, and it is put off."""
+        host = self._hosts.setdefault(urlsplit(claim.message.url).netloc, _Host(self.pace.usual_s))
+        if host.under_way >= self.pace.per_host:
+            await self.runner.run(deliveries.postpone(claim, until=self._turn_of_next(host)))
+            return False
+        host.under_way += 1
+        began = time.monotonic()
         task = asyncio.create_task(self._deliver(claim))
         self._sending.add(task)
 
         def done(task: asyncio.Task[None]) -> None:
             self._sending.discard(task)
-            self._hosts -= Counter([host])  # forgets a host of which nothing is left
+            host.under_way -= 1
+            host.took_s = max(time.monotonic() - began, SHORTEST_S)
 
         task.add_done_callback(done)
+        return True
+
+    def _turn_of_next(self, host: _Host) -> float:
+        """When one more message should find room, after all that were put off before it.
+
+        Looked at sooner, those of a host that hangs would be all that there is time for.
+        """
+        now = time.time()
+        turn = max(now, host.put_off_until) + host.took_s / self.pace.per_host
+        host.put_off_until = min(turn, now + LONGEST_PUT_OFF_S)
+        return host.put_off_until
+
+    def _forget_hosts(self) -> None:
+        now = time.time()
+        self._hosts = {
+            name: host
+            for name, host in self._hosts.items()
+            if host.under_way or host.put_off_until > now
+        }
 
     async def _deliver(self, claim: Claim) -> None:
         """One attempt, written down; if that fails, the message goes out again after its lease."""

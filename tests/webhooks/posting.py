@@ -20,7 +20,7 @@ from jobs.connection import make_async_redis
 from jobs.deliveries import Delivery, Ended, Message
 
 JOB = "019a9f0e-8c3a-7d11-9b5e-3f1c2a4d5e6f"
-QUICK = Pace(poll_s=0.01, lease_s=0.3, busy_s=0.05, patience_s=0.1)
+QUICK = Pace(poll_s=0.01, lease_s=0.3, patience_s=0.1)
 
 
 async def server_secret() -> bytes:

@@ -131,6 +131,36 @@ async def test_a_host_that_hangs_holds_up_no_other(
     assert sum(hanging) == 2
 
 
+async def test_a_host_that_hangs_with_many_messages_holds_up_no_other(
+    post: Post, running: Any, receiver: Any, listen: Any
+) -> None:
+    """Looked at again every second, they would be all that there is time for."""
+
+    async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(60)
+
+    async with listen(hang) as port:
+        post.allow = type(post.allow).parse([receiver.entry, f"http://127.0.0.1:{port}"])
+        for n in range(300):
+            job_id = f"019a9f0e-8c3a-7d11-9b5e-{n:012x}"
+            await post.put(f"http://127.0.0.1:{port}/", f"msg_{n}", job_id)
+        await post.put(receiver.url)
+        await running(post.courier(pace=Pace(patience_s=0.1)))
+
+        await receiver.wait_for(1, seconds=4.5)
+
+
+async def test_messages_to_one_host_go_out_as_fast_as_it_takes_them(
+    post: Post, running: Any, receiver: Any
+) -> None:
+    for n in range(100):
+        await post.put(receiver.url, f"msg_{n}", f"019a9f0e-8c3a-7d11-9b5e-{n:012x}")
+    await running(post.courier(pace=Pace()))
+
+    await receiver.wait_for(100, seconds=6)
+
+
 async def test_of_hosts_to_which_nothing_is_under_way_none_is_remembered(
     post: Post, running: Any, receiver: Any
 ) -> None:
@@ -138,9 +168,9 @@ async def test_of_hosts_to_which_nothing_is_under_way_none_is_remembered(
     await running(courier := post.courier())
 
     await post.until(lambda d: d.state == "delivered")
-    await asyncio.sleep(0)
+    await courier.turn()
 
-    assert list(courier._hosts) == []
+    assert courier._hosts == {}
 
 
 async def test_a_courier_that_is_stopped_finishes_what_it_began(post: Post, receiver: Any) -> None:
