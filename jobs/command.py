@@ -28,6 +28,12 @@ _AWAY_CODES = ("BUSY ", "LOADING", "MISCONF", "NOREPLICAS")
 
 
 PRELUDE = ("common", "lines", "books", "turns", "ends")
+SOURCES = {
+    file.name.removesuffix(".lua"): file.read_text() for file in (files("jobs") / "lua").iterdir()
+}
+"""By their names; read with the code that calls them, not when each is first asked for: after an
+upgrade under a running process that would be another release's."""
+
 EVEN_WHEN_FULL = "#!lua flags=allow-oom,allow-cross-slot-keys\n"
 """First line of a script that makes room, or must work, where Redis' memory is full."""
 
@@ -49,9 +55,7 @@ def script(name: str, *parts: str, even_when_full: bool = False) -> Script:
         parts: Of other files that it needs, beyond the prelude.
         even_when_full: Whether it may write where Redis' memory is full.
     """
-    folder = files("jobs") / "lua"
-    wanted = (*PRELUDE, *parts, name)
-    source = "\n".join((folder / f"{part}.lua").read_text() for part in wanted)
+    source = "\n".join(SOURCES[part] for part in (*PRELUDE, *parts, name))
     if even_when_full:
         source = EVEN_WHEN_FULL + source
     return Script(source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
