@@ -38,7 +38,7 @@ def evaluate(config: EvaluateConfig) -> Summary:
     """Certifies the chosen images, or those still missing in the table, and sums up.
 
     Raises:
-        ModelNotFound: The store does not have the model.
+        BadConfig: The store does not have the model.
         BadCheckpoint: The run is no classifier.
         BadData: The data set does not fit the model, or an image cannot be decoded.
         InvalidParams: A parameter of the certificates is out of range.

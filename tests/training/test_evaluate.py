@@ -13,7 +13,7 @@ from smoothing import InvalidParams, SmoothingParams
 from smoothing.accuracy import radii_of
 from tests.training.conftest import EVALUATED, without_times
 from training.config import EvaluateConfig
-from training.errors import BadCheckpoint, BadData
+from training.errors import BadCheckpoint, BadConfig, BadData
 from training.evaluate import describe, evaluate
 from training.evaluation.card import portable_command, write_card
 from training.evaluation.counts import certified_again, parse_counts
@@ -37,6 +37,13 @@ def test_the_table_has_a_row_for_each_chosen_image(evaluation: EvaluateConfig):
     assert [row.label for row in rows] == [0, 0, 1, 1, 2]
     assert all(row.radius == 0 or row.predict >= 0 for row in rows)
     assert summary.num_images == 5
+
+
+def test_a_store_without_the_model_is_named_with_the_option_for_another(tmp_path: Path):
+    config = EvaluateConfig(model="tiny.test", store=tmp_path)
+
+    with pytest.raises(BadConfig, match=f"That is {re.escape(str(tmp_path))}; --store names"):
+        evaluate(config)
 
 
 def test_the_counts_beside_the_table_give_its_radii(evaluation: EvaluateConfig):

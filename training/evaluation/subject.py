@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from model_store.card import ModelCard
+from model_store.errors import ModelNotFound
 from model_store.registry import BUNDLED, Registry
 from smoothing import SmoothingParams
 from training.config import EvaluateConfig
@@ -39,14 +40,13 @@ def open_subject(config: EvaluateConfig) -> Generator[Subject, None, None]:
     """The model of a store; or a run, exported for as long as the context lasts.
 
     Raises:
-        ModelNotFound: The store does not have the model.
+        BadConfig: The store does not have the model.
         BadCheckpoint: The run is no classifier.
         InvalidParams: A parameter of the certificates is out of range.
     """
     if config.run is None:
-        registry, model = _registry(config), config.model or ""
-        card = registry.get(model)
-        yield Subject(card=card, directory=registry.path(model), params=params_of(config))
+        card, directory = _found(config)
+        yield Subject(card=card, directory=directory, params=params_of(config))
         return
     from training.exchange.cards import store_run  # noqa: PLC0415 - only runs need it
 
@@ -72,9 +72,8 @@ def params_of(config: EvaluateConfig) -> SmoothingParams:
     """Parameters of the certificates of an evaluation.
 
     Raises:
-        ModelNotFound: The store does not have the model.
+        BadConfig: The store does not have the model; or a run's sigma is 0 and no other is given.
         BadCheckpoint: The folder is no run, or one of a pre-training.
-        BadConfig: Its sigma is 0 and no other is given.
         InvalidParams: A parameter is out of its range.
     """
     return SmoothingParams(
@@ -120,13 +119,18 @@ def data_of(config: EvaluateConfig) -> tuple[EvaluateConfig, Path]:
     return config, test
 
 
-def _registry(config: EvaluateConfig) -> Registry:
-    return Registry(config.store or BUNDLED)
+def _found(config: EvaluateConfig) -> tuple[ModelCard, Path]:
+    store, model = config.store or BUNDLED, config.model or ""
+    registry = Registry(store)
+    try:
+        return registry.get(model), registry.path(model)
+    except ModelNotFound as error:
+        raise BadConfig(f"{error}. That is {store}; --store names another") from error
 
 
 def _trained_sigma(config: EvaluateConfig) -> float:
     if config.run is None:
-        return _registry(config).get(config.model or "").sigmas[0]
+        return _found(config)[0].sigmas[0]
     settings = read_settings(config.run)
     if "sigma" not in settings:
         raise BadCheckpoint(f"{config.run} is no run of a classifier: finetune or probe it first")
