@@ -36,7 +36,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_bytes = self._parsed_bytes = 0
         self._patience: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:
         """A client has connected; its first head is waited for from now on."""
         super().connection_made(transport)
         self._begin_head()

@@ -144,5 +144,5 @@ def once(key: str | None) -> dict[str, str]:
 
 def _text(value: object) -> str:
     if isinstance(value, Sequence):
-        return ",".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return ",".join(map(str, value))  # pyright: ignore[reportUnknownArgumentType]
     return str(value)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import nan, sqrt
 
 import numpy as np
-from scipy.special import bdtr, ndtri  # pyright: ignore[reportMissingTypeStubs]
+from scipy.special import bdtr, ndtri
 
 from training.evaluation.table import Row
 
