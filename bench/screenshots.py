@@ -6,7 +6,7 @@ python -m bench.screenshots       # needs Chromium on the path; about a minute
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -51,7 +51,7 @@ def main(url: str = "http://127.0.0.1:8000", folder: Path = PICTURES) -> None:
 
 
 @contextmanager
-def _browser() -> Iterator[Browser]:
+def _browser() -> Generator[Browser]:
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         raise typer.BadParameter("Chromium is not on the path")

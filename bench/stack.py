@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +52,7 @@ class Stack:
 
 
 @contextmanager
-def running_stack(*, workers: int, store: Path, model: str, batch_size: int) -> Iterator[Client]:
+def running_stack(*, workers: int, store: Path, model: str, batch_size: int) -> Generator[Client]:
     """A client of a stack that is ready to certify; the stack ends with the block.
 
     Args:
@@ -82,7 +82,7 @@ def model_environment(store: Path, model: str, *, batch_size: int) -> Mapping[st
 
 
 @contextmanager
-def serving(*, workers: int, environment: Mapping[str, str]) -> Iterator[Stack]:
+def serving(*, workers: int, environment: Mapping[str, str]) -> Generator[Stack]:
     """A stack that is ready to certify; it ends with the block.
 
     Args:

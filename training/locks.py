@@ -3,7 +3,7 @@
 import fcntl
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def in_turn(path: Path) -> Iterator[None]:
+def in_turn(path: Path) -> Generator[None]:
     """Waits for the lock: torchrun starts several processes that would all prepare the same images.
 
     Raises:
@@ -39,7 +39,7 @@ def in_turn(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def alone(path: Path, *, doing: str, option: str) -> Iterator[None]:
+def alone(path: Path, *, doing: str, option: str) -> Generator[None]:
     """Keeps other processes from doing the same meanwhile: each would undo what the other writes.
 
     Args:

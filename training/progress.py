@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Protocol, TextIO
@@ -40,7 +40,7 @@ class StderrHandler(logging.StreamHandler[TextIO]):
 
 
 @contextmanager
-def reporting(title: str, total: int, *, start: int = 0) -> Iterator[Reporter]:
+def reporting(title: str, total: int, *, start: int = 0) -> Generator[Reporter]:
     """A reporter for `total` pieces of work, of which `start` were done before."""
     if sys.stderr.isatty():
         with _bar(title, total, start) as reporter:
@@ -50,7 +50,7 @@ def reporting(title: str, total: int, *, start: int = 0) -> Iterator[Reporter]:
 
 
 @contextmanager
-def _bar(title: str, total: int, start: int) -> Iterator[Reporter]:
+def _bar(title: str, total: int, start: int) -> Generator[Reporter]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

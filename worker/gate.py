@@ -1,6 +1,6 @@
 """A gate through which many pass together, or one alone."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from threading import Condition
 
@@ -17,7 +17,7 @@ class Gate:
         self._waiting_alone = 0
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self) -> Generator[None]:
         """Inside with others, but with nobody who must be alone."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting_alone == 0)
@@ -28,7 +28,7 @@ class Gate:
             self._leave()
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self) -> Generator[None]:
         """Inside with nobody else."""
         with self._changed:
             self._waiting_alone += 1

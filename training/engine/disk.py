@@ -3,7 +3,7 @@
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ PICTURE_BYTES = 2**20
 
 
 @contextmanager
-def written_whole(path: Path, *, needed: int) -> Iterator[Path]:
+def written_whole(path: Path, *, needed: int) -> Generator[Path]:
     """A path beside `path` to write to; what is there in the end takes the name in one step.
 
     The content is on the disk before the name is, so neither kill -9 nor a power cut leaves half
@@ -57,7 +57,7 @@ def write_whole(path: Path, text: str) -> None:
 
 
 @contextmanager
-def room_for(path: Path, *, needed: int) -> Iterator[None]:
+def room_for(path: Path, *, needed: int) -> Generator[None]:
     """Says of writing that finds no room which file it was for, and how much is free.
 
     Raises:

@@ -5,7 +5,7 @@ weights stay equal without being sent. The first process alone writes.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -72,7 +72,7 @@ ALONE = Processes()
 
 
 @contextmanager
-def joined(loop: LoopConfig) -> Iterator[Processes]:
+def joined(loop: LoopConfig) -> Generator[Processes]:
     """The processes that torchrun started, or this one alone.
 
     Under torchrun each process takes the GPU of its own number on its machine.

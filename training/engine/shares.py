@@ -7,7 +7,7 @@ other; wherever a share is computed, its random stream is its own, so the result
 to the order of a sum.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -128,7 +128,7 @@ def _backward(network: Network, loss: LossFunction, batch: Batch) -> Tensor:
 
 
 @contextmanager
-def network_randomness(loop: LoopConfig, *, step: int, share: int) -> Iterator[None]:
+def network_randomness(loop: LoopConfig, *, step: int, share: int) -> Generator[None]:
     """Stochastic depth draws from torch's global generator: gives it the share's own stream."""
     cuda = torch.device(loop.device).type == "cuda"
     with torch.random.fork_rng(devices=[loop.device] if cuda else []):
@@ -141,7 +141,7 @@ def network_randomness(loop: LoopConfig, *, step: int, share: int) -> Iterator[N
 
 
 @contextmanager
-def _naming_the_compiler() -> Iterator[None]:
+def _naming_the_compiler() -> Generator[None]:
     try:
         yield
     except RuntimeError as error:

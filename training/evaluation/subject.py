@@ -36,7 +36,7 @@ class Subject:
 
 
 @contextmanager
-def open_subject(config: EvaluateConfig) -> Generator[Subject, None, None]:
+def open_subject(config: EvaluateConfig) -> Generator[Subject]:
     """The model of a store; or a run, exported for as long as the context lasts.
 
     Raises:

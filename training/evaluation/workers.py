@@ -29,7 +29,7 @@ class _Worker:
 
 def in_order(
     tasks: Sequence[Task], make: Callable[[str], Callable[[Task], Result]], devices: Sequence[str]
-) -> Generator[Result, None, None]:
+) -> Generator[Result]:
     """The result of each task, in the order of the tasks, whoever is done first.
 
     One device works in this process. Otherwise each gets a process, which is ended when the
@@ -64,7 +64,7 @@ class _Pool(Generic[Task, Result]):
         self._next = count()
         self._workers = [_start(make, device) for device in devices]
 
-    def results(self) -> Generator[Result, None, None]:
+    def results(self) -> Generator[Result]:
         for worker in self._workers * IN_HAND:
             self._hand_out(worker)
         early: dict[int, tuple[Result, str | None]] = {}
