@@ -238,7 +238,16 @@ def _begin(asked: _Asked[Any]) -> None:
         require_compiler(loop.device)
     # Of torchrun's processes one is enough, and a run that goes on starts from its own checkpoint.
     if get_node_local_rank(fallback_rank=0) == 0 and not _is_run(asked.out):
-        logger.info("starting from %s", init or "fresh weights")
+        logger.info("starting from %s", _start_in_words(init))
+
+
+def _start_in_words(init: Path | None) -> str:
+    from training.engine.checkpoints import read_head
+
+    head = (read_head(init) if init else None) or {}
+    step, steps = head.get("step", 0), head.get("steps", 0)
+    unfinished = f", which is at step {step:,} of {steps:,}" if step < steps else ""
+    return f"{init or 'fresh weights'}{unfinished}"
 
 
 def _existing(run: Path, words: Sequence[str], *, instead: str = "") -> Path:

@@ -10,6 +10,7 @@ TrainingError
     NotFinite          the loss or its gradient became infinite or NaN
     DiskFull           there is no room for a file of the run
     CompileFailed      torch.compile could not compile the network
+    MemoryFull         an accelerator has no memory for a step
     TableDiffers       a half-written evaluation table belongs to another evaluation
     BadTable           a table of an evaluation cannot be read, or does not go with another
     WorkerFailed       a process of an evaluation died, or could not do its work
@@ -62,6 +63,10 @@ class DiskFull(TrainingError):
 
 class CompileFailed(TrainingError):
     """torch.compile could not compile the network."""
+
+
+class MemoryFull(TrainingError):
+    """An accelerator has no memory for a step."""
 
 
 class TableDiffers(TrainingError):

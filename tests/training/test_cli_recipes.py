@@ -49,6 +49,23 @@ def test_only_a_new_run_says_what_it_starts_from(
     assert said == [True, False]
 
 
+def test_a_start_from_an_unfinished_run_is_told(
+    image_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO, "training")
+    first, data = tmp_path / "first", small(image_folder, tmp_path)
+    main(["pretrain", "--recipe", "smoke", "--out", str(first), *data])
+    words = ["pretrain", "--recipe", "smoke", "--init", str(first), *data, "--out"]
+    main([*words, str(tmp_path / "second")])
+    assert f"starting from {first}\n" in caplog.text
+
+    head = json.loads((first / "checkpoint.json").read_text())
+    (first / "checkpoint.json").write_text(json.dumps({**head, "step": 1}))
+    main([*words, str(tmp_path / "third")])
+
+    assert f"starting from {first}, which is at step 1 of 2" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("words", "model"),
     [

@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from training.engine.records import Records, Row
 from training.engine.shares import Batch
 from training.engine.steps import Figures, Stepper, batches_of
 from training.engine.tensor_files import save_tensors
-from training.errors import NotFinite
+from training.errors import MemoryFull, NotFinite
 from training.progress import Reporter, reporting
 
 logger = logging.getLogger(__name__)
@@ -72,6 +72,7 @@ def execute(run: Run) -> None:
         NotFinite: The loss or its gradient became infinite or NaN.
         BadCheckpoint: The directory's checkpoint does not fit.
         DiskFull: There is no room for a checkpoint; the one before is intact.
+        MemoryFull: The device has no memory for a step.
     """
     head = checkpoints.restore(run.out, model=run.model, optimizers=run.optimizers)
     start, seconds = (int(head["step"]), float(head["seconds"])) if head else (0, 0.0)
@@ -80,7 +81,7 @@ def execute(run: Run) -> None:
             "%s from step %d of %d, %d images a step; curves: tensorboard --logdir %s",
             *(run.title, start, run.steps, run.loop.batch_size, run.out),
         )
-        with ExitStack() as stack:
+        with _naming_the_memory(run.loop), ExitStack() as stack:
             _Loop(run, stack, start, seconds).go_on()
     # A run may have been killed between its last checkpoint and its curves.
     if run.processes.writes and (start < run.steps or not (run.out / CURVES).exists()):
@@ -169,6 +170,7 @@ class _Loop:
             model=run.model,
             optimizers=run.optimizers,
             scalars={
+                "steps": run.steps,
                 "seconds": time.monotonic() - self._began,
                 "images": images,
                 "epochs": images / len(run.candidates),
@@ -177,6 +179,19 @@ class _Loop:
                 "classes": run.images.classes,
             },
         )
+
+
+@contextmanager
+def _naming_the_memory(loop: LoopConfig) -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        reason = str(error).partition(". ")[0]
+        raise MemoryFull(
+            f"{loop.device} has no memory for {loop.batch_size // loop.shares} images at a time: "
+            f"{reason}. A smaller --loop.batch-size needs less, and so do more --loop.shares, "
+            f"whose gradients add up to those of the same batch; choose another --out for them"
+        ) from error
 
 
 def _source(run: Run, shares: range) -> BatchSource:
