@@ -4,6 +4,7 @@ A command's module loads only typer when it is imported, so that `dmae --help` i
 """
 
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
@@ -20,6 +21,7 @@ from app.commands import (
     signing,
     verify,
 )
+from app.version import DISTRIBUTION, release
 
 cli = typer.Typer(
     name="dmae",
@@ -52,6 +54,24 @@ keys.group.add_typer(
     signing.group, name="signing", short_help="The keys that certificates are signed with."
 )
 cli.add_typer(keys.group, name="keys")
+
+
+def _show_version(asked: bool) -> None:  # noqa: FBT001 - typer hands the option's value over
+    if asked:
+        typer.echo(f"{DISTRIBUTION} {release()}")
+        raise typer.Exit
+
+
+@cli.callback()
+def _options(
+    version: Annotated[  # noqa: FBT002 - an option that acts by itself
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import cache, partial
-from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -56,10 +55,10 @@ from app.settings import settings_from_environment
 from app.telemetry.metrics import expect_rejects
 from app.telemetry.tracing import fastapi_telemetry
 from app.unrouted import Handler, method_not_allowed, not_found
+from app.version import release
 
 logger = logging.getLogger(__name__)
 
-DISTRIBUTION = "dmae-certify"
 FORM_OVERHEAD_BYTES = 64 * 1024
 ROUTERS = (
     # The first are found fastest.
@@ -122,7 +121,7 @@ def create_app(services: Services) -> FastAPI:
     }
     app = FastAPI(
         title="dmae-certify",
-        version=_version(),
+        version=release(),
         description=DESCRIPTION.strip(),
         docs_url=None,
         redoc_url=None,
@@ -175,10 +174,3 @@ def _collect_less() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(3_000)
-
-
-def _version() -> str:
-    try:
-        return version(DISTRIBUTION)
-    except PackageNotFoundError:
-        return "0+unknown"

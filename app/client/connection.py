@@ -1,12 +1,12 @@
 """Where the service is and with what key it is asked, checked once."""
 
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import urlsplit
 
 from app.client.errors import InvalidArgument
 from app.client.settings import api_key_from_environment, url_from_environment
+from app.version import release
 
 OWN_MACHINE = frozenset({"127.0.0.1", "::1", "localhost"})
 DIRECT = {f"all://[{host}]" if ":" in host else f"all://{host}": None for host in OWN_MACHINE}
@@ -55,7 +55,7 @@ class Connection:
 
     def options(self) -> dict[str, Any]:
         """How httpx is to be told."""
-        headers = {"User-Agent": f"dmae-certify/{_version()}", "Accept": "application/json"}
+        headers = {"User-Agent": f"dmae-certify/{release()}", "Accept": "application/json"}
         if self.api_key is not None:
             headers["Authorization"] = f"Bearer {self.api_key}"
         return {
@@ -64,10 +64,3 @@ class Connection:
             "headers": headers,
             "mounts": DIRECT,
         }
-
-
-def _version() -> str:
-    try:
-        return version("dmae-certify")
-    except PackageNotFoundError:
-        return "0"
