@@ -57,13 +57,13 @@ def test_a_start_from_an_unfinished_run_is_told(
     main(["pretrain", "--recipe", "smoke", "--out", str(first), *data])
     words = ["pretrain", "--recipe", "smoke", "--init", str(first), *data, "--out"]
     main([*words, str(tmp_path / "second")])
-    assert f"starting from {first}\n" in caplog.text
+    assert f"starting from {first}" in caplog.messages
 
     head = json.loads((first / "checkpoint.json").read_text())
     (first / "checkpoint.json").write_text(json.dumps({**head, "step": 1}))
     main([*words, str(tmp_path / "third")])
 
-    assert f"starting from {first}, which is at step 1 of 2" in caplog.text
+    assert f"starting from {first}, which is at step 1 of 2" in caplog.messages
 
 
 @pytest.mark.parametrize(
